@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration of both processes as one plain structure, read once at start from a libconfig file. Every setting
+ * has its default in one place (settings.c) and is described in config/sluice.cfg. A file with anything wrong in it is
+ * refused as a whole; each error names file and line, the setting, the value found and what is expected.
+ */
+#pragma once
+
+#include "config/proposal.h"
+#include "tables/address.h"
+#include "tables/suite.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	CONFIG_WORKERS_MAX = 64,
+	CONFIG_PORTS_MAX = 16,
+	CONFIG_NETWORKS_MAX = 16,
+	CONFIG_PROPOSALS_MAX = 16,
+	CONFIG_LISTEN_MAX = 16,
+	CONFIG_NAME_LEN = 64,     /* with terminator */
+	CONFIG_IDENTITY_LEN = 128,
+	CONFIG_PATH_LEN = 108,    /* fits a Unix socket's address */
+	CONFIG_DEVICE_LEN = 256,
+	CONFIG_SECRET_LEN = 256,
+};
+
+enum config_poll { CONFIG_POLL_ADAPTIVE, CONFIG_POLL_BUSY };
+enum config_huge_pages { CONFIG_HUGE_PAGES_AUTO, CONFIG_HUGE_PAGES_REQUIRE, CONFIG_HUGE_PAGES_NEVER };
+enum config_exception { CONFIG_EXCEPTION_TAP, CONFIG_EXCEPTION_VIRTIO_USER };
+
+/* One DPDK port and the kernel interface that stands for it. */
+struct config_port {
+	char name[CONFIG_NAME_LEN];              /* "hq0", also the kernel interface's name, at most 15 characters */
+	char device[CONFIG_DEVICE_LEN];          /* PCI address or vdev string */
+	enum config_exception exception;         /* how frames go to and from the kernel */
+	uint16_t mtu;                            /* bytes of an IP packet */
+	uint16_t rx_descriptors, tx_descriptors; /* per queue */
+	bool promiscuous;
+};
+
+struct config_dataplane {
+	uint16_t main_core;
+	uint16_t worker_cores[CONFIG_WORKERS_MAX];
+	uint16_t n_workers;
+	enum config_poll poll;
+	enum config_huge_pages huge_pages;
+	uint32_t memory; /* MiB for DPDK */
+	uint32_t packet_buffers;
+	uint32_t max_sessions, max_children;
+	uint32_t replay_window;         /* packets, a power of two */
+	uint32_t exception_rate;        /* packets a second and worker towards the kernel */
+	uint32_t fragments_pending;     /* packets in reassembly, per worker */
+	uint32_t fragments_per_source;  /* of these, from one source address */
+	uint32_t fragments_timeout;     /* milliseconds */
+	struct config_port ports[CONFIG_PORTS_MAX];
+	uint16_t n_ports;
+};
+
+struct config_ike {
+	struct address listen[CONFIG_LISTEN_MAX]; /* none: every local address */
+	uint16_t n_listen;
+	uint16_t port, nat_port;          /* 500 and 4500 */
+	char identity[CONFIG_IDENTITY_LEN];
+	bool legacy;
+	uint32_t half_open_max;           /* exchanges not yet authenticated, all peers together */
+	uint32_t half_open_per_source;    /* of these, from one address and port */
+	uint32_t half_open_timeout;       /* seconds */
+	uint32_t lifetime;                /* seconds, of an IKE SA, at most; the peer may ask for less */
+	uint32_t keepalive;               /* seconds between NAT keepalives; 0: none */
+};
+
+/* A branch or client that may connect with configured credentials. */
+struct config_peer {
+	char name[CONFIG_NAME_LEN];
+	char identity[CONFIG_IDENTITY_LEN]; /* what it sends as IDii: FQDN, user@FQDN, key ID or address */
+	uint8_t secret[CONFIG_SECRET_LEN];  /* pre-shared key */
+	uint16_t secret_len;
+	bool ikev1, aggressive;             /* RFC 9395: off unless said so */
+	struct ike_proposal ike[CONFIG_PROPOSALS_MAX]; /* in order of preference */
+	uint16_t n_ike;
+	uint8_t esp[CONFIG_PROPOSALS_MAX];  /* enum esp_suite_id, in order of preference */
+	uint16_t n_esp;
+	uint16_t pfs;                       /* enum ike_group; IKE_GROUP_NONE: quick mode without KE accepted */
+	struct prefix local_networks[CONFIG_NETWORKS_MAX];
+	uint16_t n_local;
+	struct prefix remote_networks[CONFIG_NETWORKS_MAX];
+	uint16_t n_remote;
+	uint32_t lifetime;                  /* seconds, of a child SA, at most */
+	uint64_t lifetime_bytes;            /* 0: none */
+};
+
+struct config {
+	char runtime_dir[CONFIG_PATH_LEN - 32]; /* sockets are made here */
+	char user[CONFIG_NAME_LEN];             /* sluiced runs as this user; "": as the one that started it */
+	char control_group[CONFIG_NAME_LEN];    /* members may use the control socket; "": root and `user` alone */
+	int log_level;                          /* enum log_level */
+	struct config_dataplane dataplane;
+	struct config_ike ike;
+	struct config_peer *peers;
+	size_t n_peers;
+};
+
+enum { CONFIG_DEFAULT_PEERS_MAX = 100000, CONFIG_ERROR_LEN = 512 };
+
+/*
+ * Reads and checks `path`. Returns the configuration, which the caller frees with config_free; or NULL, with every error
+ * found passed to `report`, one sentence each ("/etc/sluice.cfg:12: ike.port: 70000 is not a port; expected 1 to 65535").
+ */
+struct config *config_read(const char *path, void (*report)(void *context, const char *sentence), void *context);
+
+/* Wipes the secrets and frees all. NULL is allowed. */
+void config_free(struct config *config);
+
+/* A `report` that writes to standard error. */
+void config_report_stderr(void *context, const char *sentence);

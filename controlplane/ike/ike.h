@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The IKE engine: all IKE SAs of one gateway. It has no socket, no clock and no randomness of its own; they come
+ * through struct ike_host, so that a test runs two engines in one process with simulated time and hands the messages
+ * over itself. One thread. SAs are found by cookies alone, never by address (RFC 2408 section 2.5.3, RFC 3947
+ * section 4): the address of a peer is what its last authentic message came from.
+ *
+ * Everything that the engine wants done outside (a datagram sent, a child SA installed) is a call of the host, made
+ * from within ike_input, ike_run_timers and the verbs below; the host must not call back into the engine from there.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "tables/address.h"
+#include "tables/suite.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ike;
+
+enum {
+	IKE_COOKIE_LEN = 8,
+	IKE_DATAGRAM_MAX = 65535 - 28,
+};
+
+/* One negotiated pair of ESP SAs, as the back end needs it. SPIs are in host order. Lives during the call only. */
+struct ike_child {
+	uint64_t ike_sa;  /* the IKE SA that negotiated it */
+	uint64_t id;      /* of this child SA, never used again */
+	const struct config_peer *peer;
+	const char *identity;            /* the peer's authenticated identity */
+	struct endpoint local, remote;   /* where IKE talks to the peer, NAT seen; ports are those of IKE */
+	bool udp_encapsulation;          /* RFC 3948, because a NAT was detected */
+	bool peer_behind_nat, we_behind_nat;
+	uint32_t spi_in, spi_out;
+	uint32_t suite;                  /* enum esp_suite_id */
+	const uint8_t *keymat_in, *keymat_out; /* esp_suite_keymat_len bytes each; wiped by the engine after the call */
+	struct prefix local_network, remote_network; /* the traffic selectors */
+	uint32_t lifetime;               /* seconds */
+	uint64_t lifetime_bytes;         /* 0: none */
+	bool initiator;                  /* we began this quick mode */
+};
+
+enum ike_event_kind {
+	IKE_EVENT_STARTED,         /* an exchange began: first message taken */
+	IKE_EVENT_ESTABLISHED,     /* the peer is authenticated */
+	IKE_EVENT_MOVED,           /* an authentic message came from another address or port */
+	IKE_EVENT_REFUSED,         /* nothing came of it; `why` says both sides */
+	IKE_EVENT_EXPIRED,         /* no answer, or its lifetime is over */
+	IKE_EVENT_DELETED,         /* by the peer or by us */
+	IKE_EVENT_INITIAL_CONTACT, /* the peer has forgotten all that it had with us (RFC 2407 section 4.6.3.3) */
+	IKE_EVENT_LEGACY,          /* an algorithm behind the legacy switch is in use */
+	IKE_EVENT_BAD_MESSAGE,     /* a datagram was dropped */
+};
+
+/* Something to tell the operator. The strings live during the call only. */
+struct ike_event {
+	enum ike_event_kind kind;
+	uint64_t ike_sa;                 /* 0: no SA */
+	uint8_t initiator_cookie[IKE_COOKIE_LEN], responder_cookie[IKE_COOKIE_LEN];
+	const struct config_peer *peer;  /* NULL: not known yet */
+	const char *identity;            /* NULL: not known yet; not authenticated before IKE_EVENT_ESTABLISHED */
+	struct endpoint local, remote;
+	const char *why;                 /* one clear sentence; never NULL, may be "" */
+};
+
+struct ike_host {
+	void *context;
+	uint64_t (*now_ms)(void *context); /* monotonic */
+	/* Fills `out` with unpredictable bytes; 0 or negative errno (the exchange is then refused). */
+	int (*random)(void *context, void *out, size_t len);
+	/* Sends one IKE message, without non-ESP marker: the host adds it where local->port is the NAT port. */
+	void (*send)(void *context, const struct endpoint *local, const struct endpoint *remote, const uint8_t *message,
+		size_t message_len);
+	/* Sends the one byte 0xff (RFC 3948 section 2.3). */
+	void (*keepalive)(void *context, const struct endpoint *local, const struct endpoint *remote);
+
+	/* The inbound SPI for a child SA to be; 0 or negative errno. Reserved until installed or released. */
+	int (*spi_reserve)(void *context, uint32_t *spi);
+	void (*spi_release)(void *context, uint32_t spi);
+	/*
+	 * Inbound first: takes up the pair so that the peer's packets are accepted; all or nothing; negative errno when
+	 * it can't, and then nothing of it remains and the SPI is free. Called before quick mode's second message leaves
+	 * (we respond) or before its third (we initiate).
+	 */
+	int (*child_install)(void *context, const struct ike_child *child);
+	/* Outbound traffic may use it now: quick mode's third message has come or gone. */
+	void (*child_activate)(void *context, uint64_t child_id, uint32_t spi_in);
+	/* The pair is over (deleted by the peer, refused at the end, expired): forget it. */
+	void (*child_remove)(void *context, uint64_t child_id, uint32_t spi_in);
+	/* The peer of this IKE SA proved to be elsewhere: all its child SAs move, in one write. */
+	void (*peer_moved)(void *context, const struct config_peer *peer, uint64_t ike_sa, const struct endpoint *local,
+		const struct endpoint *remote);
+	void (*event)(void *context, const struct ike_event *event);
+};
+
+/* The configuration must stay as long as the engine. NULL with errno. */
+struct ike *ike_new(const struct config *config, const struct ike_host *host);
+
+/* Frees all SAs and wipes their keys; sends nothing. */
+void ike_free(struct ike *ike);
+
+/* One datagram that arrived, without non-ESP marker. `floated`: it came to the NAT port (RFC 3947 section 4). */
+void ike_input(struct ike *ike, const struct endpoint *local, const struct endpoint *remote, bool floated,
+	const uint8_t *datagram, size_t datagram_len);
+
+/* Runs what is due and returns the milliseconds until the next call is needed, UINT64_MAX when nothing waits. */
+uint64_t ike_run_timers(struct ike *ike);
+
+/* Begins aggressive mode as initiator, then one quick mode for each pair of networks. 0 or negative errno. */
+int ike_initiate(struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote);
+
+/*
+ * A new quick mode for an installed child SA, over the newest IKE SA of that peer. -ENOENT when the child is not known
+ * or no IKE SA of its peer is established (it can't be renewed from here; the peer has to come).
+ */
+int ike_child_rekey(struct ike *ike, uint32_t spi_in);
+
+/* Tells the peer that a child SA is gone and forgets it, without calling child_remove. -ENOENT when it is not known. */
+int ike_child_delete(struct ike *ike, uint32_t spi_in);
+
+/* Deletes every IKE SA of a peer and tells it; child SAs go with them, by child_remove. Returns how many there were. */
+size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer);
+
+/* What status shows. */
+struct ike_sa_status {
+	uint64_t id;
+	uint8_t initiator_cookie[IKE_COOKIE_LEN], responder_cookie[IKE_COOKIE_LEN];
+	const char *state;      /* "message 2 sent", "established", ... */
+	const char *exchange;   /* "aggressive" */
+	bool initiator, established;
+	const char *identity;   /* NULL before it is known */
+	const struct config_peer *peer;
+	struct endpoint local, remote;
+	bool peer_behind_nat, we_behind_nat;
+	struct ike_proposal proposal;
+	uint64_t created_ms, expires_ms; /* monotonic; expires 0: not established */
+};
+
+/* Calls `each` for every IKE SA, newest last. `each` must not call the engine. */
+void ike_each(const struct ike *ike, void (*each)(void *context, const struct ike_sa_status *status), void *context);
+
+/* Sums since start, in the order of ike_counter_name(0..IKE_COUNTER_COUNT-1). */
+enum ike_counter {
+	IKE_COUNT_DATAGRAMS,
+	IKE_COUNT_MALFORMED,      /* lengths or structure wrong */
+	IKE_COUNT_UNKNOWN_COOKIES,
+	IKE_COUNT_UNSUPPORTED,    /* version or exchange that we don't speak */
+	IKE_COUNT_UNEXPECTED,     /* known SA, message not allowed in its state */
+	IKE_COUNT_BAD_HASH,       /* proof wrong: HASH_I, HASH_R, HASH(1..3), or undecryptable */
+	IKE_COUNT_RETRANSMITTED,  /* answers sent again because the request came again */
+	IKE_COUNT_LIMITED,        /* dropped by a half-open limit */
+	IKE_COUNT_REFUSED,        /* exchanges refused: identity, proposal, selectors */
+	IKE_COUNT_ESTABLISHED,
+	IKE_COUNT_CHILDREN,       /* child SAs negotiated */
+	IKE_COUNTER_COUNT,
+};
+const char *ike_counter_name(enum ike_counter counter);
+uint64_t ike_counter(const struct ike *ike, enum ike_counter counter);

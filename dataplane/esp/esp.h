@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ESP over flat buffers (RFC 4303): header, IV, padding, trailer and ICV around a payload, and off again, a burst at a
+ * time. Knows no packet memory, no lookup, no sequence counter and no replay window: the caller has taken the numbers
+ * and checks the window (esp/replay.h). The same code serves workers, kernel-socket clients, tests and fuzzers.
+ * Suites: AES-GCM (RFC 4106), AES-CBC (RFC 3602) with HMAC-SHA1-96 (RFC 2404) or HMAC-SHA2-256-128 (RFC 4868).
+ */
+#pragma once
+
+#include "tables/suite.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ESP_BURST_MAX = 64 };
+
+/* What became of one packet of a burst. */
+enum esp_status {
+	ESP_OK = 0,
+	ESP_TOO_SHORT,  /* open: no room for header, IV, one block and ICV */
+	ESP_BAD_LENGTH, /* open: the ciphertext is no multiple of the block */
+	ESP_BAD_ICV,    /* open: not authentic */
+	ESP_BAD_PAD,    /* open: authentic, but the pad length exceeds the payload or the pad bytes are not 1, 2, 3 ... */
+	ESP_NO_ROOM,    /* seal: too little room before or behind the payload */
+	ESP_FAILED,     /* the crypto library refused the job */
+};
+
+/* The crypto library's state of one thread (an IPsec-MB manager). Never shared. */
+struct esp_engine;
+
+/* NULL with errno (ENOMEM, ENOTSUP without AES-NI). */
+struct esp_engine *esp_engine_new(void);
+void esp_engine_free(struct esp_engine *engine);
+
+/*
+ * The expanded key of one direction of one SA: round keys, GHASH tables, HMAC inner and outer state. Read-only once
+ * made, shared by all threads. Made once an SA, so it is allowed to be large: a later engine may hold it compactly.
+ */
+struct esp_key;
+
+/* sizeof and alignment for those who place keys themselves (arrays in huge pages). */
+size_t esp_key_size(void);
+enum { ESP_KEY_ALIGN = 64 };
+
+/*
+ * Expands `keymat` (esp_suite_keymat_len bytes in the order of tables/suite.h) into `key`, esp_key_size bytes aligned to
+ * ESP_KEY_ALIGN. 0; -EINVAL for an unknown suite or another length. The caller wipes keymat.
+ */
+int esp_key_expand(struct esp_engine *engine, uint32_t suite, const uint8_t *keymat, size_t keymat_len,
+	struct esp_key *key);
+void esp_key_wipe(struct esp_key *key);
+const struct esp_suite *esp_key_suite(const struct esp_key *key);
+
+/*
+ * One packet of a burst, for both directions. `data` moves: seal turns payload into ESP packet, open the reverse.
+ *   seal  in: data, len = the payload; headroom before it, tailroom behind it; spi, sequence, next_header
+ *         out: data, len = the ESP packet, SPI first
+ *   open  in: data, len = the ESP packet, SPI first
+ *         out: data, len = the payload; next_header. Nothing of the payload is to be used unless status is ESP_OK.
+ * The explicit IV is the 64-bit sequence number (GCM) or its encryption (CBC, NIST SP 800-38A appendix C): an SA's
+ * numbers must never repeat under one key.
+ */
+struct esp_packet {
+	const struct esp_key *key;
+	uint8_t *data;
+	uint32_t len;
+	uint16_t headroom, tailroom;
+	uint32_t spi;             /* host order */
+	uint64_t sequence;        /* seal: in; the low 32 bits go on the wire */
+	uint8_t next_header;
+	uint8_t status;           /* enum esp_status; out */
+	void *owner;              /* the caller's; not touched */
+};
+
+/*
+ * Work on a whole burst (count at most ESP_BURST_MAX) and set each packet's status. Return how many are ESP_OK; their
+ * order does not change. One bad packet never touches the others.
+ */
+size_t esp_seal(struct esp_engine *engine, struct esp_packet *packets, size_t count);
+size_t esp_open(struct esp_engine *engine, struct esp_packet *packets, size_t count);
+
+/* Bytes that seal adds to a payload of payload_len bytes, and how many of them lie before it. */
+size_t esp_overhead(const struct esp_suite *suite, size_t payload_len);
+static inline size_t esp_front_len(const struct esp_suite *suite)
+{
+	return ESP_HDR_LEN + (size_t)suite->iv_len;
+}
+
+/* The two fields of an ESP packet's header, host order; the packet has at least ESP_HDR_LEN bytes. */
+uint32_t esp_read_spi(const uint8_t *esp);
+uint32_t esp_read_sequence(const uint8_t *esp);
+
+const char *esp_status_name(enum esp_status status);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Anti-replay window of one inbound SA (RFC 4303 section 3.4.3) as a ring of 64-bit words that is never shifted
+ * (RFC 6479). One writer. The order is: replay_check, verify the ICV, replay_check again (another packet of the same
+ * burst may carry the same number) together with the update: replay_accept does both.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { REPLAY_WINDOW_MIN = 64, REPLAY_WINDOW_MAX = 65536 };
+
+struct replay {
+	uint64_t highest;   /* the highest number accepted; 0: none yet */
+	uint32_t window;    /* packets */
+	uint32_t word_mask; /* words in the ring, less one */
+	uint64_t words[];   /* one word more than the window, rounded up to a power of two */
+};
+
+/* Bytes of a struct replay for that window, a multiple of 8. The window is a power of two within the limits above. */
+size_t replay_size(uint32_t window);
+
+/* 0, or -EINVAL: a window of zero is refused, never taken as "off". */
+int replay_init(struct replay *replay, uint32_t window);
+
+/* May this number still be new? Number 0 is never valid (RFC 4303 section 3.3.3). */
+bool replay_check(const struct replay *replay, uint64_t sequence);
+
+/* For an authentic packet: false when the number was seen or is too old, else marks it and moves the window. */
+bool replay_accept(struct replay *replay, uint64_t sequence);

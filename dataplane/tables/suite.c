@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tables/suite.h"
+
+#include <string.h>
+
+static const struct esp_suite suites[ESP_SUITE_COUNT] = {
+#define X(id, name, key, salt, iv, block, auth, icv) [id] = {name, key, salt, iv, block, auth, icv},
+	ESP_SUITES(X)
+#undef X
+};
+
+const struct esp_suite *esp_suite_get(uint32_t id)
+{
+	return id > ESP_SUITE_NONE && id < ESP_SUITE_COUNT ? &suites[id] : NULL;
+}
+
+enum esp_suite_id esp_suite_find(const char *name)
+{
+	for (int id = ESP_SUITE_NONE + 1; id < ESP_SUITE_COUNT; id++)
+		if (strcmp(suites[id].name, name) == 0)
+			return (enum esp_suite_id)id;
+	return ESP_SUITE_NONE;
+}
+
+size_t esp_suite_keymat_len(const struct esp_suite *suite)
+{
+	return (size_t)suite->key_len + suite->salt_len + suite->auth_key_len;
+}
