@@ -109,7 +109,7 @@ enum { CONFIG_DEFAULT_PEERS_MAX = 100000, CONFIG_ERROR_LEN = 512 };
  * Reads and checks `path`. Returns the configuration, which the caller frees with config_free; or NULL, with every error
  * found passed to `report`, one sentence each ("/etc/sluice.cfg:12: ike.port: 70000 is not a port; expected 1 to 65535").
  */
-struct config *config_read(const char *path, void (*report)(void *context, const char *sentence), void *context);
+struct config *config_load(const char *path, void (*report)(void *context, const char *sentence), void *context);
 
 /* Wipes the secrets and frees all. NULL is allowed. */
 void config_free(struct config *config);

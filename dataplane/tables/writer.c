@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tables/writer.h"
+
+#include "tables/slots.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WAITING_MAX = 65536 }; /* installs beyond this are refused; removals never are */
+
+struct waiting {
+	struct waiting *next;
+	struct tables_change change;
+};
+
+struct writer {
+	struct tables *tables;
+	int changes_fd;
+	uint64_t last_id;
+	struct slots sessions, children; /* FREE records */
+	struct waiting *first, **last;
+	size_t n_waiting;
+	bool wake; /* something was pushed since the data plane was last woken */
+};
+
+static uint32_t phase_get(_Atomic uint32_t *phase)
+{
+	return atomic_load_explicit(phase, memory_order_acquire);
+}
+
+static void phase_set(_Atomic uint32_t *phase, uint32_t value)
+{
+	atomic_store_explicit(phase, value, memory_order_release);
+}
+
+struct writer *writer_new(struct tables *tables, int changes_fd)
+{
+	struct writer *writer = calloc(1, sizeof(*writer));
+
+	if (!writer)
+		return NULL;
+	writer->tables = tables;
+	writer->changes_fd = changes_fd;
+	writer->last = &writer->first;
+	if (slots_init(&writer->sessions, tables->n_sessions) < 0 || slots_init(&writer->children, tables->n_children) < 0) {
+		writer_free(writer);
+		errno = ENOMEM;
+		return NULL;
+	}
+	for (uint32_t i = 0; i < tables->n_sessions; i++) {
+		if (tables->sessions[i].id > writer->last_id)
+			writer->last_id = tables->sessions[i].id;
+		if (phase_get(&tables->sessions[i].phase) == TABLES_FREE)
+			slots_put(&writer->sessions, i);
+	}
+	for (uint32_t i = 0; i < tables->n_children; i++) {
+		if (tables->children[i].id > writer->last_id)
+			writer->last_id = tables->children[i].id;
+		if (phase_get(&tables->children[i].phase) == TABLES_FREE)
+			slots_put(&writer->children, i);
+	}
+	return writer;
+}
+
+void writer_free(struct writer *writer)
+{
+	if (!writer)
+		return;
+	while (writer->first) {
+		struct waiting *next = writer->first->next;
+
+		explicit_bzero(writer->first, sizeof(*writer->first));
+		free(writer->first);
+		writer->first = next;
+	}
+	slots_free(&writer->sessions);
+	slots_free(&writer->children);
+	free(writer);
+}
+
+uint64_t writer_next_id(struct writer *writer)
+{
+	return ++writer->last_id;
+}
+
+/* Straight into the ring where nothing waits before it; else it waits. -ENOMEM only. */
+static int change_send(struct writer *writer, struct tables_change *change)
+{
+	struct waiting *waiting;
+	int rc = 0;
+
+	if (!writer->first && ring_push(&writer->tables->changes, change) == 0) {
+		writer->wake = true;
+	} else if ((waiting = calloc(1, sizeof(*waiting)))) {
+		waiting->change = *change;
+		*writer->last = waiting;
+		writer->last = &waiting->next;
+		writer->n_waiting++;
+	} else {
+		rc = -ENOMEM;
+	}
+	explicit_bzero(change, sizeof(*change));
+	return rc;
+}
+
+size_t writer_flush(struct writer *writer)
+{
+	uint64_t one = 1;
+
+	while (writer->first && ring_push(&writer->tables->changes, &writer->first->change) == 0) {
+		struct waiting *pushed = writer->first;
+
+		writer->first = pushed->next;
+		if (!writer->first)
+			writer->last = &writer->first;
+		explicit_bzero(pushed, sizeof(*pushed));
+		free(pushed);
+		writer->n_waiting--;
+		writer->wake = true;
+	}
+	/* An eventfd that can't take more is one that the data plane has not read yet: it will. */
+	if (writer->wake && (write(writer->changes_fd, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN))
+		writer->wake = false;
+	return writer->n_waiting;
+}
+
+int writer_session_claim(struct writer *writer, const struct tables_session *values, uint32_t *index)
+{
+	struct tables_session *session;
+	int rc = slots_take(&writer->sessions, index);
+
+	if (rc < 0)
+		return rc;
+	session = &writer->tables->sessions[*index];
+	phase_set(&session->phase, TABLES_CLAIMED);
+	session->encapsulation = values->encapsulation;
+	session->id = writer_next_id(writer);
+	session->local = values->local;
+	session->remote = values->remote;
+	session->established_at = values->established_at;
+	memcpy(session->peer, values->peer, sizeof(session->peer));
+	memcpy(session->identity, values->identity, sizeof(session->identity));
+	return 0;
+}
+
+void writer_session_unclaim(struct writer *writer, uint32_t index)
+{
+	phase_set(&writer->tables->sessions[index].phase, TABLES_FREE);
+	slots_put(&writer->sessions, index);
+}
+
+int writer_child_claim(struct writer *writer, uint32_t *index, uint32_t *spi_in)
+{
+	struct tables_child *child;
+	int rc = slots_take(&writer->children, index);
+
+	if (rc < 0)
+		return rc;
+	child = &writer->tables->children[*index];
+	phase_set(&child->phase, TABLES_CLAIMED);
+	child->generation++;
+	child->id = writer_next_id(writer);
+	child->spi_in = *spi_in = tables_spi(*index, child->generation);
+	return 0;
+}
+
+void writer_child_unclaim(struct writer *writer, uint32_t index)
+{
+	phase_set(&writer->tables->children[index].phase, TABLES_FREE);
+	slots_put(&writer->children, index);
+}
+
+static void child_fill(struct tables_child *child, const struct tables_child *values)
+{
+	child->session = values->session;
+	child->spi_out = values->spi_out;
+	child->suite = values->suite;
+	child->replay_window = values->replay_window;
+	child->local_network = values->local_network;
+	child->remote_network = values->remote_network;
+	child->soft_bytes = values->soft_bytes;
+	child->hard_bytes = values->hard_bytes;
+	child->soft_packets = values->soft_packets;
+	child->hard_packets = values->hard_packets;
+	child->installed_at = values->installed_at;
+	child->expires_at = values->expires_at;
+}
+
+int writer_child_install(struct writer *writer, uint32_t index, const struct tables_child *values,
+	const uint8_t *keymat_in, const uint8_t *keymat_out, size_t keymat_len)
+{
+	struct tables_child *child = &writer->tables->children[index];
+	const struct tables_session *session = &writer->tables->sessions[values->session];
+	struct tables_change change = {.kind = TABLES_INSTALL, .index = index, .id = child->id};
+
+	if (keymat_len > ESP_KEYMAT_MAX)
+		return -EINVAL;
+	if (writer->n_waiting >= WAITING_MAX)
+		return -ENOSPC;
+	child_fill(child, values);
+	change.install.local = session->local;
+	change.install.remote = session->remote;
+	change.install.encapsulation = session->encapsulation;
+	change.install.keymat_len = (uint32_t)keymat_len;
+	memcpy(change.install.keymat_in, keymat_in, keymat_len);
+	memcpy(change.install.keymat_out, keymat_out, keymat_len);
+	return change_send(writer, &change);
+}
+
+void writer_child_activate(struct writer *writer, uint32_t index)
+{
+	struct tables_change change = {
+		.kind = TABLES_ACTIVATE, .index = index, .id = writer->tables->children[index].id};
+
+	change_send(writer, &change);
+}
+
+void writer_child_remove(struct writer *writer, uint32_t index)
+{
+	struct tables_child *child = &writer->tables->children[index];
+	struct tables_change change = {.kind = TABLES_REMOVE_CHILD, .index = index, .id = child->id};
+
+	phase_set(&child->phase, TABLES_LEAVING);
+	change_send(writer, &change);
+}
+
+void writer_session_move(struct writer *writer, uint32_t index, const struct endpoint *local,
+	const struct endpoint *remote, uint32_t encapsulation)
+{
+	struct tables_session *session = &writer->tables->sessions[index];
+	struct tables_change change = {.kind = TABLES_MOVE, .index = index, .id = session->id};
+
+	session->local = *local;
+	session->remote = *remote;
+	session->encapsulation = encapsulation;
+	change.move.local = *local;
+	change.move.remote = *remote;
+	change.move.encapsulation = encapsulation;
+	change_send(writer, &change);
+}
+
+void writer_session_remove(struct writer *writer, uint32_t index)
+{
+	struct tables_session *session = &writer->tables->sessions[index];
+	struct tables_change change = {.kind = TABLES_REMOVE_SESSION, .index = index, .id = session->id};
+
+	phase_set(&session->phase, TABLES_LEAVING);
+	change_send(writer, &change);
+}
+
+void writer_net_change(struct writer *writer, enum tables_change_kind kind, const struct writer_net *net)
+{
+	struct tables_change change = {.kind = kind};
+
+	change.net.prefix = net->prefix;
+	change.net.gateway = net->gateway;
+	memcpy(change.net.mac, net->mac, sizeof(change.net.mac));
+	change.net.port = net->port;
+	change.net.epoch = net->epoch;
+	change_send(writer, &change);
+}
+
+void writer_done(struct writer *writer, const struct tables_event *event)
+{
+	struct tables *tables = writer->tables;
+
+	if (event->kind != TABLES_EVENT_DONE)
+		return;
+	/*
+	 * A removal that found nothing ends like one that did: the slot is ours again either way. The id tells whether
+	 * it is still the same record: after a refused install its removal may be on the way already.
+	 */
+	if (event->change == TABLES_REMOVE_SESSION) {
+		if (event->index < tables->n_sessions && tables->sessions[event->index].id == event->id)
+			writer_session_unclaim(writer, event->index);
+	} else if (event->change == TABLES_REMOVE_CHILD || (event->change == TABLES_INSTALL && event->result < 0)) {
+		if (event->index < tables->n_children && tables->children[event->index].id == event->id)
+			writer_child_unclaim(writer, event->index);
+	}
+}
+
+uint32_t writer_sessions_free(const struct writer *writer)
+{
+	return writer->sessions.count;
+}
+
+uint32_t writer_children_free(const struct writer *writer)
+{
+	return writer->children.count;
+}

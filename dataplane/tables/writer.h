@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control plane's side of the shared tables: claims records, says what the data plane shall take up, and gives a
+ * slot out again only when the data plane has said that every worker let go of it. One thread. Changes are kept in
+ * order in private memory while the ring is full, so none is lost; each ends in a TABLES_EVENT_DONE, which the caller
+ * passes to writer_done.
+ */
+#pragma once
+
+#include "tables/tables.h"
+
+struct writer;
+
+/*
+ * Takes the tables over; records found LIVE are those of a control plane that died and are the caller's to adopt
+ * (tables->sessions, tables->children). NULL with errno. The tables must stay mapped until writer_free.
+ */
+struct writer *writer_new(struct tables *tables, int changes_fd);
+
+/* Wipes and drops what is not pushed yet. The records stay. */
+void writer_free(struct writer *writer);
+
+/* The next 64-bit id, greater than every id found in the tables. */
+uint64_t writer_next_id(struct writer *writer);
+
+/* Fills a session record from `values` (all but phase, id). -ENOSPC when all are in use. */
+int writer_session_claim(struct writer *writer, const struct tables_session *values, uint32_t *index);
+
+/* Gives back a session none of whose children was ever installed. */
+void writer_session_unclaim(struct writer *writer, uint32_t index);
+
+/* Reserves a child SA record and with it its inbound SPI. -ENOSPC when all are in use. */
+int writer_child_claim(struct writer *writer, uint32_t *index, uint32_t *spi_in);
+void writer_child_unclaim(struct writer *writer, uint32_t index);
+
+/*
+ * Fills the claimed record `index` from `values` (all but phase, generation, id, spi_in) and asks for its take-up.
+ * The endpoints are used where it is the session's first. -ENOSPC when too many changes wait, -EINVAL for a key
+ * material of the wrong length; the record stays claimed then. The key material is copied; the caller wipes its own.
+ */
+int writer_child_install(struct writer *writer, uint32_t index, const struct tables_child *values,
+	const uint8_t *keymat_in, const uint8_t *keymat_out, size_t keymat_len);
+void writer_child_activate(struct writer *writer, uint32_t index);
+void writer_child_remove(struct writer *writer, uint32_t index);
+
+/* New endpoints for the session and all its children; the record follows. */
+void writer_session_move(struct writer *writer, uint32_t index, const struct endpoint *local,
+	const struct endpoint *remote, uint32_t encapsulation);
+void writer_session_remove(struct writer *writer, uint32_t index);
+
+/* Mirrors of the kernel: kind is one of TABLES_ADDRESS_ADD .. TABLES_NET_SWEEP; see struct tables_change. */
+struct writer_net {
+	struct prefix prefix;
+	struct address gateway;
+	uint8_t mac[6];
+	uint16_t port;
+	uint32_t epoch;
+};
+void writer_net_change(struct writer *writer, enum tables_change_kind kind, const struct writer_net *net);
+
+/* To be called with every TABLES_EVENT_DONE: frees slots whose removal has ended, and those that were refused. */
+void writer_done(struct writer *writer, const struct tables_event *event);
+
+/* Pushes what waits, as far as there is room, and wakes the data plane once. Returns how many still wait. */
+size_t writer_flush(struct writer *writer);
+
+/* Slots free now. */
+uint32_t writer_sessions_free(const struct writer *writer);
+uint32_t writer_children_free(const struct writer *writer);
