@@ -106,8 +106,9 @@ struct config {
 enum { CONFIG_DEFAULT_PEERS_MAX = 100000, CONFIG_ERROR_LEN = 512 };
 
 /*
- * Reads and checks `path`. Returns the configuration, which the caller frees with config_free; or NULL, with every error
- * found passed to `report`, one sentence each ("/etc/sluice.cfg:12: ike.port: 70000 is not a port; expected 1 to 65535").
+ * Reads and checks `path`. Returns the configuration, which the caller frees with config_free; or NULL with EINVAL, and
+ * every error found passed to `report`, one sentence each, which lasts for the call alone
+ * ("/etc/sluice.cfg:12: ike.port: 70000 is not a port; expected 1 to 65535").
  */
 struct config *config_load(const char *path, void (*report)(void *context, const char *sentence), void *context);
 

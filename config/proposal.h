@@ -53,6 +53,6 @@ char *ike_proposal_format(const struct ike_proposal *proposal, char *text);
 /* The first of its algorithms that is legacy, as its name; NULL when none is. */
 const char *ike_proposal_legacy(const struct ike_proposal *proposal);
 
-/* Group by name ("modp2048", "ecp256"); -EINVAL when there is none such. And its name, "none" for IKE_GROUP_NONE. */
+/* Group by name ("modp2048", "none"); -EINVAL when there is none such. And its name; "unknown" when it has none. */
 int ike_group_parse(const char *text, uint16_t *out);
 const char *ike_group_name(uint16_t group);

@@ -13,7 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ESP_BURST_MAX = 64 };
+enum {
+	ESP_BURST_MAX = 64,
+	ESP_LEN_MAX = 65534, /* the longest ESP packet, SPI to ICV: the crypto library counts in 16 bits */
+};
 
 /* What became of one packet of a burst. */
 enum esp_status {
@@ -23,7 +26,7 @@ enum esp_status {
 	ESP_BAD_ICV,    /* open: not authentic */
 	ESP_BAD_PAD,    /* open: authentic, but the pad length exceeds the payload or the pad bytes are not 1, 2, 3 ... */
 	ESP_NO_ROOM,    /* seal: too little room before or behind the payload */
-	ESP_FAILED,     /* the crypto library refused the job */
+	ESP_FAILED,     /* the crypto library refused the job, or would: longer than ESP_LEN_MAX */
 };
 
 /* The crypto library's state of one thread (an IPsec-MB manager). Never shared. */
@@ -50,6 +53,7 @@ enum { ESP_KEY_ALIGN = 64 };
 int esp_key_expand(struct esp_engine *engine, uint32_t suite, const uint8_t *keymat, size_t keymat_len,
 	struct esp_key *key);
 void esp_key_wipe(struct esp_key *key);
+/* NULL once wiped; such a key must not come with a packet any more. */
 const struct esp_suite *esp_key_suite(const struct esp_key *key);
 
 /*

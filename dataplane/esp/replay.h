@@ -19,10 +19,10 @@ struct replay {
 	uint64_t words[];   /* one word more than the window, rounded up to a power of two */
 };
 
-/* Bytes of a struct replay for that window, a multiple of 8. The window is a power of two within the limits above. */
+/* Bytes of a struct replay for that window, a multiple of 8; 0 unless a power of two within the limits above. */
 size_t replay_size(uint32_t window);
 
-/* 0, or -EINVAL: a window of zero is refused, never taken as "off". */
+/* An empty window. 0, or -EINVAL for another size: zero is refused, never taken as "off". */
 int replay_init(struct replay *replay, uint32_t window);
 
 /* May this number still be new? Number 0 is never valid (RFC 4303 section 3.3.3). */

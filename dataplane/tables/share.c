@@ -62,6 +62,10 @@ static const char *hello_refuse(int fd, uid_t allowed_uid, char *sentence)
 	socklen_t peer_len = sizeof(peer);
 	struct share_hello hello;
 
+	/* Read before anything else: closing a socket with unread data resets it, and the answer would be lost. */
+	if (wait_readable(fd) < 0 || recv(fd, &hello, sizeof(hello), MSG_DONTWAIT) != (ssize_t)sizeof(hello) ||
+		hello.magic != TABLES_MAGIC)
+		return "this is no greeting of a Sluice control plane";
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) < 0)
 		return "the peer's credentials can't be read";
 	if (peer.uid != 0 && peer.uid != allowed_uid) {
@@ -69,9 +73,6 @@ static const char *hello_refuse(int fd, uid_t allowed_uid, char *sentence)
 			"user %u may not attach to the data plane; run sluiced as root or as the configured user", peer.uid);
 		return sentence;
 	}
-	if (wait_readable(fd) < 0 || recv(fd, &hello, sizeof(hello), MSG_DONTWAIT) != (ssize_t)sizeof(hello) ||
-		hello.magic != TABLES_MAGIC)
-		return "this is no greeting of a Sluice control plane";
 	if (hello.layout_version != TABLES_LAYOUT_VERSION) {
 		snprintf(sentence, TABLES_ERROR_LEN,
 			"the data plane's tables have layout version %u, sluiced knows %u: install both programs from one "
@@ -101,7 +102,7 @@ static int answer_send(int fd, const struct share_answer *answer, const struct s
 		control.header.cmsg_len = CMSG_LEN(sizeof(fds));
 		memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
 	}
-	return sendmsg(fd, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*answer) ? 0 : -EPIPE;
+	return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 int share_accept(int listener, uid_t allowed_uid, const char *busy, const struct share_descriptors *descriptors)
@@ -109,7 +110,7 @@ int share_accept(int listener, uid_t allowed_uid, const char *busy, const struct
 	struct share_answer answer = {0};
 	char sentence[TABLES_ERROR_LEN];
 	const char *refusal;
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	int rc, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
@@ -120,8 +121,13 @@ int share_accept(int listener, uid_t allowed_uid, const char *busy, const struct
 		answer.status = busy == refusal ? -EBUSY : -EPERM;
 		snprintf(answer.sentence, sizeof(answer.sentence), "%s", refusal);
 	}
-	if (answer_send(fd, &answer, refusal ? NULL : descriptors) < 0 && !refusal)
-		answer.status = -EPIPE;
+	rc = answer_send(fd, &answer, refusal ? NULL : descriptors);
+	if (rc < 0 && !refusal) {
+		answer.status = rc;
+		snprintf(answer.sentence, sizeof(answer.sentence), "the data plane can't hand its descriptors over: %s",
+			strerror(-rc));
+		(void)answer_send(fd, &answer, NULL);
+	}
 	if (answer.status < 0) {
 		close(fd);
 		return answer.status;
@@ -129,6 +135,28 @@ int share_accept(int listener, uid_t allowed_uid, const char *busy, const struct
 	return fd;
 }
 
+/* Takes what descriptors came: all of them into `fds`, or none is kept. */
+static int descriptors_take(struct msghdr *message, int fds[SHARE_DESCRIPTORS])
+{
+	struct cmsghdr *header = CMSG_FIRSTHDR(message);
+	size_t len;
+	int fd;
+
+	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+		return -EPROTO;
+	len = header->cmsg_len - CMSG_LEN(0);
+	if (len == sizeof(int) * SHARE_DESCRIPTORS) {
+		memcpy(fds, CMSG_DATA(header), len);
+		return 0;
+	}
+	for (size_t i = 0; i < len / sizeof(int); i++) {
+		memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+		close(fd);
+	}
+	return -EPROTO;
+}
+
+/* 0; or negative errno and its sentence in `answer`. */
 static int answer_receive(int fd, struct share_answer *answer, int fds[SHARE_DESCRIPTORS])
 {
 	union {
@@ -142,18 +170,30 @@ static int answer_receive(int fd, struct share_answer *answer, int fds[SHARE_DES
 		.msg_control = control.space,
 		.msg_controllen = sizeof(control.space),
 	};
-	struct cmsghdr *header;
+	ssize_t received;
+	int rc = wait_readable(fd);
 
-	if (wait_readable(fd) < 0 || recvmsg(fd, &message, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(*answer))
-		return -EPROTO;
+	if (rc < 0) {
+		strcpy(answer->sentence, "the data plane does not answer");
+		return rc;
+	}
+	received = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	rc = received < 0 ? -EPROTO : descriptors_take(&message, fds);
+	if (received != (ssize_t)sizeof(*answer)) {
+		strcpy(answer->sentence, "the data plane's answer is not understood");
+		goto fail;
+	}
 	answer->sentence[sizeof(answer->sentence) - 1] = '\0';
 	if (answer->status < 0)
-		return answer->status;
-	header = CMSG_FIRSTHDR(&message);
-	if (!header || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int) * SHARE_DESCRIPTORS))
-		return -EPROTO;
-	memcpy(fds, CMSG_DATA(header), sizeof(int) * SHARE_DESCRIPTORS);
-	return 0;
+		goto fail;
+	if (rc < 0)
+		strcpy(answer->sentence,
+			"the data plane's descriptors did not arrive: is the limit of open files too low?");
+	return rc;
+fail:
+	for (int i = 0; rc == 0 && i < SHARE_DESCRIPTORS; i++)
+		close(fds[i]);
+	return answer->status < 0 ? answer->status : -EPROTO;
 }
 
 int share_connect(const char *path, struct share_descriptors *descriptors, char error[TABLES_ERROR_LEN])
@@ -164,7 +204,7 @@ int share_connect(const char *path, struct share_descriptors *descriptors, char 
 	int fds[SHARE_DESCRIPTORS], fd, rc = socket_address(path, &address);
 
 	if (rc < 0) {
-		snprintf(error, TABLES_ERROR_LEN, "the socket's path %s is too long", path);
+		snprintf(error, TABLES_ERROR_LEN, "too long a path for a socket: %s", path);
 		return rc;
 	}
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -181,8 +221,7 @@ int share_connect(const char *path, struct share_descriptors *descriptors, char 
 	}
 	rc = answer_receive(fd, &answer, fds);
 	if (rc < 0) {
-		snprintf(error, TABLES_ERROR_LEN, "%s",
-			answer.sentence[0] ? answer.sentence : "the data plane's answer is not understood");
+		snprintf(error, TABLES_ERROR_LEN, "%s", answer.sentence);
 		goto fail;
 	}
 	*descriptors = (struct share_descriptors){.tables = fds[0], .changes = fds[1], .events = fds[2]};

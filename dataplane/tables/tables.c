@@ -101,6 +101,8 @@ static int memory_make(struct tables *tables, uint64_t len, bool huge_pages)
 			return 0;
 		close(tables->fd);
 	}
+	tables->memory = NULL;
+	tables->fd = -1;
 	return -ENOMEM;
 }
 
@@ -119,13 +121,14 @@ int tables_create(struct tables *tables, const struct tables_dimensions *dimensi
 	struct tables_header header;
 	int rc = tables_dimensions_check(dimensions);
 
+	memset(tables, 0, sizeof(*tables));
+	tables->fd = -1;
 	if (rc < 0) {
 		snprintf(error, TABLES_ERROR_LEN, "the shared tables' dimensions are out of range");
 		return rc;
 	}
 	header = layout_compute(dimensions);
 	header_fill(&header, dimensions);
-	memset(tables, 0, sizeof(*tables));
 	rc = memory_make(tables, header.total_len, dimensions->huge_pages);
 	if (rc < 0) {
 		snprintf(error, TABLES_ERROR_LEN, "no memory for the shared tables (%llu MiB): lower dataplane.max_children",

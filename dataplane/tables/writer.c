@@ -35,6 +35,36 @@ static void phase_set(_Atomic uint32_t *phase, uint32_t value)
 	atomic_store_explicit(phase, value, memory_order_release);
 }
 
+/*
+ * A record that is neither FREE nor LIVE was on its way when the last control plane died, and its change may have died
+ * with it. Its removal is asked for (again): behind what is in the ring already, so its end is the end of both.
+ * Children go first; a session that was seen LIVE meanwhile is the caller's.
+ */
+static void records_find(struct writer *writer)
+{
+	struct tables *tables = writer->tables;
+	uint32_t phase;
+
+	for (uint32_t i = 0; i < tables->n_children; i++) {
+		if (tables->children[i].id > writer->last_id)
+			writer->last_id = tables->children[i].id;
+		phase = phase_get(&tables->children[i].phase);
+		if (phase == TABLES_FREE)
+			slots_put(&writer->children, i);
+		else if (phase != TABLES_LIVE)
+			writer_child_remove(writer, i);
+	}
+	for (uint32_t i = 0; i < tables->n_sessions; i++) {
+		if (tables->sessions[i].id > writer->last_id)
+			writer->last_id = tables->sessions[i].id;
+		phase = phase_get(&tables->sessions[i].phase);
+		if (phase == TABLES_FREE)
+			slots_put(&writer->sessions, i);
+		else if (phase != TABLES_LIVE)
+			writer_session_remove(writer, i);
+	}
+}
+
 struct writer *writer_new(struct tables *tables, int changes_fd)
 {
 	struct writer *writer = calloc(1, sizeof(*writer));
@@ -49,18 +79,7 @@ struct writer *writer_new(struct tables *tables, int changes_fd)
 		errno = ENOMEM;
 		return NULL;
 	}
-	for (uint32_t i = 0; i < tables->n_sessions; i++) {
-		if (tables->sessions[i].id > writer->last_id)
-			writer->last_id = tables->sessions[i].id;
-		if (phase_get(&tables->sessions[i].phase) == TABLES_FREE)
-			slots_put(&writer->sessions, i);
-	}
-	for (uint32_t i = 0; i < tables->n_children; i++) {
-		if (tables->children[i].id > writer->last_id)
-			writer->last_id = tables->children[i].id;
-		if (phase_get(&tables->children[i].phase) == TABLES_FREE)
-			slots_put(&writer->children, i);
-	}
+	records_find(writer);
 	return writer;
 }
 

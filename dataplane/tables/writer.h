@@ -13,7 +13,8 @@ struct writer;
 
 /*
  * Takes the tables over; records found LIVE are those of a control plane that died and are the caller's to adopt
- * (tables->sessions, tables->children). NULL with errno. The tables must stay mapped until writer_free.
+ * (tables->sessions, tables->children). Those that it left halfway are removed; their slots come free through
+ * writer_done. NULL with errno. The tables must stay mapped until writer_free.
  */
 struct writer *writer_new(struct tables *tables, int changes_fd);
 

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every setting: its name, type, default, range and place in struct config. sluice.cfg says what each one is for. */
+#include "config/settings.h"
+
+/* clang-format off */
+#define FIELD(type, member) .offset = offsetof(struct type, member), .size = sizeof(((struct type *)NULL)->member)
+#define ARRAY(type, member, counter)                                                                                   \
+	.offset = offsetof(struct type, member),                                                                       \
+	.size = sizeof(((struct type *)NULL)->member[0]),                                                              \
+	.capacity = sizeof(((struct type *)NULL)->member) / sizeof(((struct type *)NULL)->member[0]),                  \
+	.count_offset = offsetof(struct type, counter)
+#define COUNTED(type, member, counter) FIELD(type, member), .count_offset = offsetof(struct type, counter)
+#define RANGE(from, to) .min = (from), .max = (to)
+
+#define NETWORK_EXPECTED "an IPv4 network such as 192.0.2.0/24"
+#define X(id, name, key, salt, iv, block, auth, icv) " " name
+#define SUITE_EXPECTED "one of" ESP_SUITES(X)
+static const char suite_expected[] = SUITE_EXPECTED;
+#undef X
+
+static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
+static const char *const poll_choices[] = {"adaptive", "busy", NULL};
+static const char *const huge_pages_choices[] = {"auto", "require", "never", NULL};
+static const char *const exception_choices[] = {"net_tap", "virtio_user", NULL};
+
+static const struct setting log_settings[] = {
+	{"level", SETTING_CHOICE, "\"info\"", "a log level", .choices = level_choices, FIELD(config, log_level)},
+	{0},
+};
+
+static const struct setting fragments_settings[] = {
+	{"pending", SETTING_INTEGER, "1024", "a number of packets",
+		RANGE(1, 65536), FIELD(config_dataplane, fragments_pending)},
+	{"per_source", SETTING_INTEGER, "64", "a number of packets",
+		RANGE(1, 65536), FIELD(config_dataplane, fragments_per_source)},
+	{"timeout", SETTING_INTEGER, "2000", "a time in milliseconds",
+		RANGE(100, 120000), FIELD(config_dataplane, fragments_timeout)},
+	{0},
+};
+
+static const struct setting port_settings[] = {
+	{"name", SETTING_INTERFACE, NULL, "an interface name",
+		"1 to 15 characters without spaces, '/', ':' and '%'", FIELD(config_port, name)},
+	{"device", SETTING_TEXT, NULL, "a device", "a PCI address or a DPDK device string",
+		.min = 1, FIELD(config_port, device)},
+	{"exception", SETTING_CHOICE, "\"net_tap\"", "a kind of exception port",
+		.choices = exception_choices, FIELD(config_port, exception)},
+	{"mtu", SETTING_INTEGER, "1500", "an MTU in bytes", RANGE(576, 9216), FIELD(config_port, mtu)},
+	{"rx_descriptors", SETTING_POWER_OF_TWO, "512", "a ring size",
+		RANGE(64, 4096), FIELD(config_port, rx_descriptors)},
+	{"tx_descriptors", SETTING_POWER_OF_TWO, "512", "a ring size",
+		RANGE(64, 4096), FIELD(config_port, tx_descriptors)},
+	{"promiscuous", SETTING_BOOLEAN, "false", "a boolean", "true or false", FIELD(config_port, promiscuous)},
+	{0},
+};
+
+static const struct setting dataplane_settings[] = {
+	{"main_core", SETTING_INTEGER, "0", "a core", RANGE(0, 1023), FIELD(config_dataplane, main_core)},
+	{"worker_cores", SETTING_INTEGER, "[1]", "a core",
+		RANGE(0, 1023), .count_min = 1, ARRAY(config_dataplane, worker_cores, n_workers)},
+	{"poll", SETTING_CHOICE, "\"adaptive\"", "a way to poll", .choices = poll_choices, FIELD(config_dataplane, poll)},
+	{"huge_pages", SETTING_CHOICE, "\"auto\"", "a use of huge pages",
+		.choices = huge_pages_choices, FIELD(config_dataplane, huge_pages)},
+	{"memory", SETTING_INTEGER, "512", "a size in MiB", RANGE(64, 1048576), FIELD(config_dataplane, memory)},
+	{"packet_buffers", SETTING_INTEGER, "16384", "a number of buffers",
+		RANGE(1024, 16777216), FIELD(config_dataplane, packet_buffers)},
+	{"max_sessions", SETTING_INTEGER, "4096", "a number of sessions",
+		RANGE(1, 1048576), FIELD(config_dataplane, max_sessions)},
+	{"max_children", SETTING_INTEGER, "8192", "a number of child SAs",
+		RANGE(1, 1048576), FIELD(config_dataplane, max_children)},
+	{"replay_window", SETTING_POWER_OF_TWO, "1024", "a window in packets",
+		RANGE(64, 65536), FIELD(config_dataplane, replay_window)},
+	{"exception_rate", SETTING_INTEGER, "20000", "a rate in packets a second",
+		RANGE(1, 100000000), FIELD(config_dataplane, exception_rate)},
+	{"fragments", SETTING_GROUP, "", "a group", "{ ... }", .members = fragments_settings},
+	{"ports", SETTING_GROUPS, NULL, "a list of ports", "1 to 16 groups: ( { ... }, { ... } )",
+		.members = port_settings, .count_min = 1, ARRAY(config_dataplane, ports, n_ports)},
+	{0},
+};
+
+static const struct setting ike_settings[] = {
+	{"listen", SETTING_ADDRESS, "", "an address", "an IPv4 address of this host such as 192.0.2.1",
+		ARRAY(config_ike, listen, n_listen)},
+	{"port", SETTING_INTEGER, "500", "a port", RANGE(1, 65535), FIELD(config_ike, port)},
+	{"nat_port", SETTING_INTEGER, "4500", "a port", RANGE(1, 65535), FIELD(config_ike, nat_port)},
+	{"identity", SETTING_TEXT, NULL, "an identity", "the name that this host shows its peers, such as \"hq.example\"",
+		.min = 1, FIELD(config_ike, identity)},
+	{"legacy", SETTING_BOOLEAN, "false", "a boolean", "true or false", FIELD(config_ike, legacy)},
+	{"half_open_max", SETTING_INTEGER, "1000", "a number of exchanges",
+		RANGE(1, 1048576), FIELD(config_ike, half_open_max)},
+	{"half_open_per_source", SETTING_INTEGER, "10", "a number of exchanges",
+		RANGE(1, 1048576), FIELD(config_ike, half_open_per_source)},
+	{"half_open_timeout", SETTING_INTEGER, "30", "a time in seconds",
+		RANGE(1, 600), FIELD(config_ike, half_open_timeout)},
+	{"lifetime", SETTING_INTEGER, "14400", "a time in seconds", RANGE(120, 604800), FIELD(config_ike, lifetime)},
+	{"keepalive", SETTING_INTEGER, "20", "a time in seconds", RANGE(0, 3600), FIELD(config_ike, keepalive)},
+	{0},
+};
+
+static const struct setting peer_settings[] = {
+	{"name", SETTING_NAME, NULL, "a name", "1 to 63 letters, digits and any of . _ - @",
+		.min = 1, FIELD(config_peer, name)},
+	{"identity", SETTING_TEXT, NULL, "an identity", "what the peer sends as its own, such as \"branch1.example\"",
+		.min = 1, FIELD(config_peer, identity)},
+	{"secret", SETTING_SECRET, "", "a pre-shared key", "a text in quotes, or \"0x\" and hexadecimal digits",
+		COUNTED(config_peer, secret, secret_len)},
+	{"secret_file", SETTING_SECRET_FILE, "", "a file with a pre-shared key", "a path in quotes",
+		COUNTED(config_peer, secret, secret_len)},
+	{"ikev1", SETTING_BOOLEAN, "false", "a boolean", "true or false", FIELD(config_peer, ikev1)},
+	{"aggressive", SETTING_BOOLEAN, "false", "a boolean", "true or false", FIELD(config_peer, aggressive)},
+	{"ike", SETTING_PROPOSAL,
+		"[\"aes256-sha256-modp2048\", \"aes256-sha256-ecp256\", \"aes128-sha256-modp2048\", \"aes128-sha256-ecp256\"]",
+		"an IKE proposal", "CIPHER-HASH-GROUP with aes128 aes192 aes256 3des - md5 sha1 sha256 sha384 sha512 - "
+		"modp1024 modp1536 modp2048 ecp256 ecp384", .count_min = 1, ARRAY(config_peer, ike, n_ike)},
+	{"esp", SETTING_SUITE,
+		"[\"aes256gcm\", \"aes128gcm\", \"aes256-sha256\", \"aes128-sha256\", \"aes256-sha1\", \"aes128-sha1\"]",
+		"an ESP suite", suite_expected, .count_min = 1, ARRAY(config_peer, esp, n_esp)},
+	{"pfs", SETTING_PFS, "\"none\"", "a group", "one of none modp1024 modp1536 modp2048 ecp256 ecp384",
+		FIELD(config_peer, pfs)},
+	{"local_networks", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED,
+		.count_min = 1, ARRAY(config_peer, local_networks, n_local)},
+	{"remote_networks", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED,
+		.count_min = 1, ARRAY(config_peer, remote_networks, n_remote)},
+	{"lifetime", SETTING_INTEGER, "3600", "a time in seconds", RANGE(120, 604800), FIELD(config_peer, lifetime)},
+	{"lifetime_bytes", SETTING_INTEGER, "0", "a number of bytes",
+		RANGE(0, INT64_MAX), FIELD(config_peer, lifetime_bytes)},
+	{0},
+};
+
+const struct setting settings_root[] = {
+	{"runtime_dir", SETTING_PATH, "\"/run/sluice\"", "an absolute path", "a directory such as \"/run/sluice\"",
+		FIELD(config, runtime_dir)},
+	{"user", SETTING_NAME, "\"sluice\"", "a user", "a user's name, or \"\"", FIELD(config, user)},
+	{"control_group", SETTING_NAME, "\"\"", "a user group", "a user group's name, or \"\"", FIELD(config, control_group)},
+	{"log", SETTING_GROUP, "", "a group", "{ ... }", .members = log_settings},
+	{"dataplane", SETTING_GROUP, NULL, "a group", "a group with at least ports",
+		.members = dataplane_settings, FIELD(config, dataplane)},
+	{"ike", SETTING_GROUP, NULL, "a group", "a group with at least identity",
+		.members = ike_settings, FIELD(config, ike)},
+	{"peers", SETTING_PEERS, "", "a list of peers", "at most 100000 groups: ( { ... }, { ... } )",
+		.members = peer_settings, .offset = offsetof(struct config, peers), .size = sizeof(struct config_peer),
+		.capacity = CONFIG_DEFAULT_PEERS_MAX, .count_offset = offsetof(struct config, n_peers)},
+	{0},
+};
+/* clang-format on */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside config/ only: the settings as one table (settings.c) and what turns a libconfig tree into struct config by it.
+ * settings_read checks each value alone, settings_check and settings_check_peers what values mean together. Nothing
+ * here stops at an error: each one is passed to the caller's report and counted, so that one reading names them all.
+ */
+#pragma once
+
+#include "config/config.h"
+
+#include <libconfig.h>
+
+enum setting_type {
+	SETTING_INTEGER,
+	SETTING_POWER_OF_TWO,
+	SETTING_BOOLEAN,
+	SETTING_CHOICE,	   /* one of `choices`, stored as its position */
+	SETTING_TEXT,	   /* no control characters */
+	SETTING_NAME,	   /* a text that can stand in a log line without quotes */
+	SETTING_INTERFACE, /* what Linux takes as a network interface's name */
+	SETTING_PATH,	   /* absolute */
+	SETTING_ADDRESS,
+	SETTING_NETWORK,
+	SETTING_PROPOSAL,    /* struct ike_proposal */
+	SETTING_SUITE,	     /* enum esp_suite_id in one byte */
+	SETTING_PFS,	     /* enum ike_group */
+	SETTING_SECRET,	     /* its length goes to count_offset */
+	SETTING_SECRET_FILE, /* the same, read from a file */
+	SETTING_GROUP,	     /* `members`, at the offset */
+	SETTING_GROUPS,	     /* an array of structures in place */
+	SETTING_PEERS,	     /* the same, allocated; the count is a size_t */
+};
+
+struct setting {
+	const char *name; /* NULL: end of the table */
+	enum setting_type type;
+	const char *fallback; /* in the file's notation; "": absent or zero; NULL: the setting is required */
+	const char *meaning;  /* ends "VALUE is not" */
+	const char *expected; /* follows "expected"; NULL: made from the range or the choices */
+	int64_t min, max;     /* of an integer; `min` of a text: the fewest characters */
+	const char *const *choices;
+	const struct setting *members;
+	size_t offset, size; /* of the field in its structure; of one element when it is an array */
+	size_t capacity;     /* elements; 0: a single value */
+	size_t count_min;
+	size_t count_offset; /* uint16_t number of elements */
+};
+
+/* The top level of the file. */
+extern const struct setting settings_root[];
+
+struct settings_reader {
+	const char *file;
+	void (*report)(void *context, const char *sentence);
+	void *context;
+	size_t errors;
+};
+
+enum { SETTINGS_QUOTE_LEN = 96, SETTINGS_EXPECTED_LEN = 256 };
+
+/* Reports "FILE:LINE: " and the formatted rest. A file of NULL: the reader's; line 0: none. */
+void settings_refuse_at(struct settings_reader *reader, const char *file, unsigned int line, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Reports "FILE:LINE: PATH: " and the formatted rest. `member`, when not NULL, is what `where` lacks. */
+void settings_refuse(struct settings_reader *reader, const config_setting_t *where, const char *member,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Reports that the value is not what the setting means. */
+void settings_refuse_value(
+	struct settings_reader *reader, const struct setting *setting, const config_setting_t *value);
+
+/* Reports a name that is in no row of `members`, with the nearest one that is. */
+void settings_refuse_unknown(
+	struct settings_reader *reader, const struct setting *members, const config_setting_t *value);
+
+/* The value as a sentence shows it, in SETTINGS_QUOTE_LEN bytes; of a secret its length alone. */
+char *settings_quote(const config_setting_t *value, bool secret, char *text);
+
+/* What a setting takes, in SETTINGS_EXPECTED_LEN bytes. */
+char *settings_expected(const struct setting *setting, char *text);
+
+/* Fills the structure at `base` with the defaults of `members`, then reads `group`, when there is one, over it. */
+void settings_read(
+	struct settings_reader *reader, const struct setting *members, const config_setting_t *group, void *base);
+
+/*
+ * Checks one value and stores it at `field` of the structure at `base`. False when it was refused, with the error
+ * reported and the field as it was.
+ */
+bool settings_value_store(struct settings_reader *reader, const struct setting *setting, const config_setting_t *value,
+	void *base, void *field);
+
+/* settings_value_store for SETTING_SECRET and SETTING_SECRET_FILE. */
+bool settings_secret_store(struct settings_reader *reader, const struct setting *setting, const config_setting_t *value,
+	void *base, void *field);
+
+/* What values mean together. `root` is the tree that `config` was read from. */
+void settings_check(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
+void settings_check_peers(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
+
+/*
+ * libconfig 1.5 cuts an integer that is too large for its type to some other number without a word. Reports each such
+ * number of the open file, which errors call `name`, and rewinds it.
+ */
+void settings_number_check(struct settings_reader *reader, FILE *file, const char *name);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/settings.h"
+
+#include <string.h>
+
+static const config_setting_t *check_element(const config_setting_t *root, const char *path, unsigned int i)
+{
+	const config_setting_t *list = config_setting_lookup((config_setting_t *)root, path);
+
+	return list ? config_setting_get_elem(list, i) : NULL;
+}
+
+/* Port names are interfaces of one kernel. */
+static void check_ports(
+	struct settings_reader *reader, const config_setting_t *root, const struct config_dataplane *dataplane)
+{
+	for (unsigned int i = 1; i < dataplane->n_ports; i++) {
+		for (unsigned int j = 0; j < i; j++) {
+			const char *name = dataplane->ports[i].name;
+
+			if (!name[0] || strcmp(name, dataplane->ports[j].name) != 0)
+				continue;
+			settings_refuse(reader,
+				config_setting_get_member(check_element(root, "dataplane.ports", i), "name"), NULL,
+				"\"%s\" is not new: ports[%u] has it; expected a name of its own", name, j);
+			break;
+		}
+	}
+}
+
+/* A worker polls without rest: the main thread would starve on its core. */
+static void check_cores(
+	struct settings_reader *reader, const config_setting_t *root, const struct config_dataplane *dataplane)
+{
+	for (unsigned int i = 0; i < dataplane->n_workers; i++) {
+		const config_setting_t *where = check_element(root, "dataplane.worker_cores", i);
+
+		if (dataplane->worker_cores[i] != dataplane->main_core)
+			continue;
+		if (!where) /* the worker's is the default */
+			where = config_setting_lookup((config_setting_t *)root, "dataplane.main_core");
+		settings_refuse(reader, where, NULL,
+			"%u is not free: it is both main_core and a worker's; expected a core for each",
+			dataplane->main_core);
+	}
+}
+
+static void check_ike_ports(struct settings_reader *reader, const config_setting_t *root, const struct config_ike *ike)
+{
+	const config_setting_t *where = config_setting_lookup((config_setting_t *)root, "ike.nat_port");
+
+	if (ike->port != ike->nat_port)
+		return;
+	if (!where)
+		where = config_setting_lookup((config_setting_t *)root, "ike.port");
+	settings_refuse(reader, where, NULL,
+		"%u is not free: it is both port and nat_port; expected a port for each (RFC 3948 section 2.2)",
+		ike->port);
+}
+
+void settings_check(struct settings_reader *reader, const config_setting_t *root, const struct config *config)
+{
+	check_ports(reader, root, &config->dataplane);
+	check_cores(reader, root, &config->dataplane);
+	check_ike_ports(reader, root, &config->ike);
+	settings_check_peers(reader, root, config);
+}

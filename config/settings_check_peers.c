@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What peers may say alone, and what they must not share. Sorting finds the latter, so that many peers stay quick. */
+#include "config/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A name or an identity, and whose. */
+struct peers_key {
+	const char *text;
+	unsigned int peer;
+};
+
+/* A remote network, and whose. */
+struct peers_network {
+	struct prefix prefix;
+	unsigned int peer, position;
+};
+
+static void peers_check_secret(struct settings_reader *reader, const config_setting_t *where)
+{
+	bool here = config_setting_get_member(where, "secret");
+	bool elsewhere = config_setting_get_member(where, "secret_file");
+
+	if (!here && !elsewhere)
+		settings_refuse(reader, where, "secret", "is missing; expected secret or secret_file");
+	if (here && elsewhere)
+		settings_refuse(
+			reader, where, "secret_file", "is not alone: there is a secret too; expected one of them");
+}
+
+/* Reports a switch that is off or absent. What is no boolean was reported before. */
+static void peers_check_switch(struct settings_reader *reader, const config_setting_t *where, const char *name,
+	bool value, const char *expected)
+{
+	const config_setting_t *setting = config_setting_get_member(where, name);
+
+	if (value || (setting && config_setting_type(setting) != CONFIG_TYPE_BOOL))
+		return;
+	if (setting)
+		settings_refuse(reader, setting, NULL, "false is not a way to connect; expected %s", expected);
+	else
+		settings_refuse(reader, where, name, "is missing; expected %s", expected);
+}
+
+static void peers_check_modes(
+	struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer)
+{
+	peers_check_switch(reader, where, "ikev1", peer->ikev1,
+		"true: IKEv1 is the only version so far, and RFC 9395 asks that it is switched on knowingly");
+	peers_check_switch(
+		reader, where, "aggressive", peer->aggressive, "true: aggressive mode is the only mode so far");
+}
+
+static void peers_refuse_legacy(struct settings_reader *reader, const config_setting_t *value, const char *algorithm)
+{
+	char quote[SETTINGS_QUOTE_LEN];
+
+	settings_refuse(reader, value, NULL,
+		"%s is not allowed: %s is legacy (RFC 8247); expected another algorithm, or ike.legacy = true",
+		settings_quote(value, false, quote), algorithm);
+}
+
+/* The defaults hold nothing legacy: what is found here stands in the file. */
+static void peers_check_legacy(
+	struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer)
+{
+	const config_setting_t *list = config_setting_get_member(where, "ike");
+	const config_setting_t *pfs = config_setting_get_member(where, "pfs");
+	const char *algorithm;
+
+	for (unsigned int i = 0; list && i < peer->n_ike; i++) {
+		algorithm = ike_proposal_legacy(&peer->ike[i]);
+		if (algorithm)
+			peers_refuse_legacy(reader, config_setting_get_elem(list, i), algorithm);
+	}
+	algorithm = ike_proposal_legacy(&(struct ike_proposal){.group = peer->pfs});
+	if (pfs && algorithm)
+		peers_refuse_legacy(reader, pfs, algorithm);
+}
+
+static int peers_key_compare(const void *left, const void *right)
+{
+	const struct peers_key *a = left, *b = right;
+	int order = strcmp(a->text, b->text);
+
+	return order ? order : a->peer < b->peer ? -1 : 1;
+}
+
+/* Sorts the keys and reports each one that an earlier peer has too. */
+static void peers_check_unique(struct settings_reader *reader, const config_setting_t *list, const char *name,
+	struct peers_key *keys, size_t n)
+{
+	qsort(keys, n, sizeof(*keys), peers_key_compare);
+	for (size_t i = 1; i < n; i++) {
+		const config_setting_t *earlier = config_setting_get_elem(list, keys[i - 1].peer);
+		const config_setting_t *later = config_setting_get_elem(list, keys[i].peer);
+		const config_setting_t *value = config_setting_get_member(later, name);
+		char quote[SETTINGS_QUOTE_LEN];
+
+		if (!keys[i].text[0] || strcmp(keys[i].text, keys[i - 1].text) != 0)
+			continue;
+		settings_refuse(reader, value, NULL,
+			"%s is not new: peers[%u] (line %u) has it; expected each peer's own",
+			settings_quote(value, false, quote), keys[i - 1].peer,
+			config_setting_get_member(earlier, name)->line);
+	}
+}
+
+static int peers_check_names(struct settings_reader *reader, const config_setting_t *list, const struct config *config)
+{
+	struct peers_key *keys = calloc(config->n_peers, sizeof(*keys));
+
+	if (!keys)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < config->n_peers; i++)
+		keys[i] = (struct peers_key){config->peers[i].name, i};
+	peers_check_unique(reader, list, "name", keys, config->n_peers);
+	for (unsigned int i = 0; i < config->n_peers; i++)
+		keys[i] = (struct peers_key){config->peers[i].identity, i};
+	peers_check_unique(reader, list, "identity", keys, config->n_peers);
+	free(keys);
+	return 0;
+}
+
+/* A network stands before those that it contains. */
+static int peers_network_compare(const void *left, const void *right)
+{
+	const struct peers_network *a = left, *b = right;
+	int order = memcmp(a->prefix.address.bytes, b->prefix.address.bytes, sizeof(a->prefix.address.bytes));
+
+	if (order)
+		return order;
+	if (a->prefix.len != b->prefix.len)
+		return a->prefix.len - b->prefix.len;
+	if (a->peer != b->peer)
+		return a->peer < b->peer ? -1 : 1;
+	return (int)a->position - (int)b->position;
+}
+
+static void peers_refuse_overlap(struct settings_reader *reader, const config_setting_t *list,
+	const struct config *config, const struct peers_network *a, const struct peers_network *b)
+{
+	const struct peers_network *earlier = a->peer < b->peer ? a : b;
+	const struct peers_network *later = a->peer < b->peer ? b : a;
+	const config_setting_t *where =
+		config_setting_get_member(config_setting_get_elem(list, later->peer), "remote_networks");
+	char earlier_text[PREFIX_TEXT_LEN], later_text[PREFIX_TEXT_LEN];
+
+	settings_refuse(reader, config_setting_get_elem(where, later->position), NULL,
+		"\"%s\" of peer \"%s\" is not free: it overlaps \"%s\" of peer \"%s\"; expected each network behind "
+		"one peer",
+		prefix_format(&later->prefix, later_text), config->peers[later->peer].name,
+		prefix_format(&earlier->prefix, earlier_text), config->peers[earlier->peer].name);
+}
+
+/*
+ * Two networks overlap only when one contains the other. In sorted order those that contain the present one are the
+ * ones not left yet, from the innermost outwards; the innermost is the one to compare with, since what is wrong between
+ * it and those further out has been reported already.
+ */
+static void peers_check_sorted_networks(struct settings_reader *reader, const config_setting_t *list,
+	const struct config *config, const struct peers_network *networks, size_t n)
+{
+	const struct peers_network *around[33]; /* one of each length suffices: equal ones replace each other */
+	size_t depth = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct peers_network *network = &networks[i];
+
+		while (depth > 0 && !prefix_contains(&around[depth - 1]->prefix, &network->prefix))
+			depth--;
+		if (depth > 0 && around[depth - 1]->peer != network->peer)
+			peers_refuse_overlap(reader, list, config, around[depth - 1], network);
+		if (depth > 0 && prefix_equal(&around[depth - 1]->prefix, &network->prefix))
+			depth--;
+		around[depth++] = network;
+	}
+}
+
+static int peers_check_overlap(
+	struct settings_reader *reader, const config_setting_t *list, const struct config *config)
+{
+	struct peers_network *networks;
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_peers; i++)
+		n += config->peers[i].n_remote;
+	networks = calloc(n + 1, sizeof(*networks));
+	if (!networks)
+		return -ENOMEM;
+	n = 0;
+	for (unsigned int i = 0; i < config->n_peers; i++) {
+		for (unsigned int j = 0; j < config->peers[i].n_remote; j++) {
+			const struct prefix *prefix = &config->peers[i].remote_networks[j];
+
+			if (prefix->address.family == ADDRESS_IPV4) /* else refused before */
+				networks[n++] = (struct peers_network){*prefix, i, j};
+		}
+	}
+	qsort(networks, n, sizeof(*networks), peers_network_compare);
+	peers_check_sorted_networks(reader, list, config, networks, n);
+	free(networks);
+	return 0;
+}
+
+void settings_check_peers(struct settings_reader *reader, const config_setting_t *root, const struct config *config)
+{
+	const config_setting_t *list = config_setting_get_member(root, "peers");
+
+	if (config->n_peers == 0)
+		return;
+	for (unsigned int i = 0; i < config->n_peers; i++) {
+		const config_setting_t *where = config_setting_get_elem(list, i);
+
+		if (!config_setting_is_group(where))
+			continue;
+		peers_check_secret(reader, where);
+		peers_check_modes(reader, where, &config->peers[i]);
+		if (!config->ike.legacy)
+			peers_check_legacy(reader, where, &config->peers[i]);
+	}
+	if (peers_check_names(reader, list, config) < 0 || peers_check_overlap(reader, list, config) < 0)
+		settings_refuse(reader, list, NULL, "there is no memory to compare the peers");
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * First step: what a received frame is. ESP to us, bare or in UDP, goes on inbound; a plain IPv4 packet for somebody
+ * else goes on outbound; all else is the kernel's, or leaves by a named exit.
+ */
+#pragma once
+
+#include "worker.h"
+
+/* Two bursts to go on: ESP packets (data at the ESP header) and plain ones (data at the IP header). */
+struct classified {
+	struct rte_mbuf *esp[BURST];
+	struct rte_mbuf *plain[BURST];
+	uint16_t n_esp, n_plain;
+};
+
+/* At most BURST frames. */
+void classify_frames(struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count,
+	struct classified *out);
+
+/* What other workers handed over: fragments that this one collects, and ESP whose SA it owns. At most BURST. */
+void classify_handed_over(struct worker *worker, struct rte_mbuf **packets, uint16_t count, struct classified *out);
+
+/*
+ * Frames that the kernel sends on the exception port of `port`. Those that a session protects go on outbound; the
+ * others are sent as they are. At most BURST.
+ */
+void classify_kernel(struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count,
+	struct classified *out);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The outer header before an ESP packet: IPv4 (RFC 4301 section 5.1.2.1), and UDP where NAT asks for it (RFC 3948). */
+#pragma once
+
+#include "sa.h"
+
+#include <rte_mbuf.h>
+
+#include <stdint.h>
+
+enum { ENCAP_MAX_LEN = 28 };
+
+/* Bytes before the ESP header. */
+static inline uint16_t encap_len(const struct sa_outer *outer)
+{
+	return outer->udp ? 28 : 20;
+}
+
+/* Prepends the header to a packet that begins at its ESP header. 0, or -ENOSPC without headroom. */
+int encap_prepend(struct rte_mbuf *packet, const struct sa_outer *outer, uint8_t tos, uint16_t id);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The exits of the packet path: whoever ends a packet's way says by which name. */
+#pragma once
+
+#include "worker.h"
+
+struct rte_mbuf;
+
+/* Frees a packet under a name. */
+static inline void exit_drop(struct worker *worker, struct rte_mbuf *packet, enum reason reason)
+{
+	worker_count(worker, reason, 1);
+	rte_pktmbuf_free(packet);
+}
+
+/*
+ * To the kernel interface of `port`. The packet starts at its IP header; an Ethernet header is put before it, to the
+ * port's own address. Cut where it exceeds the interface's MTU. Drops beyond the allowed rate.
+ */
+void exit_kernel_packet(struct worker *worker, struct rte_mbuf *packet, uint16_t port);
+
+/* A whole frame as it was received. */
+void exit_kernel_frame(struct worker *worker, struct rte_mbuf *frame, uint16_t port);
+
+/* Gathers a whole frame for transmission on `port`. */
+void exit_transmit(struct worker *worker, struct rte_mbuf *frame, uint16_t port);
+
+/* Sends what was gathered. */
+void exit_flush(struct worker *worker);
+
+/* To the ring of worker `owner`. */
+void exit_handoff(struct worker *worker, struct rte_mbuf *packet, uint16_t owner);

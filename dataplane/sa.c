@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sa.h"
+
+#include <rte_malloc.h>
+
+#include <errno.h>
+#include <string.h>
+
+static void *store_alloc(size_t count, size_t len)
+{
+	return rte_zmalloc("sa", count * len, RTE_CACHE_LINE_SIZE);
+}
+
+int sa_store_init(struct sa_store *store, uint32_t n_sessions, uint32_t n_children, uint16_t n_workers,
+	uint32_t replay_window)
+{
+	memset(store, 0, sizeof(*store));
+	store->n_sessions = n_sessions;
+	store->n_children = n_children;
+	store->n_workers = n_workers;
+	store->replay_window = replay_window;
+	store->key_len = RTE_ALIGN_CEIL(esp_key_size(), ESP_KEY_ALIGN);
+	store->replay_len = RTE_ALIGN_CEIL(replay_size(replay_window), RTE_CACHE_LINE_SIZE);
+	store->in = store_alloc(n_children, sizeof(*store->in));
+	store->out = store_alloc(n_children, sizeof(*store->out));
+	store->sessions = store_alloc(n_sessions, sizeof(*store->sessions));
+	store->children = store_alloc(n_children, sizeof(*store->children));
+	store->keys = store_alloc(n_children, 2 * store->key_len);
+	store->replays = store_alloc(n_children, store->replay_len);
+	if (store->in && store->out && store->sessions && store->children && store->keys && store->replays)
+		return 0;
+	sa_store_free(store);
+	return -ENOMEM;
+}
+
+void sa_store_free(struct sa_store *store)
+{
+	if (store->keys)
+		explicit_bzero(store->keys, store->n_children * 2 * store->key_len);
+	rte_free(store->in);
+	rte_free(store->out);
+	rte_free(store->sessions);
+	rte_free(store->children);
+	rte_free(store->keys);
+	rte_free(store->replays);
+	memset(store, 0, sizeof(*store));
+}
+
+static struct esp_key *store_key(const struct sa_store *store, uint32_t index, int direction)
+{
+	return (struct esp_key *)(store->keys + (2 * (size_t)index + (size_t)direction) * store->key_len);
+}
+
+static struct sa_network network_of(const struct prefix *prefix)
+{
+	struct sa_network network;
+
+	network.mask = prefix->len == 0 ? 0 : UINT32_MAX << (32 - prefix->len);
+	network.address = address_to_ipv4(&prefix->address) & network.mask;
+	return network;
+}
+
+static bool prefix_is_ipv4(const struct prefix *prefix)
+{
+	return prefix->address.family == ADDRESS_IPV4 && prefix->len <= 32;
+}
+
+/* The record comes from another process: nothing in it is believed unseen. */
+static int record_check(const struct sa_store *store, uint32_t index, const struct tables_child *record,
+	const struct tables_session *session, const struct tables_change *change)
+{
+	if (record->id == 0 || record->id != change->id || session->id == 0 || record->session >= store->n_sessions)
+		return -EINVAL;
+	if (record->spi_in != tables_spi(index, record->generation) || record->spi_out < 256)
+		return -EINVAL; /* RFC 4303 section 2.1 reserves 0 to 255 */
+	if (!prefix_is_ipv4(&record->local_network) || !prefix_is_ipv4(&record->remote_network))
+		return -EAFNOSUPPORT;
+	if (change->install.local.address.family != ADDRESS_IPV4 ||
+		change->install.remote.address.family != ADDRESS_IPV4)
+		return -EAFNOSUPPORT;
+	if (record->replay_window > store->replay_window || change->install.keymat_len > ESP_KEYMAT_MAX)
+		return -EINVAL;
+	/* RFC 4303 section 3.3.3: without extended numbers 2^32 - 1 is the last one. */
+	if (record->hard_packets == 0 || record->hard_packets > UINT32_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+void sa_outer_fill(struct sa_outer *outer, const struct endpoint *local, const struct endpoint *remote,
+	uint32_t encapsulation)
+{
+	outer->local = address_to_ipv4(&local->address);
+	outer->remote = address_to_ipv4(&remote->address);
+	outer->local_port = local->port;
+	outer->remote_port = remote->port;
+	outer->udp = encapsulation == TABLES_ENCAPSULATION_UDP;
+}
+
+/* Makes the session of a first child; finds that of a further one. */
+static int session_open(struct sa_store *store, uint32_t index, uint64_t id, const struct tables_change *change)
+{
+	struct sa_session *session = &store->sessions[index];
+
+	if (session->id != 0)
+		return session->id == id ? 0 : -EBUSY;
+	session->id = id;
+	session->first_child = TABLES_NONE;
+	sa_outer_fill(&session->outers[0], &change->install.local, &change->install.remote, change->install.encapsulation);
+	atomic_store_explicit(&session->outer, &session->outers[0], memory_order_release);
+	return 0;
+}
+
+static uint64_t limit_or_none(uint64_t limit)
+{
+	return limit ? limit : UINT64_MAX;
+}
+
+static void in_fill(struct sa_store *store, uint32_t index, const struct tables_child *record)
+{
+	struct sa_in *in = &store->in[index];
+
+	memset(in, 0, sizeof(*in));
+	in->session = record->session;
+	in->inner_source = network_of(&record->remote_network);
+	in->inner_destination = network_of(&record->local_network);
+	in->soft_bytes = limit_or_none(record->soft_bytes);
+	in->hard_bytes = limit_or_none(record->hard_bytes);
+	in->key = store_key(store, index, 0);
+	in->owner = (uint16_t)(index % store->n_workers);
+	in->replay = (struct replay *)(store->replays + index * store->replay_len);
+}
+
+static void out_fill(struct sa_store *store, uint32_t index, const struct tables_child *record)
+{
+	struct sa_out *out = &store->out[index];
+
+	memset(out, 0, sizeof(*out));
+	out->spi = record->spi_out;
+	out->session = record->session;
+	out->peer = &store->sessions[record->session];
+	out->key = store_key(store, index, 1);
+	out->soft_packets = record->soft_packets;
+	out->hard_packets = record->hard_packets;
+	out->soft_bytes = limit_or_none(record->soft_bytes);
+	out->hard_bytes = limit_or_none(record->hard_bytes);
+}
+
+int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index, const struct tables_child *record,
+	const struct tables_session *session, const struct tables_change *change)
+{
+	struct sa_child *child = &store->children[index];
+	int rc = child->id == 0 && !child->leaving ? record_check(store, index, record, session, change) : -EBUSY;
+
+	if (rc < 0)
+		return rc;
+	in_fill(store, index, record);
+	out_fill(store, index, record);
+	rc = replay_init(store->in[index].replay, record->replay_window);
+	if (rc == 0)
+		rc = esp_key_expand(engine, record->suite, change->install.keymat_in, change->install.keymat_len,
+			store_key(store, index, 0));
+	if (rc == 0)
+		rc = esp_key_expand(engine, record->suite, change->install.keymat_out, change->install.keymat_len,
+			store_key(store, index, 1));
+	if (rc == 0)
+		rc = session_open(store, record->session, session->id, change);
+	if (rc < 0) {
+		sa_empty(store, index);
+		return rc;
+	}
+	*child = (struct sa_child){
+		.id = record->id,
+		.spi_in = record->spi_in,
+		.session = record->session,
+		.next = store->sessions[record->session].first_child,
+		.policy = TABLES_NONE,
+		.local = network_of(&record->local_network),
+		.remote = network_of(&record->remote_network),
+	};
+	store->sessions[record->session].first_child = index;
+	return 0;
+}
+
+void sa_show(struct sa_store *store, uint32_t index)
+{
+	atomic_store_explicit(&store->in[index].spi, store->children[index].spi_in, memory_order_release);
+}
+
+void sa_hide(struct sa_store *store, uint32_t index)
+{
+	struct sa_child *child = &store->children[index];
+	uint32_t *link = &store->sessions[child->session].first_child;
+
+	atomic_store_explicit(&store->in[index].spi, 0, memory_order_release);
+	while (*link != index && *link != TABLES_NONE)
+		link = &store->children[*link].next;
+	if (*link == index)
+		*link = child->next;
+	child->leaving = true;
+}
+
+void sa_empty(struct sa_store *store, uint32_t index)
+{
+	esp_key_wipe(store_key(store, index, 0));
+	esp_key_wipe(store_key(store, index, 1));
+	memset(&store->children[index], 0, sizeof(store->children[index]));
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SAs at run time, in memory of the data plane alone: what packets need, apart from the records of the shared tables.
+ * Array positions are those of the records. The main thread fills an entry, makes it visible, takes it out of sight and,
+ * when every worker has been quiescent, empties it; workers look entries up and hold none across a turn of their loop.
+ */
+#pragma once
+
+#include "esp/esp.h"
+#include "esp/replay.h"
+#include "tables/tables.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* An IPv4 network, host order, as a comparison. */
+struct sa_network {
+	uint32_t address, mask;
+};
+
+static inline bool sa_network_has(const struct sa_network *network, uint32_t address)
+{
+	return (address & network->mask) == network->address;
+}
+
+/* What goes into the outer header. Never changed while workers see it: a move makes another one. */
+struct sa_outer {
+	uint32_t local, remote; /* host order */
+	uint16_t local_port, remote_port;
+	bool udp;
+};
+
+/* A session: where its peer is. */
+struct sa_session {
+	_Atomic(const struct sa_outer *) outer; /* main: writes; workers: read */
+	struct sa_outer outers[2];              /* main thread */
+	uint64_t outer_retired;                 /* main thread: the grace period after which the other may be reused */
+	uint64_t id;                            /* 0: the slot is empty */
+	uint32_t first_child;                   /* main thread: its children, linked by `next` */
+};
+
+/* Inbound half of a child SA. Everything below `owner` is written by that worker alone. */
+struct sa_in {
+	_Atomic uint32_t spi; /* 0: not to be found; main: writes */
+	uint32_t session;
+	struct sa_network inner_source, inner_destination;
+	uint64_t soft_bytes, hard_bytes; /* UINT64_MAX: none */
+	const struct esp_key *key;
+	uint16_t owner;       /* worker */
+	bool soft_told, hard_told;
+	uint32_t told_remote; /* the last address that an event was raised for, and when */
+	uint16_t told_remote_port;
+	uint64_t told_at;     /* TSC */
+	uint64_t bytes;
+	struct replay *replay;
+} __attribute__((aligned(64)));
+
+/* Outbound half. `numbers` is shared by all workers: one atomic add per burst and SA. */
+struct sa_out {
+	struct {
+		_Atomic uint64_t sequence; /* the last number given out */
+		_Atomic uint64_t bytes;
+	} numbers __attribute__((aligned(64)));
+	uint32_t spi __attribute__((aligned(64))); /* main: writes; workers: read */
+	uint32_t session;
+	const struct sa_session *peer;
+	const struct esp_key *key;
+	uint64_t soft_packets, hard_packets; /* sequence numbers */
+	uint64_t soft_bytes, hard_bytes;     /* UINT64_MAX: none */
+};
+
+/* The main thread's own part of a child SA. */
+struct sa_child {
+	uint64_t id; /* 0: the slot is empty */
+	uint32_t spi_in;
+	uint32_t session;
+	uint32_t next; /* of the same session */
+	uint32_t policy;
+	bool active;  /* carries outbound traffic, or did until a newer one came */
+	bool leaving; /* out of sight, not yet empty */
+	struct sa_network local, remote;
+};
+
+struct sa_store {
+	uint32_t n_children, n_sessions;
+	uint16_t n_workers;
+	struct sa_in *in;
+	struct sa_out *out;
+	struct sa_session *sessions;
+	struct sa_child *children;
+	uint8_t *keys;      /* two a child: in, out */
+	size_t key_len;
+	uint8_t *replays;
+	size_t replay_len;
+	uint32_t replay_window; /* the largest that a record may ask for */
+};
+
+void sa_outer_fill(struct sa_outer *outer, const struct endpoint *local, const struct endpoint *remote,
+	uint32_t encapsulation);
+
+/* 0 or -ENOMEM. */
+int sa_store_init(struct sa_store *store, uint32_t n_sessions, uint32_t n_children, uint16_t n_workers,
+	uint32_t replay_window);
+void sa_store_free(struct sa_store *store);
+
+/*
+ * Fills slot `index` from a copy of its record and change, which it checks, and makes the session where this is its first
+ * child. Lookups don't find it before sa_show. All or nothing: 0 or negative errno.
+ */
+int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index, const struct tables_child *record,
+	const struct tables_session *session, const struct tables_change *change);
+
+void sa_show(struct sa_store *store, uint32_t index);
+
+/* Out of sight for lookups. sa_empty follows after the grace period: wipes keys, makes the slot empty. */
+void sa_hide(struct sa_store *store, uint32_t index);
+void sa_empty(struct sa_store *store, uint32_t index);
+
+/* The inbound half for an SPI from the wire; NULL when there is none. */
+static inline struct sa_in *sa_find_in(const struct sa_store *store, uint32_t spi)
+{
+	uint32_t index = tables_spi_index(spi);
+	struct sa_in *in;
+
+	if (index >= store->n_children)
+		return NULL;
+	in = &store->in[index];
+	return atomic_load_explicit(&in->spi, memory_order_acquire) == spi && spi != 0 ? in : NULL;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker.h"
+
+#include "classify.h"
+#include "dataplane.h"
+#include "exits.h"
+#include "inbound.h"
+#include "outbound.h"
+#include "reassemble.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_random.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+enum {
+	IDLE_TURNS = 32, /* empty turns before a worker begins to sleep */
+	SLEEP_MIN_US = 10,
+	SLEEP_MAX_US = 160,
+};
+
+int worker_init(struct worker *worker, struct dataplane *dataplane, uint16_t number, const char *name)
+{
+	const struct config_dataplane *config = &dataplane->config->dataplane;
+	const struct reassembly_limits limits = {
+		.pending = config->fragments_pending,
+		.per_source = config->fragments_per_source,
+		.timeout_ms = config->fragments_timeout,
+	};
+	char ring_name[RTE_RING_NAMESIZE];
+
+	worker->dataplane = dataplane;
+	worker->number = number;
+	worker->counters = tables_counters(&dataplane->tables, number + 1u);
+	worker->counters->core = config->worker_cores[number];
+	worker->events = &dataplane->tables.events[number + 1];
+	/* So that workers' numbers don't meet: outbound.c adds the number of workers each time. */
+	worker->ipv4_id = (uint16_t)(rte_rand() / dataplane->n_workers * dataplane->n_workers + number);
+	worker->engine = esp_engine_new();
+	worker->reassembly = reassembly_new(&limits);
+	snprintf(ring_name, sizeof(ring_name), "%s-handoff-%u", name, number);
+	worker->handoff = rte_ring_create(ring_name, WORKER_HANDOFF_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	return worker->engine && worker->reassembly && worker->handoff ? 0 : -ENOMEM;
+}
+
+void worker_fini(struct worker *worker)
+{
+	void *packet;
+
+	while (worker->handoff && rte_ring_dequeue(worker->handoff, &packet) == 0)
+		exit_drop(worker, packet, REASON_DROP_HANDOFF);
+	reassembly_free(worker->reassembly, worker);
+	esp_engine_free(worker->engine);
+	rte_ring_free(worker->handoff);
+}
+
+void worker_event(struct worker *worker, const struct tables_event *event)
+{
+	if (ring_push(worker->events, event) < 0)
+		tables_count(&worker->counters->events_lost, 1);
+}
+
+/*
+ * The packet's way:
+ *   classified.esp --inbound--> inner packets --\
+ *   classified.plain ----------------------------+--outbound--> policy: ESP, else in the clear --> forward
+ */
+static void work(struct worker *worker, struct classified *classified)
+{
+	uint16_t inner = inbound_process(worker, classified->esp, classified->n_esp);
+
+	if (inner > 0)
+		outbound_process(worker, classified->esp, inner);
+	if (classified->n_plain > 0)
+		outbound_process(worker, classified->plain, classified->n_plain);
+}
+
+void worker_input(struct worker *worker, uint16_t port, struct rte_mbuf **packets, uint16_t count)
+{
+	struct classified classified;
+
+	worker_count(worker, REASON_IN_PORT, count);
+	classify_frames(worker, port, packets, count, &classified);
+	work(worker, &classified);
+}
+
+static unsigned int take_handed_over(struct worker *worker)
+{
+	struct rte_mbuf *packets[BURST];
+	struct classified classified;
+	unsigned int count = rte_ring_sc_dequeue_burst(worker->handoff, (void **)packets, BURST, NULL);
+
+	if (count == 0)
+		return 0;
+	worker_count(worker, REASON_IN_HANDOFF, count);
+	classify_handed_over(worker, packets, (uint16_t)count, &classified);
+	work(worker, &classified);
+	return count;
+}
+
+static unsigned int take_from_kernel(struct worker *worker, uint16_t port)
+{
+	struct dataplane *dataplane = worker->dataplane;
+	struct rte_mbuf *packets[BURST];
+	struct classified classified;
+	unsigned int count;
+
+	/* One worker a port, so that the kernel's frames keep their order. */
+	if (port % dataplane->n_workers != worker->number)
+		return 0;
+	count = rte_ring_sc_dequeue_burst(dataplane->ports[port].from_kernel, (void **)packets, BURST, NULL);
+	if (count == 0)
+		return 0;
+	worker_count(worker, REASON_IN_KERNEL, count);
+	classify_kernel(worker, port, packets, (uint16_t)count, &classified);
+	work(worker, &classified);
+	return count;
+}
+
+unsigned int worker_turn(struct worker *worker)
+{
+	struct dataplane *dataplane = worker->dataplane;
+	struct rte_mbuf *packets[BURST];
+	unsigned int total = 0;
+
+	worker->now = rte_rdtsc();
+	for (uint16_t port = 0; port < dataplane->n_ports; port++) {
+		uint16_t count = rte_eth_rx_burst(dataplane->ports[port].device, worker->number, packets, BURST);
+
+		if (count > 0)
+			worker_input(worker, port, packets, count);
+		total += count + take_from_kernel(worker, port);
+	}
+	total += take_handed_over(worker);
+	exit_flush(worker);
+	reassemble_expire(worker);
+	return total;
+}
+
+/* While it sleeps nobody waits for its quiescence. */
+static void worker_sleep(struct dataplane *dataplane, uint16_t number, uint32_t microseconds)
+{
+	struct timespec pause = {.tv_nsec = microseconds * 1000L};
+
+	rte_rcu_qsbr_thread_offline(dataplane->qsbr, number);
+	nanosleep(&pause, NULL);
+	rte_rcu_qsbr_thread_online(dataplane->qsbr, number);
+}
+
+static void account(struct worker *worker, unsigned int packets, uint64_t *since)
+{
+	struct tables_counters *counters = worker->counters;
+	uint64_t now = rte_rdtsc(), cycles = now - *since;
+
+	*since = now;
+	tables_count(&counters->loops, 1);
+	tables_count(&counters->cycles, cycles);
+	if (packets > 0) {
+		tables_count(&counters->busy_loops, 1);
+		tables_count(&counters->busy_cycles, cycles);
+	}
+}
+
+int worker_run(void *argument)
+{
+	struct dataplane *dataplane = argument;
+	struct worker *worker = &dataplane->workers[rte_lcore_index((int)rte_lcore_id()) - 1];
+	bool adaptive = dataplane->config->dataplane.poll == CONFIG_POLL_ADAPTIVE;
+	uint32_t idle = 0, pause = SLEEP_MIN_US;
+	uint64_t since = rte_rdtsc();
+
+	/* Sleeps as short as asked for: the kernel's default slack alone is 50 us. */
+	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+	rte_rcu_qsbr_thread_register(dataplane->qsbr, worker->number);
+	rte_rcu_qsbr_thread_online(dataplane->qsbr, worker->number);
+	while (!atomic_load_explicit(&dataplane->stop, memory_order_relaxed)) {
+		unsigned int packets = worker_turn(worker);
+
+		rte_rcu_qsbr_quiescent(dataplane->qsbr, worker->number);
+		account(worker, packets, &since);
+		if (packets > 0) {
+			idle = 0;
+			pause = SLEEP_MIN_US;
+		} else if (adaptive && ++idle > IDLE_TURNS) {
+			worker_sleep(dataplane, worker->number, pause);
+			pause = RTE_MIN(pause * 2, (uint32_t)SLEEP_MAX_US);
+		}
+	}
+	rte_rcu_qsbr_thread_offline(dataplane->qsbr, worker->number);
+	rte_rcu_qsbr_thread_unregister(dataplane->qsbr, worker->number);
+	return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker: one pinned thread that owns one queue of every port and takes each packet to its end. All that it writes
+ * is its own; all that it shares it only reads, but for the outbound numbers of an SA (sa.h).
+ */
+#pragma once
+
+#include "esp/esp.h"
+#include "packet.h"
+#include "reasons.h"
+#include "tables/tables.h"
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include <stdint.h>
+
+struct dataplane;
+struct reassembly;
+
+enum {
+	WORKER_TRANSMIT = 64, /* frames gathered for a port before they go */
+	WORKER_HANDOFF_RING = 2048,
+};
+
+struct worker_transmit {
+	struct rte_mbuf *frames[WORKER_TRANSMIT];
+	uint16_t count;
+};
+
+/* How many packets a second may still go to the kernel: a bucket that fills with time. */
+struct worker_allowance {
+	uint64_t filled_at; /* TSC */
+	uint32_t tokens;
+};
+
+struct worker {
+	/* set before the thread starts */
+	struct dataplane *dataplane;
+	uint16_t number;
+	struct tables_counters *counters;
+	struct ring *events;
+	struct esp_engine *engine;
+	struct rte_ring *handoff; /* other workers: put; this one: takes */
+
+	/* this worker's own */
+	struct reassembly *reassembly;
+	struct worker_transmit transmit[TABLES_PORTS_MAX];
+	struct worker_allowance kernel;
+	uint16_t ipv4_id;
+	uint64_t now; /* TSC at the start of this turn */
+	uint64_t told_unknown_at, told_neighbour_at;
+} __attribute__((aligned(64)));
+
+/* 0 or negative errno. */
+int worker_init(struct worker *worker, struct dataplane *dataplane, uint16_t number, const char *name);
+void worker_fini(struct worker *worker);
+
+/* One turn: receive, work, transmit. Returns the number of packets that came in. */
+unsigned int worker_turn(struct worker *worker);
+
+/* Everything that a received burst needs; worker_turn calls it for each queue. */
+void worker_input(struct worker *worker, uint16_t port, struct rte_mbuf **packets, uint16_t count);
+
+/* The thread: turns until dataplane->stop. `argument` is the dataplane; the lcore's number tells which worker. */
+int worker_run(void *argument);
+
+static inline void worker_count(struct worker *worker, enum reason reason, uint64_t packets)
+{
+	tables_count(&worker->counters->reasons[reason], packets);
+}
+
+/* Raises an event; counts it as lost when the ring is full. */
+void worker_event(struct worker *worker, const struct tables_event *event);
