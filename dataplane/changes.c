@@ -56,6 +56,14 @@ static void phase_set(_Atomic uint32_t *phase, uint32_t value)
 	atomic_store_explicit(phase, value, memory_order_release);
 }
 
+/* Taken up: unless the control plane wants it gone already. */
+static void phase_live(_Atomic uint32_t *phase)
+{
+	uint32_t claimed = TABLES_CLAIMED;
+
+	atomic_compare_exchange_strong(phase, &claimed, TABLES_LIVE);
+}
+
 /* The caller has made sure that there is room. */
 static void done(struct dataplane *dataplane, uint32_t kind, uint32_t index, uint64_t id, int result)
 {
@@ -98,8 +106,8 @@ static int install(struct dataplane *dataplane, const struct tables_change *chan
 	dataplane->sas.children[change->index].policy = (uint32_t)policy;
 	traffic_clear(dataplane, change->index);
 	sa_show(&dataplane->sas, change->index);
-	phase_set(&tables->sessions[record.session].phase, TABLES_LIVE);
-	phase_set(&tables->children[change->index].phase, TABLES_LIVE);
+	phase_live(&tables->sessions[record.session].phase);
+	phase_live(&tables->children[change->index].phase);
 	return 0;
 }
 
@@ -122,7 +130,7 @@ static int activate(struct dataplane *dataplane, const struct tables_change *cha
 {
 	struct sa_child *child = child_of(dataplane, change->index, change->id);
 
-	if (!child)
+	if (!child || child->leaving)
 		return -ENOENT;
 	child->active = true;
 	policy_set_child(&dataplane->policies, child->policy, change->index);
@@ -134,7 +142,7 @@ static int move(struct dataplane *dataplane, const struct tables_change *change)
 	struct sa_session *session = session_of(dataplane, change->index, change->id);
 	struct sa_outer *next;
 
-	if (!session)
+	if (!session || session->leaving)
 		return -ENOENT;
 	if (change->move.local.address.family != ADDRESS_IPV4 || change->move.remote.address.family != ADDRESS_IPV4)
 		return -EAFNOSUPPORT;
@@ -164,6 +172,7 @@ static uint32_t predecessor_find(const struct sa_store *sas, uint32_t session, u
 	return index;
 }
 
+/* Asked for a second time it is answered once, when it has ended: an earlier answer would give the slot away. */
 static int child_remove(struct dataplane *dataplane, uint32_t index, uint64_t id)
 {
 	struct sa_child *child = child_of(dataplane, index, id);
@@ -172,6 +181,8 @@ static int child_remove(struct dataplane *dataplane, uint32_t index, uint64_t id
 
 	if (!child)
 		return -ENOENT;
+	if (child->leaving)
+		return 0;
 	policy = child->policy;
 	sa_hide(&dataplane->sas, index);
 	if (atomic_load(&dataplane->policies.policies[policy].child) == index)
@@ -179,7 +190,6 @@ static int child_remove(struct dataplane *dataplane, uint32_t index, uint64_t id
 			predecessor_find(&dataplane->sas, child->session, policy));
 	if (policy_close(&dataplane->policies, policy))
 		leaver.policy = policy;
-	child->id = 0; /* further changes for it find nothing */
 	leave(dataplane, &leaver);
 	return 0;
 }
@@ -192,9 +202,11 @@ static int session_remove(struct dataplane *dataplane, const struct tables_chang
 
 	if (!session)
 		return -ENOENT;
+	if (session->leaving)
+		return 0;
 	while (session->first_child != TABLES_NONE)
 		child_remove(dataplane, session->first_child, dataplane->sas.children[session->first_child].id);
-	session->id = 0;
+	session->leaving = true;
 	leave(dataplane, &leaver);
 	return 0;
 }
@@ -239,6 +251,8 @@ static void leaver_end(struct dataplane *dataplane, const struct leaver *leaver)
 			policy_release(&dataplane->policies, leaver->policy);
 		phase_set(&dataplane->tables.children[leaver->index].phase, TABLES_FREE);
 	} else {
+		dataplane->sas.sessions[leaver->index].id = 0;
+		dataplane->sas.sessions[leaver->index].leaving = false;
 		phase_set(&dataplane->tables.sessions[leaver->index].phase, TABLES_FREE);
 	}
 	done(dataplane, leaver->kind, leaver->index, leaver->id, 0);

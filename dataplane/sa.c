@@ -102,7 +102,7 @@ static int session_open(struct sa_store *store, uint32_t index, uint64_t id, con
 	struct sa_session *session = &store->sessions[index];
 
 	if (session->id != 0)
-		return session->id == id ? 0 : -EBUSY;
+		return session->id == id && !session->leaving ? 0 : -EBUSY;
 	session->id = id;
 	session->first_child = TABLES_NONE;
 	sa_outer_fill(&session->outers[0], &change->install.local, &change->install.remote, change->install.encapsulation);
@@ -149,7 +149,7 @@ int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index
 	const struct tables_session *session, const struct tables_change *change)
 {
 	struct sa_child *child = &store->children[index];
-	int rc = child->id == 0 && !child->leaving ? record_check(store, index, record, session, change) : -EBUSY;
+	int rc = child->id == 0 ? record_check(store, index, record, session, change) : -EBUSY;
 
 	if (rc < 0)
 		return rc;

@@ -37,6 +37,7 @@ struct sa_session {
 	struct sa_outer outers[2];              /* main thread */
 	uint64_t outer_retired;                 /* main thread: the grace period after which the other may be reused */
 	uint64_t id;                            /* 0: the slot is empty */
+	bool leaving;                           /* main thread: being removed */
 	uint32_t first_child;                   /* main thread: its children, linked by `next` */
 };
 

@@ -2,8 +2,8 @@
 /*
  * The control plane's side of the shared tables: claims records, says what the data plane shall take up, and gives a
  * slot out again only when the data plane has said that every worker let go of it. One thread. Changes are kept in
- * order in private memory while the ring is full, so none is lost; each ends in a TABLES_EVENT_DONE, which the caller
- * passes to writer_done.
+ * order in private memory while the ring is full, so none is lost; each ends in a TABLES_EVENT_DONE (but for
+ * mirrors of the kernel), which the caller passes to writer_done.
  */
 #pragma once
 
