@@ -79,20 +79,27 @@ static bool is_pci(const char *device)
 	       sscanf(device, "%x:%x.%x", &bus, &slot, &function) == 3;
 }
 
+/* These drivers have as many queues as they are told, one by default. NULL: another one. */
+static const char *queues_argument(const char *device)
+{
+	if (strncmp(device, "net_af_packet", 13) == 0)
+		return "qpairs=";
+	return strncmp(device, "net_af_xdp", 10) == 0 ? "queue_count=" : NULL;
+}
+
 static void devices_add(struct arguments *arguments, const struct config_dataplane *config)
 {
 	bool any_pci = false;
 
 	for (uint16_t i = 0; i < config->n_ports; i++) {
 		const char *device = config->ports[i].device;
-		/* This driver has as many queues as it is told, one by default. */
-		bool tell_queues = strncmp(device, "net_af_packet", 13) == 0 && !strstr(device, "qpairs=");
+		const char *queues = queues_argument(device);
 
 		any_pci |= is_pci(device);
 		if (is_pci(device))
 			add(arguments, "--allow=%s", device);
-		else if (tell_queues)
-			add(arguments, "--vdev=%s,qpairs=%u", device, config->n_workers);
+		else if (queues && !strstr(device, queues))
+			add(arguments, "--vdev=%s,%s%u", device, queues, config->n_workers);
 		else
 			add(arguments, "--vdev=%s", device);
 	}

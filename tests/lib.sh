@@ -9,14 +9,17 @@ LOGS=$BUILD/logs
 JOBS=${JOBS:-$(nproc)}
 SKIPPED=77 # exit status of a test that could not be tried
 
+# Standard error of the script itself, for failures in the middle of a function whose own output goes elsewhere.
+exec {REPORT}>&2
+
 say() { printf '%s\n' "$*"; }
 
-# Called once before a failing script ends; whoever has more to tell defines it anew.
+# on_failure SENTENCE: called before a failing script ends; whoever has more to tell defines it anew.
 on_failure() { :; }
 
 fail() {
-	printf 'failed: %s\n' "$*" >&2
-	on_failure >&2
+	printf 'failed: %s\n' "$*" >&$REPORT
+	on_failure "$*" >&$REPORT
 	exit 1
 }
 
@@ -29,8 +32,8 @@ need_root() { [[ $(id -u) == 0 ]] || skip "needs root, for network namespaces"; 
 
 GAVE_UP=99
 
-# wait_for SECONDS DESCRIPTION COMMAND...: polls until COMMAND succeeds. A COMMAND that knows that it never will
-# returns $GAVE_UP.
+# wait_for SECONDS DESCRIPTION COMMAND...: polls until COMMAND succeeds. A COMMAND that finds its process ended returns
+# $GAVE_UP.
 wait_for() {
 	local seconds=$1 description=$2 deadline=$((SECONDS + $1 + 1)) status
 
@@ -39,7 +42,7 @@ wait_for() {
 		status=0
 		"$@" >/dev/null 2>&1 || status=$?
 		((status != 0)) || return 0
-		((status != GAVE_UP)) || fail "this will not happen any more: $description"
+		((status != GAVE_UP)) || fail "waited in vain, because the process has ended: $description"
 		((SECONDS < deadline)) || fail "waited $seconds s in vain: $description"
 		sleep 0.1
 	done
@@ -77,14 +80,17 @@ build_compiler() {
 	esac
 }
 
+# build_configure KIND: meson knows all targets and tests as the sources have them now.
 build_configure() {
 	local kind=$1 directory options
 
 	directory=$(build_directory "$kind")
-	[[ ! -f $directory/build.ninja ]] || return 0
 	read -ra options < <(build_options "$kind") || :
-	CC=$(build_compiler "$kind") meson setup --wipe "${options[@]}" "$directory" "$TOP" 2>/dev/null ||
+	if [[ -f $directory/build.ninja ]]; then
+		ninja -C "$directory" build.ninja
+	else
 		CC=$(build_compiler "$kind") meson setup "${options[@]}" "$directory" "$TOP"
+	fi
 }
 
 # build KIND [TARGET...]: gcc, clang, asan, tsan or fuzz; everything or the targets named.

@@ -24,7 +24,8 @@ huge_pages_reserve() {
 		return 1
 	fi
 	if ! grep -q ' hugetlbfs ' /proc/mounts; then
-		mkdir -p /dev/hugepages && mount -t hugetlbfs hugetlbfs /dev/hugepages || {
+		mkdir -p /dev/hugepages
+		mount -t hugetlbfs hugetlbfs /dev/hugepages || {
 			say "hugetlbfs cannot be mounted: the data plane runs without huge pages (--no-huge)"
 			return 1
 		}

@@ -198,6 +198,8 @@ int fixture_dataplane_let_go(struct fixture_dataplane *dataplane, size_t limit)
 		rc = ring_push(&dataplane->tables->events[0], event);
 	}
 	dataplane->n_leaving -= n;
-	memmove(dataplane->leaving, dataplane->leaving + n, dataplane->n_leaving * sizeof(*dataplane->leaving));
+	if (n > 0)
+		memmove(dataplane->leaving, dataplane->leaving + n,
+			dataplane->n_leaving * sizeof(*dataplane->leaving));
 	return rc;
 }

@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What is on the wire. A capture NAME is the file $LAB_DIR/NAME.pcap. Sourced after net.sh.
+
+# capture_start NAME HOST DEVICE [TCPDUMP ARGUMENT...]: returns when every later packet will be seen.
+capture_start() {
+	local name=$1 host=$2 device=$3
+
+	shift 3
+	background "capture-$name" "$host" \
+		tcpdump -Z root -n -U --immediate-mode -B 32768 -i "$device" -w "$LAB_DIR/$name.pcap" "$@"
+	wait_for 10 "tcpdump at $host $device" capture_listens "capture-$name"
+}
+
+capture_listens() {
+	! grep -q '^tcpdump: listening' "$LAB_DIR/$1.log" || return 0
+	running "$1" || return "$GAVE_UP"
+	return 1
+}
+
+capture_stop() { stop "capture-$1" INT; }
+
+# capture_packets NAME FILTER: the packets that match, one a line.
+capture_packets() { tcpdump -n -r "$LAB_DIR/$1.pcap" "$2" 2>/dev/null; }
+
+capture_count() { capture_packets "$1" "$2" | wc -l; }
+
+# The tunnel's packets outside: IKE and ESP in UDP of HQ, and the later fragments of these.
+TUNNEL_FILTER="(udp and host $HQ_OUTSIDE and (port 500 or port 4500)) or
+	(ip proto 17 and host $HQ_OUTSIDE and ip[6:2] & 0x1fff != 0)"
+
+# capture_shows_fragments NAME: HQ got its peer's packets in pieces.
+capture_shows_fragments() {
+	local fragments
+
+	fragments=$(capture_count "$1" "ip src $BRANCH_OUTSIDE and ip dst $HQ and ip[6:2] & 0x3fff != 0")
+	((fragments > 0)) || fail "capture $1 shows no outer fragment towards HQ"
+	say "capture $1: $fragments outer fragments towards HQ"
+}
+
+# capture_shows_only_tunnel NAME: there was traffic, and nothing of it was readable.
+capture_shows_only_tunnel() {
+	local foreign tunnel
+
+	foreign=$(capture_packets "$1" "not arp and not ($TUNNEL_FILTER)" | head -n 5)
+	tunnel=$(capture_count "$1" "$TUNNEL_FILTER and port 4500")
+	[[ -z $foreign ]] || fail "not only the tunnel is on the wire, but: $foreign"
+	((tunnel > 0)) || fail "capture $1 shows no packet of the tunnel"
+	say "capture $1: $tunnel packets of the tunnel, no other"
+}

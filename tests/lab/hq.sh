@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Who owns hq's network interface: the kernel, for a gateway that needs no data plane, or Sluice. Sourced after net.sh.
+
+HQ_INTERFACE=hq0 # the kernel's side of Sluice's port, named in the configuration
+
+# The kernel forwards: for strongSwan at hq, and for playing.
+hq_without_dataplane() {
+	lab_address hq eth0 "$HQ/24"
+	ip netns exec "$(namespace hq)" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+	lab_route hq default 192.168.2.1
+}
+
+# What DPDK does not take from eth0 (net_af_xdp leaves nothing, net_af_packet everything) shall not reach the kernel a
+# second time. Frames are better captured at fw's port1, at the other end of the cable.
+hq_with_dataplane() {
+	lab_rules hq <<-'NFT'
+		table netdev sluice {
+			chain ingress {
+				type filter hook ingress device "eth0" priority 0; policy drop;
+			}
+		}
+	NFT
+}
+
+hq_interface_exists() { ip -n "$(namespace hq)" link show dev $HQ_INTERFACE; }
+
+# hq_kernel_interface: once the data plane has made $HQ_INTERFACE, gives it eth0's MAC address, hq's address and route.
+# Again after each start of the data plane.
+hq_kernel_interface() {
+	local namespace mac
+
+	namespace=$(namespace hq)
+	wait_for 10 "the data plane's interface $HQ_INTERFACE" hq_interface_exists
+	mac=$(mac_address hq eth0)
+	ip -n "$namespace" link set dev $HQ_INTERFACE down
+	ip -n "$namespace" link set dev $HQ_INTERFACE address "$mac"
+	lab_offload_off hq $HQ_INTERFACE || : # a TAP has fewer of them than veth
+	ip -n "$namespace" link set dev $HQ_INTERFACE up
+	ip -n "$namespace" address replace "$HQ/24" dev $HQ_INTERFACE
+	lab_route hq default 192.168.2.1
+}

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Sluice's two daemons at hq. Sourced after net.sh and hq.sh.
+
+SLUICE_USER=sluice
+SLUICE_CONFIG=$LAB_DIR/sluice.cfg
+
+# A story's changes to the sample configuration, a sed script.
+SLUICE_CHANGES=
+
+sluice_configure() { sed -e "$SLUICE_CHANGES" "$TOP/config/sluice.cfg" >"$SLUICE_CONFIG"; }
+
+sluice_add_user() {
+	id "$SLUICE_USER" >/dev/null 2>&1 ||
+		useradd --system --user-group --no-create-home --shell /usr/sbin/nologin "$SLUICE_USER"
+}
+
+dataplane_start() {
+	background sluice-dataplane hq "$BUILD/dataplane/sluice-dataplane" -c "$SLUICE_CONFIG"
+	wait_for 30 "sluice-dataplane's socket" listens sluice-dataplane hq sluice/dataplane.sock
+	hq_kernel_interface
+}
+
+sluiced_start() {
+	background sluiced hq "$BUILD/controlplane/sluiced" -c "$SLUICE_CONFIG"
+	wait_for 10 "sluiced's control socket" listens sluiced hq sluice/control.sock
+}
+
+# sluice_start: both, at an hq that is still without address.
+sluice_start() {
+	sluice_configure
+	sluice_add_user
+	hq_with_dataplane
+	dataplane_start
+	sluiced_start
+}
+
+sluicectl() { on hq "$BUILD/controlplane/sluicectl" "$@"; }
+
+session_is_listed() { sluicectl show | grep -F "$BRANCH_IDENTITY"; }
+session_is_gone() { ! session_is_listed; }
+
+# counter NAME: the sum of all values under NAME, wherever `show counters` has them; 0 when it has none.
+counter() {
+	sluicectl --json show counters | python3 -c '
+import json, sys
+def total(value, name):
+    if isinstance(value, dict):
+        if value.get("name") == name and isinstance(value.get("value"), int):
+            return value["value"]
+        return sum(v if k == name and isinstance(v, int) else total(v, name) for k, v in value.items())
+    return sum(total(v, name) for v in value) if isinstance(value, list) else 0
+print(total(json.load(sys.stdin), sys.argv[1]))' "$1"
+}
+
+# counter_above NAME NUMBER, counter_is NAME NUMBER: conditions.
+counter_above() { (($(counter "$1") > $2)); }
+counter_is() { (($(counter "$1") == $2)); }

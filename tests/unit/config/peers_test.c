@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What ports, cores and peers mean together; networks; legacy algorithms; and that many peers are no trouble. */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A second peer, whole but for its networks. */
+#define OTHER(remote)                                                                                                  \
+	"{ name = \"b2\"; identity = \"b2.example\";" PEER_KEY PEER_MODE                                               \
+	"local_networks = [\"10.0.0.0/8\"]; remote_networks = [" remote "]; }"
+#define FIRST(remote)                                                                                                  \
+	"{" PEER_WHO PEER_KEY PEER_MODE "local_networks = [\"10.0.0.0/8\"]; remote_networks = [" remote "]; }"
+#define NETWORKS(remote)                                                                                               \
+	FILE_PEERS("{" PEER_WHO PEER_KEY PEER_MODE "local_networks = [\"10.0.0.0/8\"];\n"                              \
+		   "remote_networks = [" remote "]; }")
+#define NET(text) "\"" text "\""
+
+static void expect_acceptance(const char *text)
+{
+	struct config *config = fixture_load_text(text);
+
+	assert_string_equal(fixture_said(), "");
+	assert_non_null(config);
+	config_free(config);
+}
+
+/* clang-format off */
+static void test_ports_and_cores(void **state)
+{
+	(void)state;
+	fixture_expect_refusal("dataplane = { ports = (\n{ name = \"a\"; device = \"d\"; },\n"
+		"{ name = \"b\"; device = \"d\"; },\n{ name = \"a\"; device = \"d\"; } ); };" IKE(""),
+		"t.cfg:4: dataplane.ports[2].name: \"a\" is not new: ports[0] has it; expected a name of its own\n");
+	fixture_expect_refusal("dataplane = { ports = ( { name = \"sixteen-letters-\"; device = \"d\"; } ); };" IKE(""),
+		"t.cfg:1: dataplane.ports[0].name: \"sixteen-letters-\" is not an interface name; expected 1 to 15 characters "
+		"without spaces, '/', ':' and '%'\n");
+	fixture_expect_refusal("dataplane = { ports = ( { name = \"a/b\"; device = \"d\"; } ); };" IKE(""),
+		"t.cfg:1: dataplane.ports[0].name: \"a/b\" is not an interface name; expected 1 to 15 characters without spaces, "
+		"'/', ':' and '%'\n");
+	fixture_expect_refusal(FILE_DATAPLANE("main_core = 3;\nworker_cores = [2, 3];"),
+		"t.cfg:3: dataplane.worker_cores[1]: 3 is not free: it is both main_core and a worker's; expected a core for "
+		"each\n");
+	fixture_expect_refusal(FILE_DATAPLANE("main_core = 1;"),
+		"t.cfg:2: dataplane.main_core: 1 is not free: it is both main_core and a worker's; expected a core for each\n");
+	fixture_expect_refusal(FILE_IKE("port = 4500;"),
+		"t.cfg:5: ike.port: 4500 is not free: it is both port and nat_port; expected a port for each (RFC 3948 section "
+		"2.2)\n");
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	fixture_expect_refusal(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_MODE PEER_NETS "},\n{ name = \"b1\"; identity = \"x\";"
+		PEER_KEY PEER_MODE "local_networks = [\"10.0.0.0/8\"]; remote_networks = [\"10.1.0.0/16\"]; }"),
+		"t.cfg:9: peers[1].name: \"b1\" is not new: peers[0] (line 8) has it; expected each peer's own\n");
+	fixture_expect_refusal(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_MODE PEER_NETS "},\n{ name = \"x\"; identity = "
+		"\"b1.example\";" PEER_KEY PEER_MODE "local_networks = [\"10.0.0.0/8\"]; remote_networks = [\"10.1.0.0/16\"]; }"),
+		"t.cfg:9: peers[1].identity: \"b1.example\" is not new: peers[0] (line 8) has it; expected each peer's own\n");
+	fixture_expect_refusal(FILE_PEERS("{ name = \"a b\"; identity = \"x\";" PEER_KEY PEER_MODE PEER_NETS "}"),
+		"t.cfg:8: peers[0].name: \"a b\" is not a name; expected 1 to 63 letters, digits and any of . _ - @\n");
+}
+
+static void test_networks(void **state)
+{
+	(void)state;
+	fixture_expect_refusal(NETWORKS(NET("192.168.1.0/33")), "t.cfg:9: peers[0].remote_networks[0]: \"192.168.1.0/33\" is "
+		"not a network; expected an IPv4 network such as 192.0.2.0/24\n");
+	fixture_expect_refusal(NETWORKS(NET("192.168.1.5/24")), "t.cfg:9: peers[0].remote_networks[0]: \"192.168.1.5/24\" is "
+		"not the start of its network; expected \"192.168.1.0/24\"\n");
+	fixture_expect_refusal(NETWORKS(NET("2001:db8::/32")), "t.cfg:9: peers[0].remote_networks[0]: \"2001:db8::/32\" is "
+		"IPv6; expected an IPv4 network: IPv6 comes later\n");
+	fixture_expect_refusal(NETWORKS(""), "t.cfg:9: peers[0].remote_networks: a list of 0 is not of a length that fits; "
+		"expected 1 to 16\n");
+	fixture_expect_refusal(NETWORKS(NET("10.1.0.0/16") "," NET("10.1.0.0/16")), "t.cfg:9: peers[0].remote_networks[1]: "
+		"\"10.1.0.0/16\" is not new in the list; expected each value once\n");
+	expect_acceptance(NETWORKS(NET("0.0.0.0/0")));
+	expect_acceptance(NETWORKS(NET("10.1.0.0/16") "," NET("10.1.2.0/24") "," NET("10.1.2.3")));
+}
+
+static void test_overlap(void **state)
+{
+	(void)state;
+	fixture_expect_refusal(FILE_PEERS(FIRST(NET("192.168.0.0/16")) ",\n" OTHER(NET("10.9.0.0/16") ","
+		NET("192.168.7.0/24"))),
+		"t.cfg:9: peers[1].remote_networks[1]: \"192.168.7.0/24\" of peer \"b2\" is not free: it overlaps "
+		"\"192.168.0.0/16\" of peer \"b1\"; expected each network behind one peer\n");
+	/* The later peer is the one to blame, whichever network is the larger. */
+	fixture_expect_refusal(FILE_PEERS(FIRST(NET("192.168.7.0/24")) ",\n" OTHER(NET("192.168.0.0/16"))),
+		"t.cfg:9: peers[1].remote_networks[0]: \"192.168.0.0/16\" of peer \"b2\" is not free: it overlaps "
+		"\"192.168.7.0/24\" of peer \"b1\"; expected each network behind one peer\n");
+	/* A sibling in between hides nothing. */
+	fixture_expect_refusal(FILE_PEERS(FIRST(NET("10.0.0.0/8") "," NET("10.1.0.0/16")) ",\n" OTHER(NET("10.2.0.0/16"))),
+		"t.cfg:9: peers[1].remote_networks[0]: \"10.2.0.0/16\" of peer \"b2\" is not free: it overlaps \"10.0.0.0/8\" of "
+		"peer \"b1\"; expected each network behind one peer\n");
+	expect_acceptance(FILE_PEERS(FIRST(NET("10.0.0.0/16") "," NET("10.2.0.0/16")) "," OTHER(NET("10.1.0.0/16") ","
+		NET("10.3.0.0/16"))));
+}
+
+static void test_algorithms(void **state)
+{
+	(void)state;
+	fixture_expect_refusal(FILE_PEER("ike = [\"aes256-sha256-modp2048\", \"aes256-sha1-modp2048\"];"),
+		"t.cfg:8: peers[0].ike[1]: \"aes256-sha1-modp2048\" is not allowed: sha1 is legacy (RFC 8247); expected another "
+		"algorithm, or ike.legacy = true\n");
+	fixture_expect_refusal(FILE_PEER("pfs = \"modp1024\";"),
+		"t.cfg:8: peers[0].pfs: \"modp1024\" is not allowed: modp1024 is legacy (RFC 8247); expected another algorithm, "
+		"or ike.legacy = true\n");
+	fixture_expect_refusal(FILE_PEER("ike = [\"aes256-sha256\"];"),
+		"t.cfg:8: peers[0].ike[0]: \"aes256-sha256\" is not an IKE proposal; expected CIPHER-HASH-GROUP with aes128 "
+		"aes192 aes256 3des - md5 sha1 sha256 sha384 sha512 - modp1024 modp1536 modp2048 ecp256 ecp384\n");
+	fixture_expect_refusal(FILE_PEER("esp = [\"rot13\"];"),
+		"t.cfg:8: peers[0].esp[0]: \"rot13\" is not an ESP suite; expected one of aes128gcm aes256gcm aes128-sha1 "
+		"aes256-sha1 aes128-sha256 aes256-sha256\n");
+	expect_acceptance(DATAPLANE("") IKE("legacy = true;") PEERS("{" PEER_WHO PEER_KEY PEER_MODE PEER_NETS
+		"ike = [\"3des-md5-modp1024\", \"aes128-sha1-modp1536\"]; pfs = \"modp1024\"; }"));
+}
+/* clang-format on */
+
+static void test_versions(void **state)
+{
+	(void)state;
+	fixture_expect_refusal(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_NETS "\nikev1 = false;\naggressive = 1; }"),
+		"t.cfg:10: peers[0].aggressive: 1 is not a boolean; expected true or false\n"
+		"t.cfg:9: peers[0].ikev1: false is not a way to connect; expected true: IKEv1 is the only version so "
+		"far, "
+		"and RFC 9395 asks that it is switched on knowingly\n");
+	fixture_expect_refusal(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_NETS "ikev1 = true; }"),
+		"t.cfg:8: peers[0].aggressive: is missing; expected true: aggressive mode is the only mode so far\n");
+}
+
+enum { MANY = 20000 };
+
+/* Writes peers p0 to pN with networks of 256 addresses each; `twice` gets the first one's identity and network. */
+static void write_many(const char *name, unsigned int twice)
+{
+	FILE *file = fopen(fixture_path(name), "w");
+
+	assert_non_null(file);
+	fputs(FILE_IKE("") "peers = (", file);
+	for (unsigned int i = 0; i < MANY; i++) {
+		unsigned int who = i == twice ? 0 : i;
+
+		fprintf(file,
+			"%s\n{ name = \"p%u\"; identity = \"p%u.example\"; secret = \"%u-" SECRET "\"; " PEER_MODE
+			" local_networks = [\"0.0.0.0/0\"]; remote_networks = [\"10.%u.%u.0/24\"]; }",
+			i ? "," : "", i, who, i, who / 256, who % 256);
+	}
+	fputs(");\n", file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void test_many(void **state)
+{
+	char identity[64];
+	struct config *config;
+
+	(void)state;
+	write_many("many.cfg", MANY);
+	config = fixture_load("many.cfg");
+	assert_string_equal(fixture_said(), "");
+	assert_non_null(config);
+	assert_int_equal(config->n_peers, MANY);
+	for (unsigned int i = 0; i < MANY; i++) {
+		snprintf(identity, sizeof(identity), "p%u.example", i);
+		assert_string_equal(config->peers[i].identity, identity);
+	}
+	config_free(config);
+	write_many("many.cfg", MANY - 1);
+	assert_null(fixture_load("many.cfg"));
+	assert_string_equal(fixture_said(),
+		"many.cfg:20007: peers[19999].identity: \"p0.example\" is not new: peers[0] (line 8) has it; expected "
+		"each peer's own\n"
+		"many.cfg:20007: peers[19999].remote_networks[0]: \"10.0.0.0/24\" of peer \"p19999\" is not free: it "
+		"overlaps \"10.0.0.0/24\" of peer \"p0\"; expected each network behind one peer\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ports_and_cores),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_overlap),
+		cmocka_unit_test(test_algorithms),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_many),
+	};
+
+	return cmocka_run_group_tests_name("peers", tests, fixture_setup, fixture_teardown);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values other than the defaults arrive where they belong, at both ends of their ranges. */
+#include "config/log.h"
+#include "fixture.h"
+
+#include <string.h>
+
+static void test_dataplane(void **state)
+{
+	struct config *config = fixture_load_text(
+		"dataplane = { main_core = 1023; worker_cores = (0, 7); poll = \"busy\"; huge_pages = \"never\";\n"
+		"memory = 64; packet_buffers = 1024; max_sessions = 1; max_children = 1048576; replay_window = 65536;\n"
+		"exception_rate = 1; fragments = { pending = 2; per_source = 1; timeout = 120000; };\n"
+		"ports = ( { name = \"a\"; device = \"net_null0\"; } ); };\n" IKE(
+			"") "log = { level = \"debug\"; }; user = \"\";\n"
+			    "control_group = \"netops\"; runtime_dir = \"/tmp/x\";\n");
+	const struct config_dataplane *dataplane = &config->dataplane;
+
+	(void)state;
+	assert_string_equal(fixture_said(), "");
+	assert_string_equal(config->runtime_dir, "/tmp/x");
+	assert_string_equal(config->user, "");
+	assert_string_equal(config->control_group, "netops");
+	assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(dataplane->main_core, 1023);
+	assert_int_equal(dataplane->n_workers, 2);
+	assert_int_equal(dataplane->worker_cores[0], 0);
+	assert_int_equal(dataplane->worker_cores[1], 7);
+	assert_int_equal(dataplane->poll, CONFIG_POLL_BUSY);
+	assert_int_equal(dataplane->huge_pages, CONFIG_HUGE_PAGES_NEVER);
+	assert_int_equal(dataplane->memory, 64);
+	assert_int_equal(dataplane->packet_buffers, 1024);
+	assert_int_equal(dataplane->max_sessions, 1);
+	assert_int_equal(dataplane->max_children, 1048576);
+	assert_int_equal(dataplane->replay_window, 65536);
+	assert_int_equal(dataplane->exception_rate, 1);
+	assert_int_equal(dataplane->fragments_pending, 2);
+	assert_int_equal(dataplane->fragments_per_source, 1);
+	assert_int_equal(dataplane->fragments_timeout, 120000);
+	config_free(config);
+}
+
+static void test_ports(void **state)
+{
+	struct config *config = fixture_load_text(
+		"dataplane = { ports = ( { name = \"fifteen-letters\"; device = \"0000:03:00.0\"; mtu = 9216;\n"
+		"exception = \"virtio_user\"; rx_descriptors = 4096; tx_descriptors = 64; promiscuous = true; },\n"
+		"{ name = \"b\"; device = \"net_memif0\"; } ); };\n" IKE(""));
+	const struct config_port *ports = config->dataplane.ports;
+
+	(void)state;
+	assert_int_equal(config->dataplane.n_ports, 2);
+	assert_string_equal(ports[0].name, "fifteen-letters");
+	assert_string_equal(ports[0].device, "0000:03:00.0");
+	assert_int_equal(ports[0].exception, CONFIG_EXCEPTION_VIRTIO_USER);
+	assert_int_equal(ports[0].mtu, 9216);
+	assert_int_equal(ports[0].rx_descriptors, 4096);
+	assert_int_equal(ports[0].tx_descriptors, 64);
+	assert_true(ports[0].promiscuous);
+	assert_string_equal(ports[1].name, "b");
+	assert_int_equal(ports[1].mtu, 1500);
+	assert_int_equal(ports[1].rx_descriptors, 512);
+	assert_false(ports[1].promiscuous);
+	config_free(config);
+}
+
+static void test_ike(void **state)
+{
+	struct config *config = fixture_load_text(FILE_IKE("listen = [\"192.0.2.1\", \"192.0.2.2\"]; port = 65535; "
+							   "nat_port = 1; legacy = true; half_open_max = 2; "
+							   "half_open_per_source = 1; half_open_timeout = 600; "
+							   "lifetime = 120; keepalive = 0;"));
+	const struct config_ike *ike = &config->ike;
+
+	(void)state;
+	assert_int_equal(ike->n_listen, 2);
+	assert_int_equal(address_to_ipv4(&ike->listen[1]), 0xc0000202);
+	assert_int_equal(ike->port, 65535);
+	assert_int_equal(ike->nat_port, 1);
+	assert_true(ike->legacy);
+	assert_int_equal(ike->half_open_max, 2);
+	assert_int_equal(ike->half_open_per_source, 1);
+	assert_int_equal(ike->half_open_timeout, 600);
+	assert_int_equal(ike->lifetime, 120);
+	assert_int_equal(ike->keepalive, 0);
+	assert_int_equal(config->n_peers, 0);
+	config_free(config);
+}
+
+/* A list in the file takes the place of the default, whole. */
+static void test_peer(void **state)
+{
+	static const struct ike_proposal nothing;
+	struct config *config = fixture_load_text(
+		FILE_PEER("ike = [\"aes192-sha384-ecp384\"]; esp = [\"aes128-sha1\", \"aes256gcm\"]; pfs = \"ecp256\"; "
+			  "lifetime = 604800; lifetime_bytes = 9223372036854775807L;"));
+	const struct config_peer *peer = &config->peers[0];
+
+	(void)state;
+	assert_int_equal(peer->n_ike, 1);
+	assert_int_equal(peer->ike[0].key_bits, 192);
+	assert_int_equal(peer->ike[0].group, IKE_GROUP_ECP384);
+	assert_memory_equal(&peer->ike[1], &nothing, sizeof(nothing));
+	assert_int_equal(peer->n_esp, 2);
+	assert_int_equal(peer->esp[0], ESP_AES128_CBC_SHA1_96);
+	assert_int_equal(peer->esp[1], ESP_AES256_GCM);
+	assert_int_equal(peer->pfs, IKE_GROUP_ECP256);
+	assert_int_equal(peer->lifetime, 604800);
+	assert_int_equal(peer->lifetime_bytes, INT64_MAX);
+	config_free(config);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_dataplane),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_ike),
+		cmocka_unit_test(test_peer),
+	};
+
+	return cmocka_run_group_tests_name("value", tests, fixture_setup, fixture_teardown);
+}
