@@ -56,12 +56,12 @@ static void phase_set(_Atomic uint32_t *phase, uint32_t value)
 	atomic_store_explicit(phase, value, memory_order_release);
 }
 
-/* Taken up: unless the control plane wants it gone already. */
-static void phase_live(_Atomic uint32_t *phase)
+/* Taken up or refused: unless the control plane wants it gone already. */
+static void phase_answer(_Atomic uint32_t *phase, uint32_t answer)
 {
 	uint32_t claimed = TABLES_CLAIMED;
 
-	atomic_compare_exchange_strong(phase, &claimed, TABLES_LIVE);
+	atomic_compare_exchange_strong(phase, &claimed, answer);
 }
 
 /* The caller has made sure that there is room. */
@@ -84,6 +84,7 @@ static int install(struct dataplane *dataplane, const struct tables_change *chan
 	struct tables *tables = &dataplane->tables;
 	struct tables_session session;
 	struct tables_child record;
+	bool is_new_session;
 	int64_t policy;
 	int rc;
 
@@ -94,6 +95,7 @@ static int install(struct dataplane *dataplane, const struct tables_change *chan
 	if (record.session >= tables->n_sessions)
 		return -EINVAL;
 	memcpy(&session, &tables->sessions[record.session], sizeof(session));
+	is_new_session = dataplane->sas.sessions[record.session].id == 0;
 	rc = sa_install(&dataplane->sas, dataplane->engine, change->index, &record, &session, change);
 	if (rc < 0)
 		return rc;
@@ -101,13 +103,16 @@ static int install(struct dataplane *dataplane, const struct tables_change *chan
 	if (policy < 0) {
 		sa_hide(&dataplane->sas, change->index);
 		sa_empty(&dataplane->sas, change->index);
+		/* Made a moment ago, for a child that no worker has seen. */
+		if (is_new_session)
+			dataplane->sas.sessions[record.session].id = 0;
 		return (int)policy;
 	}
 	dataplane->sas.children[change->index].policy = (uint32_t)policy;
 	traffic_clear(dataplane, change->index);
 	sa_show(&dataplane->sas, change->index);
-	phase_live(&tables->sessions[record.session].phase);
-	phase_live(&tables->children[change->index].phase);
+	phase_answer(&tables->sessions[record.session].phase, TABLES_LIVE);
+	phase_answer(&tables->children[change->index].phase, TABLES_LIVE);
 	return 0;
 }
 
@@ -219,8 +224,8 @@ static void apply(struct dataplane *dataplane, const struct tables_change *chang
 	switch (change->kind) {
 	case TABLES_INSTALL:
 		rc = install(dataplane, change);
-		if (rc < 0 && change->index < dataplane->tables.n_children && rc != -EBUSY)
-			phase_set(&dataplane->tables.children[change->index].phase, TABLES_FREE);
+		if (rc < 0 && change->index < dataplane->tables.n_children)
+			phase_answer(&dataplane->tables.children[change->index].phase, TABLES_FREE);
 		break;
 	case TABLES_ACTIVATE: rc = activate(dataplane, change); break;
 	case TABLES_MOVE: rc = move(dataplane, change); break;
@@ -299,14 +304,19 @@ uint32_t changes_leaving(const struct dataplane *dataplane)
 	return dataplane->leaving->gathering.count + dataplane->leaving->waiting.count;
 }
 
+/* Wherever the other side has left its index. */
+static void ring_empty(struct ring *ring)
+{
+	uint64_t produced = atomic_load_explicit(&ring->shared->produced, memory_order_acquire);
+
+	atomic_store_explicit(&ring->shared->consumed, produced, memory_order_release);
+}
+
 /* Nobody reads them: their reader has gone. */
 static void events_discard(struct tables *tables)
 {
-	struct tables_event event;
-
 	for (uint32_t i = 0; i <= tables->n_workers; i++)
-		while (ring_pop(&tables->events[i], &event) > 0)
-			;
+		ring_empty(&tables->events[i]);
 }
 
 static bool phase_is_between(_Atomic uint32_t *phase)
@@ -325,6 +335,7 @@ void changes_settle(struct dataplane *dataplane)
 		events_discard(tables);
 		taken = changes_apply(dataplane);
 	} while (taken > 0);
+	ring_empty(&tables->changes);
 	/* Leaving, but the change that says so was never sent: it is sent now. */
 	for (uint32_t i = 0; i < tables->n_children; i++)
 		if (phase_is_between(&tables->children[i].phase) &&

@@ -26,6 +26,11 @@ static const char *const reason_names[REASON_COUNT] = {
 	REASONS(X)
 #undef X
 };
+static const uint8_t reason_kinds[REASON_COUNT] = {
+#define X(id, name, kind, meaning) [REASON_##id] = TABLES_REASON_##kind,
+	REASONS(X)
+#undef X
+};
 _Static_assert((int)REASON_COUNT <= (int)TABLES_REASONS_MAX, "the shared tables have room for every reason");
 
 uint16_t dataplane_packet_room(const struct config *config)
@@ -47,6 +52,7 @@ static int tables_make(struct dataplane *dataplane)
 		.n_ports = config->n_ports,
 		.n_reasons = REASON_COUNT,
 		.reason_names = reason_names,
+		.reason_kinds = reason_kinds,
 		.replay_window = config->replay_window,
 		.tsc_hz = rte_get_tsc_hz(),
 		.huge_pages = config->huge_pages != CONFIG_HUGE_PAGES_NEVER,

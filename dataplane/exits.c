@@ -20,7 +20,8 @@ static bool kernel_allowed(struct worker *worker)
 
 		if (add > 0) {
 			bucket->tokens = (uint32_t)RTE_MIN(bucket->tokens + add, (uint64_t)full);
-			bucket->filled_at = worker->now;
+			/* The time of a token that is not whole yet is kept. */
+			bucket->filled_at = passed > hz ? worker->now : bucket->filled_at + add * hz / rate;
 		}
 	}
 	if (bucket->tokens == 0)

@@ -29,6 +29,10 @@ static struct sa_out *admit(struct worker *worker, struct rte_mbuf *packet, uint
 	const struct policy *policy = policy_find(
 		&dataplane->policies, rte_be_to_cpu_32(ip->src_addr), rte_be_to_cpu_32(ip->dst_addr));
 
+	/* From a peer to an address of ours: no other peer's policy takes it. */
+	if (policy && source == PACKET_FROM_PEER &&
+		route_find(&dataplane->routes, rte_be_to_cpu_32(ip->dst_addr), NULL).state == ADJACENCY_LOCAL)
+		policy = NULL;
 	if (!policy && source == PACKET_FROM_PORT) {
 		exit_drop(worker, packet, REASON_DROP_NO_POLICY);
 		return NULL;
@@ -92,7 +96,7 @@ static void take_numbers(struct worker *worker, struct outbound *burst, uint16_t
 		if (burst->children[i] != child)
 			continue;
 		sequence++;
-		burst->esp[i].sequence = sequence > out->hard_packets || spent > out->hard_bytes ? 0 : sequence;
+		burst->esp[i].sequence = sequence > out->hard_packets || spent >= out->hard_bytes ? 0 : sequence;
 		burst->esp[i].spi = out->spi;
 		burst->children[i] = TABLES_NONE; /* has its number */
 	}
@@ -115,6 +119,15 @@ static void keep_numbered(struct worker *worker, struct outbound *burst, uint32_
 	burst->count = good;
 }
 
+/* RFC 6864 section 5.2: unique for as long as can be. Each worker has its part of the numbers and goes round in it. */
+static uint16_t ipv4_id_take(struct worker *worker)
+{
+	uint32_t share = WORKER_IPV4_IDS / worker->dataplane->n_workers;
+
+	worker->ipv4_id = worker->ipv4_id + 1u < share ? (uint16_t)(worker->ipv4_id + 1) : 0;
+	return (uint16_t)(worker->number * share + worker->ipv4_id);
+}
+
 /* Step 4, for one ESP packet: outer header, and on its way. */
 static void encapsulate(struct worker *worker, const struct esp_packet *esp, uint32_t child, uint8_t tos, uint32_t inner_len)
 {
@@ -127,9 +140,7 @@ static void encapsulate(struct worker *worker, const struct esp_packet *esp, uin
 	/* seal wrote before and behind the payload; head- and tailroom were sufficient. */
 	rte_pktmbuf_prepend(packet, front_len);
 	rte_pktmbuf_append(packet, (uint16_t)(esp->len - rte_pktmbuf_data_len(packet)));
-	/* Unique enough for its life (RFC 6864 section 5.2): workers take interleaved numbers. */
-	worker->ipv4_id = (uint16_t)(worker->ipv4_id + worker->dataplane->n_workers);
-	if (encap_prepend(packet, outer, tos, worker->ipv4_id) < 0) {
+	if (encap_prepend(packet, outer, tos, ipv4_id_take(worker)) < 0) {
 		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
 		return;
 	}

@@ -8,49 +8,49 @@
 
 /*      enum                  name in counters        kind  meaning */
 #define REASONS(X)                                                                                                     \
-	X(IN_PORT,              "received",             in,   "from a port")                                           \
-	X(IN_KERNEL,            "from_kernel",          in,   "from the exception port")                               \
-	X(IN_HANDOFF,           "taken_over",           in,   "from another worker")                                   \
-	X(IN_CUT,               "cut",                  in,   "a further fragment made by cutting a packet")           \
-	X(OUT_SENT,             "sent",                 out,  "to a port")                                             \
-	X(OUT_KERNEL,           "to_kernel",            out,  "to the exception port")                                 \
-	X(OUT_HANDOFF,          "handed_over",          out,  "to the worker that owns it")                            \
-	X(OUT_MERGED,           "fragment_merged",      out,  "became part of a reassembled packet")                   \
-	X(DROP_KEEPALIVE,       "nat_keepalive",        drop, "RFC 3948 section 2.3: a single 0xff")                   \
-	X(DROP_DUMMY,           "esp_dummy",            drop, "RFC 4303 section 2.6: next header 59")                  \
-	X(DROP_OTHER_MAC,       "other_mac",            drop, "for another station's Ethernet address")                \
-	X(DROP_MALFORMED,       "malformed",            drop, "lengths of Ethernet, IP or UDP contradict each other")  \
-	X(DROP_CHECKSUM,        "bad_checksum",         drop, "IP or UDP checksum wrong")                              \
-	X(DROP_NO_POLICY,       "no_policy",            drop, "plain packet that no session's networks match")         \
-	X(DROP_NO_OUTBOUND,     "no_outbound_sa",       drop, "its session has no outbound SA yet")                    \
-	X(DROP_UNKNOWN_SPI,     "unknown_spi",          drop, "ESP for no SA of ours")                                 \
-	X(DROP_ESP_LENGTH,      "esp_bad_length",       drop, "ESP too short or no multiple of the block")             \
-	X(DROP_REPLAYED,        "esp_replayed",         drop, "sequence number seen before or too old")                \
-	X(DROP_ICV,             "esp_bad_icv",          drop, "not authentic")                                         \
-	X(DROP_PAD,             "esp_bad_pad",          drop, "authentic, but padding impossible")                     \
-	X(DROP_NEXT_HEADER,     "esp_bad_next_header",  drop, "carries something else than IPv4")                      \
-	X(DROP_INNER,           "inner_malformed",      drop, "decrypted, but no valid IPv4 packet")                   \
-	X(DROP_SELECTOR,        "inner_not_allowed",    drop, "decrypted, but outside the SA's traffic selectors")     \
-	X(DROP_ECN,             "ecn_invalid",          drop, "RFC 6040: congestion marked, inner not capable")        \
-	X(DROP_CRYPTO,          "crypto_failed",        drop, "the crypto library refused the job")                    \
-	X(DROP_HARD_LIFETIME,   "lifetime_over",        drop, "the SA carries nothing any more: numbers or bytes used up") \
-	X(DROP_TTL,             "ttl_expired",          drop, "would leave with a TTL of 0")                           \
-	X(DROP_NO_ROUTE,        "no_route",             drop, "the kernel has no route to it")                         \
-	X(DROP_NO_NEIGHBOUR,    "no_neighbour",         drop, "the next hop's Ethernet address is not known yet")      \
-	X(DROP_MTU,             "mtu_exceeded",         drop, "too big for its port and not to be fragmented")         \
-	X(DROP_NO_BUFFER,       "no_buffer",            drop, "the packet pool is empty")                              \
-	X(DROP_NO_ROOM,         "no_room",              drop, "no room for headers in its buffer")                     \
-	X(DROP_TRANSMIT,        "transmit_full",        drop, "the port's transmit queue is full")                     \
-	X(DROP_HANDOFF,         "handoff_full",         drop, "the owner's ring is full")                              \
-	X(DROP_KERNEL_RATE,     "kernel_rate",          drop, "more for the kernel than dataplane.exception_rate")     \
-	X(DROP_KERNEL_FULL,     "kernel_full",          drop, "the exception port takes no more")                      \
-	X(DROP_FRAGMENT_BAD,    "fragment_bad",         drop, "impossible offset or length")                           \
-	X(DROP_FRAGMENT_OVERLAP, "fragment_overlap",    drop, "overlaps another: its whole packet is refused")         \
-	X(DROP_FRAGMENT_TIMEOUT, "fragment_timeout",    drop, "the rest of its packet did not come")                   \
-	X(DROP_FRAGMENT_LIMIT,  "fragment_limit",       drop, "too many packets in reassembly, in all or of one source, or too many pieces") \
-	X(NOTE_KERNEL_REFUSED,  "kernel_refused",       note, "of to_kernel: the kernel's interface did not take it")  \
-	X(NOTE_REASSEMBLED,     "reassembled",          note, "packets made of fragments")                             \
-	X(NOTE_MOVED,           "address_seen",         note, "authentic packets from a new outer address")
+	X(IN_PORT,              "received",             IN,   "from a port")                                           \
+	X(IN_KERNEL,            "from_kernel",          IN,   "from the exception port")                               \
+	X(IN_HANDOFF,           "taken_over",           IN,   "from another worker")                                   \
+	X(IN_CUT,               "cut",                  IN,   "a further fragment made by cutting a packet")           \
+	X(OUT_SENT,             "sent",                 OUT,  "to a port")                                             \
+	X(OUT_KERNEL,           "to_kernel",            OUT,  "to the exception port")                                 \
+	X(OUT_HANDOFF,          "handed_over",          OUT,  "to the worker that owns it")                            \
+	X(OUT_MERGED,           "fragment_merged",      OUT,  "became part of a reassembled packet")                   \
+	X(DROP_KEEPALIVE,       "nat_keepalive",        DROP, "RFC 3948 section 2.3: a single 0xff")                   \
+	X(DROP_DUMMY,           "esp_dummy",            DROP, "RFC 4303 section 2.6: next header 59")                  \
+	X(DROP_OTHER_MAC,       "other_mac",            DROP, "for another station's Ethernet address")                \
+	X(DROP_MALFORMED,       "malformed",            DROP, "lengths of Ethernet, IP or UDP contradict each other")  \
+	X(DROP_CHECKSUM,        "bad_checksum",         DROP, "IP or UDP checksum wrong")                              \
+	X(DROP_NO_POLICY,       "no_policy",            DROP, "plain packet that no session's networks match")         \
+	X(DROP_NO_OUTBOUND,     "no_outbound_sa",       DROP, "its session has no outbound SA yet")                    \
+	X(DROP_UNKNOWN_SPI,     "unknown_spi",          DROP, "ESP for no SA of ours")                                 \
+	X(DROP_ESP_LENGTH,      "esp_bad_length",       DROP, "ESP too short or no multiple of the block")             \
+	X(DROP_REPLAYED,        "esp_replayed",         DROP, "sequence number seen before or too old")                \
+	X(DROP_ICV,             "esp_bad_icv",          DROP, "not authentic")                                         \
+	X(DROP_PAD,             "esp_bad_pad",          DROP, "authentic, but padding impossible")                     \
+	X(DROP_NEXT_HEADER,     "esp_bad_next_header",  DROP, "carries something else than IPv4")                      \
+	X(DROP_INNER,           "inner_malformed",      DROP, "decrypted, but no valid IPv4 packet")                   \
+	X(DROP_SELECTOR,        "inner_not_allowed",    DROP, "decrypted, but outside the SA's traffic selectors")     \
+	X(DROP_ECN,             "ecn_invalid",          DROP, "RFC 6040: congestion marked, inner not capable")        \
+	X(DROP_CRYPTO,          "crypto_failed",        DROP, "the crypto library refused the job")                    \
+	X(DROP_HARD_LIFETIME,   "lifetime_over",        DROP, "the SA carries nothing any more: numbers or bytes used up") \
+	X(DROP_TTL,             "ttl_expired",          DROP, "would leave with a TTL of 0")                           \
+	X(DROP_NO_ROUTE,        "no_route",             DROP, "the kernel has no route to it")                         \
+	X(DROP_NO_NEIGHBOUR,    "no_neighbour",         DROP, "the next hop's Ethernet address is not known yet")      \
+	X(DROP_MTU,             "mtu_exceeded",         DROP, "too big for its port and not to be fragmented")         \
+	X(DROP_NO_BUFFER,       "no_buffer",            DROP, "the packet pool is empty")                              \
+	X(DROP_NO_ROOM,         "no_room",              DROP, "no room for headers in its buffer")                     \
+	X(DROP_TRANSMIT,        "transmit_full",        DROP, "the port's transmit queue is full")                     \
+	X(DROP_HANDOFF,         "handoff_full",         DROP, "the owner's ring is full")                              \
+	X(DROP_KERNEL_RATE,     "kernel_rate",          DROP, "more for the kernel than dataplane.exception_rate")     \
+	X(DROP_KERNEL_FULL,     "kernel_full",          DROP, "the exception port takes no more")                      \
+	X(DROP_FRAGMENT_BAD,    "fragment_bad",         DROP, "impossible offset or length")                           \
+	X(DROP_FRAGMENT_OVERLAP, "fragment_overlap",    DROP, "overlaps another: its whole packet is refused")         \
+	X(DROP_FRAGMENT_TIMEOUT, "fragment_timeout",    DROP, "the rest of its packet did not come")                   \
+	X(DROP_FRAGMENT_LIMIT,  "fragment_limit",       DROP, "too many packets in reassembly, in all or of one source, or too many pieces") \
+	X(NOTE_KERNEL_REFUSED,  "kernel_refused",       NOTE, "of to_kernel: the kernel's interface did not take it")  \
+	X(NOTE_REASSEMBLED,     "reassembled",          NOTE, "packets made of fragments")                             \
+	X(NOTE_MOVED,           "address_seen",         NOTE, "authentic packets from a new outer address")
 
 enum reason {
 #define X(id, name, kind, meaning) REASON_##id,

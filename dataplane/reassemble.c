@@ -46,7 +46,8 @@ TAILQ_HEAD(pending_list, pending);
 struct reassembly {
 	struct reassembly_limits limits;
 	uint64_t timeout; /* TSC */
-	uint32_t held, bucket_mask, seed;
+	uint32_t held; /* pieces */
+	uint32_t bucket_mask, seed;
 	struct pending *pool;
 	struct pending_bucket *buckets;
 	uint16_t *sources; /* packets held, by hash of the source: who shares a place shares its allowance */
@@ -99,7 +100,7 @@ static uint16_t *source_count(struct reassembly *r, uint32_t source)
 static void pending_close(struct reassembly *r, struct pending *pending)
 {
 	--*source_count(r, pending->key.source);
-	r->held--;
+	r->held -= pending->n_pieces;
 	LIST_REMOVE(pending, bucket);
 	TAILQ_REMOVE(&r->in_use, pending, age);
 	TAILQ_INSERT_HEAD(&r->unused, pending, age);
@@ -161,7 +162,6 @@ static struct pending *pending_open(struct worker *worker, struct reassembly *r,
 	LIST_INSERT_HEAD(bucket, pending, bucket);
 	TAILQ_INSERT_TAIL(&r->in_use, pending, age);
 	++*source_count(r, key->source);
-	r->held++;
 	return pending;
 }
 
@@ -224,6 +224,7 @@ static struct rte_mbuf *base_make(struct worker *worker, struct rte_mbuf *first,
 static struct rte_mbuf *pending_join(struct worker *worker, struct reassembly *r, struct pending *pending)
 {
 	struct rte_mbuf *base = base_make(worker, pending->pieces[0].mbuf, pending->total - pending->pieces[0].len);
+	uint8_t congestion = 0;
 	struct rte_ipv4_hdr *ip;
 
 	if (!base) {
@@ -234,7 +235,10 @@ static struct rte_mbuf *pending_join(struct worker *worker, struct reassembly *r
 		struct rte_mbuf *piece = pending->pieces[i].mbuf;
 		const uint8_t *data = rte_pktmbuf_mtod(piece, const uint8_t *);
 		uint32_t header_len = rte_pktmbuf_data_len(piece) - pending->pieces[i].len;
+		uint8_t ecn = ((const struct rte_ipv4_hdr *)data)->type_of_service & ECN_MASK;
 
+		/* RFC 3168 section 5.3: one piece that met congestion marks the whole. */
+		congestion |= ecn == ECN_CE ? ECN_CE : 0;
 		memcpy(rte_pktmbuf_append(base, (uint16_t)pending->pieces[i].len), data + header_len,
 			pending->pieces[i].len);
 		exit_drop(worker, piece, REASON_OUT_MERGED);
@@ -243,6 +247,7 @@ static struct rte_mbuf *pending_join(struct worker *worker, struct reassembly *r
 	ip = rte_pktmbuf_mtod(base, struct rte_ipv4_hdr *);
 	ip->total_length = rte_cpu_to_be_16(rte_pktmbuf_data_len(base));
 	ip->fragment_offset = 0;
+	ip->type_of_service |= congestion;
 	ipv4_checksum_set(ip);
 	worker_count(worker, REASON_NOTE_REASSEMBLED, 1);
 	return base;
@@ -273,7 +278,7 @@ struct rte_mbuf *reassemble_take(struct worker *worker, struct rte_mbuf *fragmen
 		return NULL;
 	}
 	switch (piece_insert(pending, &piece, last)) {
-	case INSERTED: break;
+	case INSERTED: r->held++; break;
 	case DUPLICATE: exit_drop(worker, fragment, REASON_DROP_FRAGMENT_OVERLAP); return NULL;
 	case OVERLAP:
 		exit_drop(worker, fragment, REASON_DROP_FRAGMENT_OVERLAP);

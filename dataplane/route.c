@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What can stand at one prefix, strongest first. A /32 may be a local address, a host route and a neighbour at once. */
+/* What can stand at one prefix. A /32 may be a local address, a host route and a neighbour at once. */
 enum claim { CLAIM_LOCAL, CLAIM_ROUTE, CLAIM_NEIGHBOUR, CLAIM_COUNT };
+
+/* Adjacencies are found by port and gateway; two of each port are no neighbour's. */
+static const uint32_t GATEWAY_ON_LINK = 0, GATEWAY_OURS = UINT32_MAX;
 
 struct route_entry {
 	uint32_t address;
@@ -86,18 +89,26 @@ static void adjacency_set(struct route_table *table, uint32_t number, union adja
 	atomic_store_explicit(&table->adjacencies[number], value.word, memory_order_release);
 }
 
+/* The adjacency of (port, address), or -ENOENT. */
+static int64_t adjacency_find(const struct route_table *table, uint16_t port, uint32_t address)
+{
+	struct neighbour_key key = {.address = address, .port = port};
+	void *found;
+
+	return rte_hash_lookup_data(table->neighbours, &key, &found) < 0 ? -ENOENT : (int64_t)(uintptr_t)found;
+}
+
 /* The adjacency of (port, address), made in state `state` where there is none yet; one more reference. */
 static int64_t adjacency_open(struct route_table *table, uint16_t port, uint32_t address, enum adjacency_state state)
 {
 	struct neighbour_key key = {.address = address, .port = port};
 	union adjacency value = {.port = (uint8_t)port, .state = (uint8_t)state};
-	void *found;
+	int64_t found = adjacency_find(table, port, address);
 	uint32_t number;
 
-	if (rte_hash_lookup_data(table->neighbours, &key, &found) >= 0) {
-		number = (uint32_t)(uintptr_t)found;
-		table->references[number]++;
-		return number;
+	if (found >= 0) {
+		table->references[found]++;
+		return found;
 	}
 	if (table->n_free == 0)
 		return -ENOSPC;
@@ -138,14 +149,25 @@ static struct route_entry *entry_open(struct route_table *table, uint32_t addres
 	return position < 0 || (uint32_t)position >= table->capacity ? NULL : &table->entries[position];
 }
 
+/* Ours first, then a route through a gateway, then the neighbour, then a route that says no more than "on link". */
+static enum claim entry_strongest(const struct route_table *table, const struct route_entry *entry)
+{
+	if (entry->held[CLAIM_LOCAL])
+		return CLAIM_LOCAL;
+	if (entry->held[CLAIM_NEIGHBOUR] &&
+		(!entry->held[CLAIM_ROUTE] || table->gateways[entry->adjacency[CLAIM_ROUTE]] == GATEWAY_ON_LINK))
+		return CLAIM_NEIGHBOUR;
+	return entry->held[CLAIM_ROUTE] ? CLAIM_ROUTE : CLAIM_COUNT;
+}
+
 /* Lets the strongest claim stand in the lookup, or nothing when none is left. */
 static int entry_publish(struct route_table *table, struct route_entry *entry)
 {
 	struct prefix_key key = {.address = entry->address, .len = entry->len};
+	enum claim claim = entry_strongest(table, entry);
 
-	for (int claim = 0; claim < CLAIM_COUNT; claim++)
-		if (entry->held[claim])
-			return lpm4_set(&table->lpm, entry->address, entry->len, entry->adjacency[claim]);
+	if (claim != CLAIM_COUNT)
+		return lpm4_set(&table->lpm, entry->address, entry->len, entry->adjacency[claim]);
 	lpm4_delete(&table->lpm, entry->address, entry->len);
 	rte_hash_del_key(table->prefixes, &key);
 	return 0;
@@ -174,21 +196,24 @@ static int claim_add(struct route_table *table, struct route_entry *entry, enum 
 	return rc;
 }
 
+/* Routes through a lost neighbour stay, and wait for it. */
+static void neighbour_lose(struct route_table *table, uint32_t number)
+{
+	union adjacency adjacency = {.word = atomic_load_explicit(&table->adjacencies[number], memory_order_relaxed)};
+
+	adjacency.state = ADJACENCY_WAITING;
+	adjacency_set(table, number, adjacency);
+}
+
 static void claim_remove(struct route_table *table, struct route_entry *entry, enum claim claim)
 {
 	uint32_t number = entry->adjacency[claim];
-	union adjacency adjacency = {.word = atomic_load_explicit(&table->adjacencies[number], memory_order_relaxed)};
 
-	if (!entry->held[claim])
-		return;
 	entry->held[claim] = false;
 	--*claim_counter(table, claim);
 	entry_publish(table, entry);
-	/* Routes through a lost neighbour stay, and wait for it. */
-	if (claim == CLAIM_NEIGHBOUR) {
-		adjacency.state = ADJACENCY_WAITING;
-		adjacency_set(table, number, adjacency);
-	}
+	if (claim == CLAIM_NEIGHBOUR)
+		neighbour_lose(table, number);
 	adjacency_close(table, number);
 }
 
@@ -206,31 +231,56 @@ static int add(struct route_table *table, enum claim claim, uint32_t address, ui
 	return -ENOSPC;
 }
 
+static bool is_station(uint32_t address)
+{
+	return address != GATEWAY_ON_LINK && address != GATEWAY_OURS;
+}
+
 static int neighbour_add(struct route_table *table, const struct tables_change *change, uint32_t address)
 {
-	int64_t number = adjacency_open(table, change->net.port, address, ADJACENCY_WAITING);
 	union adjacency reached = {.port = (uint8_t)change->net.port, .state = ADJACENCY_REACHED};
+	int64_t number;
 
+	if (!is_station(address))
+		return -EINVAL;
+	number = adjacency_open(table, change->net.port, address, ADJACENCY_WAITING);
 	memcpy(&reached.mac, change->net.mac, sizeof(reached.mac));
 	if (number >= 0)
 		adjacency_set(table, (uint32_t)number, reached);
 	return add(table, CLAIM_NEIGHBOUR, address, 32, change, number);
 }
 
-/* On link: one adjacency a port, under the address 0, which is no neighbour's. */
 static int route_add(struct route_table *table, const struct tables_change *change, uint32_t address, uint8_t len)
 {
 	uint32_t gateway = address_to_ipv4(&change->net.gateway);
-	enum adjacency_state state = gateway ? ADJACENCY_WAITING : ADJACENCY_ON_LINK;
+	enum adjacency_state state = gateway == GATEWAY_ON_LINK ? ADJACENCY_ON_LINK : ADJACENCY_WAITING;
 
+	if (change->net.gateway.family == ADDRESS_IPV6 || gateway == GATEWAY_OURS)
+		return -EINVAL;
 	return add(table, CLAIM_ROUTE, address, len, change, adjacency_open(table, change->net.port, gateway, state));
 }
 
-/* Under the broadcast address, which is no neighbour's either. */
 static int address_add(struct route_table *table, const struct tables_change *change, uint32_t address)
 {
 	return add(table, CLAIM_LOCAL, address, 32, change,
-		adjacency_open(table, change->net.port, UINT32_MAX, ADJACENCY_LOCAL));
+		adjacency_open(table, change->net.port, GATEWAY_OURS, ADJACENCY_LOCAL));
+}
+
+/* Takes a claim away where it is still this one: the address may have come up on another port since. */
+static int claim_drop(struct route_table *table, enum claim claim, const struct tables_change *change, uint32_t address,
+	uint8_t len, uint32_t gateway)
+{
+	int64_t number = adjacency_find(table, change->net.port, gateway);
+	struct route_entry *entry = entry_open(table, address, len, false);
+
+	if (number < 0)
+		return -ENOENT;
+	if (claim == CLAIM_NEIGHBOUR && is_station(gateway))
+		neighbour_lose(table, (uint32_t)number);
+	if (!entry || !entry->held[claim] || entry->adjacency[claim] != (uint32_t)number)
+		return -ENOENT;
+	claim_remove(table, entry, claim);
+	return 0;
 }
 
 static void sweep(struct route_table *table, uint32_t epoch)
@@ -243,10 +293,8 @@ static void sweep(struct route_table *table, uint32_t epoch)
 
 int route_change(struct route_table *table, const struct tables_change *change, uint32_t n_ports)
 {
-	uint32_t address = address_to_ipv4(&change->net.prefix.address);
+	uint32_t address = address_to_ipv4(&change->net.prefix.address), network, gateway;
 	uint8_t len = change->net.prefix.len;
-	enum claim claim = CLAIM_LOCAL;
-	struct route_entry *entry;
 
 	if (change->kind == TABLES_NET_SWEEP) {
 		sweep(table, change->net.epoch);
@@ -254,17 +302,15 @@ int route_change(struct route_table *table, const struct tables_change *change, 
 	}
 	if (change->net.prefix.address.family != ADDRESS_IPV4 || len > 32 || change->net.port >= n_ports)
 		return -EINVAL;
+	network = address & (len ? UINT32_MAX << (32 - len) : 0);
+	gateway = address_to_ipv4(&change->net.gateway);
 	switch (change->kind) {
 	case TABLES_ADDRESS_ADD: return address_add(table, change, address);
-	case TABLES_ROUTE_ADD: return route_add(table, change, address & (len ? UINT32_MAX << (32 - len) : 0), len);
+	case TABLES_ROUTE_ADD: return route_add(table, change, network, len);
 	case TABLES_NEIGHBOUR_ADD: return neighbour_add(table, change, address);
-	case TABLES_ADDRESS_REMOVE: len = 32; break;
-	case TABLES_ROUTE_REMOVE: claim = CLAIM_ROUTE; break;
-	case TABLES_NEIGHBOUR_REMOVE: claim = CLAIM_NEIGHBOUR; len = 32; break;
+	case TABLES_ADDRESS_REMOVE: return claim_drop(table, CLAIM_LOCAL, change, address, 32, GATEWAY_OURS);
+	case TABLES_ROUTE_REMOVE: return claim_drop(table, CLAIM_ROUTE, change, network, len, gateway);
+	case TABLES_NEIGHBOUR_REMOVE: return claim_drop(table, CLAIM_NEIGHBOUR, change, address, 32, address);
 	default: return -EINVAL;
 	}
-	entry = entry_open(table, address, len, false);
-	if (entry)
-		claim_remove(table, entry, claim);
-	return entry ? 0 : -ENOENT;
 }

@@ -39,8 +39,7 @@ int worker_init(struct worker *worker, struct dataplane *dataplane, uint16_t num
 	worker->counters = tables_counters(&dataplane->tables, number + 1u);
 	worker->counters->core = config->worker_cores[number];
 	worker->events = &dataplane->tables.events[number + 1];
-	/* So that workers' numbers don't meet: outbound.c adds the number of workers each time. */
-	worker->ipv4_id = (uint16_t)(rte_rand() / dataplane->n_workers * dataplane->n_workers + number);
+	worker->ipv4_id = (uint16_t)rte_rand_max(WORKER_IPV4_IDS / dataplane->n_workers);
 	worker->engine = esp_engine_new();
 	worker->reassembly = reassembly_new(&limits);
 	snprintf(ring_name, sizeof(ring_name), "%s-handoff-%u", name, number);

@@ -21,6 +21,7 @@ struct reassembly;
 enum {
 	WORKER_TRANSMIT = 64, /* frames gathered for a port before they go */
 	WORKER_HANDOFF_RING = 2048,
+	WORKER_IPV4_IDS = 1 << 16,
 };
 
 struct worker_transmit {
@@ -47,7 +48,7 @@ struct worker {
 	struct reassembly *reassembly;
 	struct worker_transmit transmit[TABLES_PORTS_MAX];
 	struct worker_allowance kernel;
-	uint16_t ipv4_id;
+	uint16_t ipv4_id; /* the last one taken, within this worker's part of them */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t told_unknown_at, told_neighbour_at;
 } __attribute__((aligned(64)));

@@ -167,6 +167,14 @@ struct tables_traffic {
 	_Atomic uint64_t packets_out, bytes_out;
 };
 
+/* When nothing is under way, the sum of IN is the sum of OUT and DROP. */
+enum tables_reason_kind {
+	TABLES_REASON_IN,
+	TABLES_REASON_OUT,
+	TABLES_REASON_DROP,
+	TABLES_REASON_NOTE, /* counts beside */
+};
+
 /* Values that are no sums. Written by the data plane's main thread. */
 enum tables_gauge {
 	TABLES_GAUGE_PACKET_BUFFERS,      /* in all pools */
@@ -205,6 +213,7 @@ struct tables_header {
 	uint64_t counters_offset, counters_stride; /* likewise */
 	int64_t started_at;                        /* Unix time, seconds */
 	uint64_t tsc_hz;
+	uint8_t reason_kinds[TABLES_REASONS_MAX]; /* enum tables_reason_kind */
 	char reason_names[TABLES_REASONS_MAX][TABLES_REASON_NAME_LEN];
 	char port_names[TABLES_PORTS_MAX][TABLES_NAME_LEN]; /* the kernel interfaces, by port number */
 };

@@ -110,8 +110,10 @@ static void header_fill(struct tables_header *h, const struct tables_dimensions 
 {
 	h->started_at = time(NULL);
 	h->tsc_hz = d->tsc_hz;
-	for (uint32_t i = 0; i < d->n_reasons; i++)
+	for (uint32_t i = 0; i < d->n_reasons; i++) {
 		snprintf(h->reason_names[i], sizeof(h->reason_names[i]), "%s", d->reason_names[i]);
+		h->reason_kinds[i] = d->reason_kinds ? d->reason_kinds[i] : TABLES_REASON_NOTE;
+	}
 	for (uint32_t i = 0; i < d->n_ports; i++)
 		snprintf(h->port_names[i], sizeof(h->port_names[i]), "%s", d->port_names[i]);
 }

@@ -30,6 +30,7 @@ struct tables_dimensions {
 	uint32_t n_sessions, n_children, n_workers, n_ports;
 	uint32_t n_reasons;
 	const char *const *reason_names;
+	const uint8_t *reason_kinds; /* enum tables_reason_kind; NULL: all of them notes */
 	const char *port_names[TABLES_PORTS_MAX];
 	uint32_t replay_window;
 	uint64_t tsc_hz;

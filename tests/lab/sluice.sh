@@ -39,6 +39,8 @@ sluice_start() {
 sluicectl() { on hq "$BUILD/controlplane/sluicectl" "$@"; }
 
 session_is_listed() { sluicectl show | grep -F "$BRANCH_IDENTITY"; }
+session_is_adopted() { session_is_listed | grep -w adopted; }
+session_is_established() { session_is_listed | grep -w established; }
 session_is_gone() { ! session_is_listed; }
 
 # counter NAME: the sum of all values under NAME, wherever `show counters` has them; 0 when it has none.

@@ -34,12 +34,16 @@ ping_without_loss 5 65000
 
 step "sluiced is back and finds its session"
 sluiced_start
-wait_for 10 "the session in sluicectl show" session_is_listed
+wait_for 10 "the session, adopted, in sluicectl show" session_is_adopted
 ping_without_loss 5 65000
 capture_stop outside
 capture_shows_only_tunnel outside
 
-step "the branch hangs up"
+step "the branch dials anew, over the session that it had, and hangs up"
+strongswan_terminate
+strongswan_initiate
+wait_for_ping
+wait_for 5 "the session, no longer adopted" session_is_established
 strongswan_terminate
 wait_for 10 "the session's end" session_is_gone
 ping_fails || fail "pc reaches srv although the tunnel is down"

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attachment.h"
+
+#include "config/log.h"
+#include "tables/share.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const struct timeval retry_interval = {.tv_sec = 1};
+
+struct attachment {
+	struct event_base *base;
+	struct attachment_hooks hooks;
+	char path[256];
+	char error[TABLES_ERROR_LEN]; /* "" while attached */
+	struct event *retry, *ended, *events;
+	struct tables tables;
+	int connection, changes_fd, events_fd; /* -1 while not attached */
+};
+
+static void fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void event_drop(struct event **event)
+{
+	if (*event)
+		event_free(*event);
+	*event = NULL;
+}
+
+/* Undoes an attachment, whole or half. */
+static void let_go(struct attachment *attachment)
+{
+	event_drop(&attachment->events);
+	event_drop(&attachment->ended);
+	if (attachment->tables.memory)
+		tables_unmap(&attachment->tables);
+	fd_close(&attachment->events_fd);
+	fd_close(&attachment->changes_fd);
+	fd_close(&attachment->connection);
+}
+
+static void on_events(evutil_socket_t fd, short what, void *context)
+{
+	struct attachment *attachment = context;
+	struct pollfd poll_events = {.fd = fd, .events = POLLIN};
+	uint64_t count;
+
+	(void)what;
+	/* Emptied before the rings are read: what comes later wakes us again. It may be empty, and then must not block.
+	 */
+	if (poll(&poll_events, 1, 0) > 0 && read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		log_error("event=attachment_failed reason=\"the data plane's event descriptor can't be read: %m\"");
+	attachment->hooks.events(attachment->hooks.context);
+}
+
+/* It sends nothing after its answer: whatever comes is the end. */
+static void on_ended(evutil_socket_t fd, short what, void *context)
+{
+	struct attachment *attachment = context;
+
+	(void)fd;
+	(void)what;
+	log_warning("event=dataplane_gone reason=\"the data plane has ended: its sessions are gone, peers have to "
+		    "negotiate again\"");
+	attachment->hooks.detached(attachment->hooks.context);
+	let_go(attachment);
+	snprintf(attachment->error, sizeof(attachment->error), "the data plane has ended");
+	event_add(attachment->retry, &retry_interval);
+}
+
+static int watch(struct attachment *attachment)
+{
+	attachment->ended =
+		event_new(attachment->base, attachment->connection, EV_READ | EV_PERSIST, on_ended, attachment);
+	attachment->events =
+		event_new(attachment->base, attachment->events_fd, EV_READ | EV_PERSIST, on_events, attachment);
+	if (!attachment->ended || !attachment->events || event_add(attachment->ended, NULL) < 0 ||
+		event_add(attachment->events, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int attach(struct attachment *attachment, char error[TABLES_ERROR_LEN])
+{
+	struct share_descriptors descriptors;
+	int rc = share_connect(attachment->path, &descriptors, error);
+
+	if (rc < 0)
+		return rc;
+	attachment->connection = rc;
+	attachment->changes_fd = descriptors.changes;
+	attachment->events_fd = descriptors.events;
+	rc = tables_map(&attachment->tables, descriptors.tables, error);
+	if (rc < 0)
+		goto fail;
+	snprintf(error, TABLES_ERROR_LEN, "no memory for the data plane's sessions");
+	rc = watch(attachment);
+	if (rc == 0)
+		rc = attachment->hooks.attached(attachment->hooks.context, &attachment->tables, attachment->changes_fd);
+	if (rc < 0)
+		goto fail;
+	return 0;
+fail:
+	let_go(attachment);
+	return rc;
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *context)
+{
+	struct attachment *attachment = context;
+	char error[TABLES_ERROR_LEN] = "";
+
+	(void)fd;
+	(void)what;
+	if (attach(attachment, error) == 0) {
+		attachment->error[0] = '\0';
+		/* Events of the time before, and those that nobody took. */
+		event_active(attachment->events, EV_READ, 0);
+		return;
+	}
+	if (strcmp(error, attachment->error) != 0)
+		log_warning("event=dataplane_waited_for reason=\"%s\"", error);
+	snprintf(attachment->error, sizeof(attachment->error), "%s", error);
+	event_add(attachment->retry, &retry_interval);
+}
+
+struct attachment *attachment_new(struct event_base *base, const char *path, const struct attachment_hooks *hooks)
+{
+	struct attachment *attachment = calloc(1, sizeof(*attachment));
+
+	if (!attachment)
+		return NULL;
+	attachment->base = base;
+	attachment->hooks = *hooks;
+	attachment->connection = attachment->changes_fd = attachment->events_fd = -1;
+	snprintf(attachment->path, sizeof(attachment->path), "%s", path);
+	attachment->retry = evtimer_new(base, on_retry, attachment);
+	if (!attachment->retry) {
+		free(attachment);
+		errno = ENOMEM;
+		return NULL;
+	}
+	event_active(attachment->retry, EV_TIMEOUT, 0);
+	return attachment;
+}
+
+void attachment_free(struct attachment *attachment)
+{
+	if (!attachment)
+		return;
+	let_go(attachment);
+	event_free(attachment->retry);
+	free(attachment);
+}
+
+void attachment_events_again(struct attachment *attachment)
+{
+	if (attachment->events)
+		event_active(attachment->events, EV_READ, 0);
+}
+
+const char *attachment_waits_for(const struct attachment *attachment)
+{
+	return attachment->error;
+}

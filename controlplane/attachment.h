@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The attachment to the data plane: tries every second until it answers, maps its tables, wakes up for its events, and
+ * notices when it ends; then all over again. It says once what it waits for, not every second.
+ */
+#pragma once
+
+#include "tables/tables.h"
+
+#include <event2/event.h>
+
+struct attachment;
+
+struct attachment_hooks {
+	void *context;
+	/* The tables are mapped and stay so until `detached` returns. Negative errno: not usable, tried again later. */
+	int (*attached)(void *context, struct tables *tables, int changes_fd);
+	void (*detached)(void *context);
+	/* Events may wait in the rings. */
+	void (*events)(void *context);
+};
+
+/* Begins to try. `path` is copied. NULL with errno. */
+struct attachment *attachment_new(struct event_base *base, const char *path, const struct attachment_hooks *hooks);
+
+/* Lets go without calling `detached`. */
+void attachment_free(struct attachment *attachment);
+
+/* Runs `events` again in the next turn of the loop. */
+void attachment_events_again(struct attachment *attachment);
+
+/* Why it is not attached, in a sentence; "" while it is. */
+const char *attachment_waits_for(const struct attachment *attachment);

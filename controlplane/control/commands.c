@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "commands.h"
+
+#include "server.h"
+#include "status.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct command {
+	const char *name;
+	unsigned n_arguments;
+	json_t *(*run)(struct gateway *gateway, const struct control_request *request);
+	const char *help;
+};
+
+static json_t *run_sessions(struct gateway *gateway, const struct control_request *request)
+{
+	(void)request;
+	return status_sessions(gateway);
+}
+
+static json_t *run_ike(struct gateway *gateway, const struct control_request *request)
+{
+	(void)request;
+	return status_ike(gateway);
+}
+
+static json_t *run_counters(struct gateway *gateway, const struct control_request *request)
+{
+	(void)request;
+	return status_counters(gateway);
+}
+
+static json_t *run_workers(struct gateway *gateway, const struct control_request *request)
+{
+	(void)request;
+	return status_workers(gateway);
+}
+
+static json_t *run_net(struct gateway *gateway, const struct control_request *request)
+{
+	(void)request;
+	return status_net(gateway);
+}
+
+static json_t *run_delete(struct gateway *gateway, const struct control_request *request)
+{
+	const struct config_peer *peer = peers_find(gateway->peers, request->arguments[0]);
+	size_t deleted;
+
+	if (!peer)
+		return server_refusal("no peer \"%s\" is configured", request->arguments[0]);
+	deleted = gateway_delete_peer(gateway, peer, "deleted by the operator");
+	if (deleted == 0)
+		return server_refusal("peer \"%s\" is not connected", peer->name);
+	log_info("event=deleted_by_operator peer=%s", peer->name);
+	return json_pack("{s:I}", "deleted", (json_int_t)deleted);
+}
+
+/* Begins a quick mode for each child SA that carries outbound traffic; its end is told in the log. */
+static json_t *run_rekey(struct gateway *gateway, const struct control_request *request)
+{
+	const struct config_peer *peer = peers_find(gateway->peers, request->arguments[0]);
+	uint32_t session = TABLES_NONE;
+	json_int_t begun = 0;
+	int rc = -ENOENT;
+
+	if (!peer)
+		return server_refusal("no peer \"%s\" is configured", request->arguments[0]);
+	if (gateway->install)
+		session = sessions_of_peer(gateway->install->sessions, peer);
+	if (session == TABLES_NONE)
+		return server_refusal("peer \"%s\" has no session", peer->name);
+	for (uint32_t i = 0; i < gateway->tables->n_children; i++) {
+		const struct session_child *child = &gateway->install->sessions->children[i];
+
+		if (child->id == 0 || child->session != session || !child->active)
+			continue;
+		rc = ike_child_rekey(gateway->ike, child->spi_in);
+		begun += rc == 0;
+	}
+	if (begun == 0)
+		return server_refusal("peer \"%s\" can't be rekeyed from here: %s", peer->name,
+			rc == -ENOENT ? "there is no IKE SA with it; it has to connect again" : strerror(-rc));
+	return json_pack("{s:I}", "rekeys_begun", begun);
+}
+
+static json_t *run_log(struct gateway *gateway, const struct control_request *request)
+{
+	static const char *const levels[] = {"error", "warning", "info", "debug"};
+
+	(void)gateway;
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (strcmp(request->arguments[0], levels[i]) != 0)
+			continue;
+		log_info("event=log_level level=%s", levels[i]);
+		log_set_level((enum log_level)i);
+		return json_pack("{s:s}", "level", levels[i]);
+	}
+	return server_refusal("\"%s\" is no log level: error, warning, info or debug", request->arguments[0]);
+}
+
+static json_t *run_help(struct gateway *gateway, const struct control_request *request);
+
+static const struct command commands[] = {
+	{"sessions", 0, run_sessions, "sessions with their child SAs"},
+	{"ike", 0, run_ike, "IKE SAs"},
+	{"counters", 0, run_counters, "counters of the data plane, of IKE and of the control plane"},
+	{"workers", 0, run_workers, "the data plane's workers"},
+	{"net", 0, run_net, "addresses, routes and neighbours given to the data plane"},
+	{"delete", 1, run_delete, "ends a peer's session and its IKE SAs"},
+	{"rekey", 1, run_rekey, "negotiates new child SAs for a peer"},
+	{"log", 1, run_log, "sets the log level"},
+	{"help", 0, run_help, "this list"},
+};
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static json_t *run_help(struct gateway *gateway, const struct control_request *request)
+{
+	json_t *list = json_array();
+
+	(void)gateway;
+	(void)request;
+	for (size_t i = 0; i < COMMANDS; i++)
+		json_array_append_new(list, json_pack("{s:s, s:i, s:s}", "command", commands[i].name, "arguments",
+						    (int)commands[i].n_arguments, "help", commands[i].help));
+	return json_pack("{s:o}", "commands", list);
+}
+
+json_t *commands_run(void *context, const struct control_request *request)
+{
+	json_t *reply;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(request->command, commands[i].name) != 0)
+			continue;
+		if (request->n_arguments != commands[i].n_arguments)
+			return server_refusal("%s takes %u arguments, not %u", request->command,
+				commands[i].n_arguments, request->n_arguments);
+		reply = commands[i].run(context, request);
+		if (reply && !json_object_get(reply, "ok"))
+			json_object_set_new(reply, "ok", json_true());
+		return reply;
+	}
+	return server_refusal("there is no command \"%s\"", request->command);
+}

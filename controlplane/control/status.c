@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "status.h"
+
+#include "clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+json_t *status_text(const char *text, size_t max)
+{
+	char copy[512];
+	json_t *string;
+
+	snprintf(copy, sizeof(copy), "%.*s", (int)max, text);
+	for (char *c = copy; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	string = json_string(copy);
+	if (string)
+		return string;
+	for (char *c = copy; *c; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	return json_string(copy);
+}
+
+json_t *status_address(const struct address *address)
+{
+	char text[ADDRESS_TEXT_LEN];
+
+	return json_string(address_format(address, text));
+}
+
+json_t *status_prefix(const struct prefix *prefix)
+{
+	char text[PREFIX_TEXT_LEN];
+
+	return json_string(prefix_format(prefix, text));
+}
+
+json_t *status_endpoint(const struct endpoint *endpoint)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	return json_string(endpoint_format(endpoint, text));
+}
+
+json_t *status_dataplane(const struct gateway *gateway)
+{
+	if (!gateway->install)
+		return json_pack("{s:b, s:s}", "attached", 0, "waits_for",
+			gateway->attachment ? attachment_waits_for(gateway->attachment) : "");
+	return json_pack("{s:b, s:I, s:I, s:i}", "attached", 1, "attached_at", (json_int_t)gateway->attached_at,
+		"started_at", (json_int_t)gateway->tables->header->started_at, "adopted", (int)gateway->adopted);
+}
+
+static json_t *spi_text(uint32_t spi)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%08x", spi);
+	return json_string(text);
+}
+
+static int put_traffic(json_t *object, const struct session_traffic *traffic)
+{
+	json_t *numbers = json_pack("{s:I, s:I, s:I, s:I}", "packets_in", (json_int_t)traffic->packets_in, "bytes_in",
+		(json_int_t)traffic->bytes_in, "packets_out", (json_int_t)traffic->packets_out, "bytes_out",
+		(json_int_t)traffic->bytes_out);
+	int rc = numbers ? json_object_update(object, numbers) : -1;
+
+	json_decref(numbers);
+	return rc;
+}
+
+static const char *child_state(const struct session_child *child)
+{
+	if (!child->live)
+		return "installing";
+	if (sessions_child_adopted(child))
+		return "adopted";
+	return "live";
+}
+
+static json_t *child_status(const struct gateway *gateway, uint32_t index)
+{
+	const struct session_child *child = &gateway->install->sessions->children[index];
+	const struct tables_child *record = &gateway->tables->children[index];
+	const struct esp_suite *suite = esp_suite_get(record->suite);
+	struct session_traffic traffic = sessions_child_traffic(gateway->install->sessions, index);
+	json_t *object = json_pack("{s:o, s:o, s:s, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:i}", "spi_in",
+		spi_text(child->spi_in), "spi_out", spi_text(record->spi_out), "suite", suite ? suite->name : "unknown",
+		"state", child_state(child), "active", child->active, "local_network",
+		status_prefix(&record->local_network), "remote_network", status_prefix(&record->remote_network),
+		"installed_at", (json_int_t)record->installed_at, "expires_at", (json_int_t)record->expires_at,
+		"hard_bytes", (json_int_t)record->hard_bytes, "replay_window", (int)record->replay_window);
+
+	if (object && put_traffic(object, &traffic) < 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+static json_t *session_status(const struct gateway *gateway, uint32_t index)
+{
+	const struct sessions *sessions = gateway->install->sessions;
+	const struct session *session = &sessions->sessions[index];
+	const struct tables_session *record = &gateway->tables->sessions[index];
+	struct session_traffic traffic = sessions_traffic(sessions, index);
+	json_t *children = json_array();
+	json_t *object = json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:s, s:I, s:O}", "id", (json_int_t)session->id,
+		"peer", status_text(session->peer->name, CONFIG_NAME_LEN), "identity",
+		status_text(record->identity, TABLES_IDENTITY_LEN), "state",
+		sessions_adopted(sessions, index) ? "adopted" : "established", "local", status_endpoint(&record->local),
+		"remote", status_endpoint(&record->remote), "encapsulation",
+		record->encapsulation == TABLES_ENCAPSULATION_UDP ? "udp" : "esp", "established_at",
+		(json_int_t)record->established_at, "children", children);
+	int rc = object ? put_traffic(object, &traffic) : -1;
+
+	for (uint32_t c = session->first_child; rc == 0 && c != TABLES_NONE; c = sessions->children[c].next)
+		rc = json_array_append_new(children, child_status(gateway, c));
+	json_decref(children);
+	if (rc < 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+json_t *status_sessions(const struct gateway *gateway)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; gateway->install && i < gateway->tables->n_sessions; i++)
+		if (gateway->install->sessions->sessions[i].peer &&
+			json_array_append_new(list, session_status(gateway, i)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return json_pack("{s:o, s:I, s:o}", "dataplane", status_dataplane(gateway), "now", (json_int_t)clock_unix(),
+		"sessions", list);
+}
+
+struct ike_walk {
+	json_t *list;
+	uint64_t now_ms;
+	int64_t now_unix;
+};
+
+static json_t *cookie_text(const uint8_t cookie[IKE_COOKIE_LEN])
+{
+	char text[2 * IKE_COOKIE_LEN + 1];
+
+	for (int i = 0; i < IKE_COOKIE_LEN; i++)
+		snprintf(text + 2 * i, 3, "%02x", cookie[i]);
+	return json_string(text);
+}
+
+/* Monotonic milliseconds as Unix seconds. */
+static json_int_t unix_of(const struct ike_walk *walk, uint64_t ms)
+{
+	return walk->now_unix + ((int64_t)ms - (int64_t)walk->now_ms) / 1000;
+}
+
+static void ike_sa_status(void *context, const struct ike_sa_status *sa)
+{
+	struct ike_walk *walk = context;
+	char proposal[IKE_PROPOSAL_TEXT_LEN];
+
+	json_array_append_new(walk->list,
+		json_pack("{s:I, s:o, s:o, s:o, s:s, s:s, s:b, s:b, s:o, s:o, s:b, s:b, s:s, s:I, s:I}", "id",
+			(json_int_t)sa->id, "peer", status_text(sa->peer ? sa->peer->name : "", CONFIG_NAME_LEN),
+			"identity", status_text(sa->identity ? sa->identity : "", CONFIG_IDENTITY_LEN), "cookies",
+			json_pack("[o, o]", cookie_text(sa->initiator_cookie), cookie_text(sa->responder_cookie)),
+			"state", sa->state, "exchange", sa->exchange, "initiator", sa->initiator, "established",
+			sa->established, "local", status_endpoint(&sa->local), "remote", status_endpoint(&sa->remote),
+			"peer_behind_nat", sa->peer_behind_nat, "we_behind_nat", sa->we_behind_nat, "proposal",
+			sa->proposal.cipher ? ike_proposal_format(&sa->proposal, proposal) : "", "created_at",
+			unix_of(walk, sa->created_ms), "expires_at",
+			sa->expires_ms ? unix_of(walk, sa->expires_ms) : (json_int_t)0));
+}
+
+json_t *status_ike(const struct gateway *gateway)
+{
+	struct ike_walk walk = {.list = json_array(), .now_ms = clock_now_ms(), .now_unix = clock_unix()};
+
+	if (walk.list)
+		ike_each(gateway->ike, ike_sa_status, &walk);
+	return json_pack("{s:I, s:o}", "now", (json_int_t)walk.now_unix, "ike_sas", walk.list);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway.h"
+
+#include "adopt.h"
+#include "clock.h"
+#include "events.h"
+#include "host.h"
+#include "lost.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void gateway_settle(struct gateway *gateway)
+{
+	uint64_t wait = gateway->ike ? ike_run_timers(gateway->ike) : UINT64_MAX;
+	struct timeval timeout;
+
+	if (wait == UINT64_MAX) {
+		if (gateway->ike_timer)
+			event_del(gateway->ike_timer);
+	} else {
+		timeout =
+			(struct timeval){.tv_sec = (time_t)(wait / 1000), .tv_usec = (suseconds_t)(wait % 1000 * 1000)};
+		event_add(gateway->ike_timer, &timeout);
+	}
+	if (gateway->install)
+		install_flush(gateway->install);
+}
+
+static void on_ike_timer(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	gateway_settle(context);
+}
+
+static void on_events(void *context)
+{
+	struct gateway *gateway = context;
+
+	if (events_drain(gateway))
+		attachment_events_again(gateway->attachment);
+	gateway_settle(gateway);
+}
+
+/* What has no event of its own: adopted SAs grow old, and changes may wait for room in the ring. */
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+	struct gateway *gateway = context;
+
+	(void)fd;
+	(void)what;
+	if (!gateway->install)
+		return;
+	adopt_expire(gateway->install, clock_unix());
+	lost_tick(gateway);
+	on_events(gateway);
+}
+
+static void on_message(void *context, const struct endpoint *local, const struct endpoint *remote, bool floated,
+	const uint8_t *message, size_t message_len)
+{
+	struct gateway *gateway = context;
+
+	if (gateway->ike)
+		ike_input(gateway->ike, local, remote, floated, message, message_len);
+}
+
+static void on_settle(void *context)
+{
+	gateway_settle(context);
+}
+
+static void on_net_change(void *context, enum tables_change_kind kind, const struct writer_net *net)
+{
+	struct gateway *gateway = context;
+
+	install_net_change(gateway->install, kind, net);
+}
+
+static void mirror_start(struct gateway *gateway)
+{
+	struct mirror_sink sink = {.context = gateway, .change = on_net_change, .settle = on_settle};
+
+	gateway->mirror =
+		mirror_new(gateway->base, gateway->tables->header->port_names, gateway->tables->n_ports, &sink);
+	if (!gateway->mirror)
+		log_error("event=mirror_failed reason=\"the kernel's addresses and routes can't be read: %m; the data "
+			  "plane will not know where to send\"");
+}
+
+int gateway_attached(struct gateway *gateway, struct tables *tables, int changes_fd)
+{
+	struct install *install = calloc(1, sizeof(*install));
+	int rc = install ? install_open(install, gateway->config, tables, changes_fd) : -ENOMEM;
+
+	if (rc < 0) {
+		free(install);
+		return rc;
+	}
+	gateway->tables = tables;
+	gateway->install = install;
+	gateway->attached_at = clock_unix();
+	/* First the ends of what the former process began: they free slots. */
+	events_drain(gateway);
+	gateway->adopted = adopt_all(install, gateway->peers);
+	log_info("event=dataplane_attached workers=%u ports=%u max_sessions=%u max_children=%u adopted=%u",
+		tables->n_workers, tables->n_ports, tables->n_sessions, tables->n_children, gateway->adopted);
+	mirror_start(gateway);
+	gateway_settle(gateway);
+	return 0;
+}
+
+static int on_attached(void *context, struct tables *tables, int changes_fd)
+{
+	return gateway_attached(context, tables, changes_fd);
+}
+
+/* Takes the attachment apart. */
+static void install_stop(struct gateway *gateway)
+{
+	struct install *install = gateway->install;
+
+	mirror_free(gateway->mirror);
+	gateway->mirror = NULL;
+	gateway->install = NULL;
+	gateway->tables = NULL;
+	if (install)
+		install_close(install);
+	free(install);
+}
+
+void gateway_detached(struct gateway *gateway)
+{
+	uint32_t lost = gateway->install ? gateway->install->sessions->n_sessions : 0;
+
+	install_stop(gateway);
+	lost_begin(gateway);
+	log_warning("event=sessions_lost sessions=%u reason=\"peers are told when they can be reached again\"", lost);
+	gateway_settle(gateway);
+}
+
+static void on_detached(void *context)
+{
+	gateway_detached(context);
+}
+
+size_t gateway_delete_peer(struct gateway *gateway, const struct config_peer *peer, const char *why)
+{
+	size_t deleted = ike_peer_delete(gateway->ike, peer);
+	uint32_t session = gateway->install ? sessions_of_peer(gateway->install->sessions, peer) : TABLES_NONE;
+
+	/* What IKE knew went with it; an adopted session is left. */
+	if (session != TABLES_NONE) {
+		install_session_remove(gateway->install, session, why);
+		deleted++;
+	}
+	return deleted;
+}
+
+int gateway_bind(struct gateway *gateway, const struct config *config, struct event_base *base)
+{
+	struct sockets_handler handler = {.context = gateway, .input = on_message, .settle = on_settle};
+
+	*gateway = (struct gateway){.config = config, .base = base, .started_at = clock_unix()};
+	gateway->sockets = sockets_open(base, &config->ike, &handler);
+	return gateway->sockets ? 0 : -errno;
+}
+
+int gateway_open(struct gateway *gateway, const struct config *config, struct event_base *base)
+{
+	static const struct timeval second = {.tv_sec = 1};
+	struct attachment_hooks hooks = {
+		.context = gateway, .attached = on_attached, .detached = on_detached, .events = on_events};
+	struct ike_host host = host_make(gateway);
+	char path[CONFIG_PATH_LEN];
+
+	snprintf(path, sizeof(path), "%s/dataplane.sock", config->runtime_dir);
+	gateway->peers = peers_new(config);
+	gateway->ike_timer = evtimer_new(base, on_ike_timer, gateway);
+	gateway->tick = event_new(base, -1, EV_PERSIST, on_tick, gateway);
+	if (!gateway->peers || !gateway->ike_timer || !gateway->tick || event_add(gateway->tick, &second) < 0)
+		goto fail;
+	gateway->ike = ike_new(config, &host);
+	if (!gateway->ike)
+		goto fail;
+	gateway->attachment = attachment_new(base, path, &hooks);
+	if (!gateway->attachment)
+		goto fail;
+	gateway_settle(gateway);
+	return 0;
+fail:
+	log_error("event=start_failed reason=\"no memory\"");
+	gateway_close(gateway);
+	return -ENOMEM;
+}
+
+void gateway_close(struct gateway *gateway)
+{
+	install_stop(gateway);
+	attachment_free(gateway->attachment);
+	if (gateway->ike)
+		ike_free(gateway->ike);
+	if (gateway->tick)
+		event_free(gateway->tick);
+	if (gateway->ike_timer)
+		event_free(gateway->ike_timer);
+	peers_free(gateway->peers);
+	sockets_close(gateway->sockets);
+	*gateway = (struct gateway){0};
+}

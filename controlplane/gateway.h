@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The running control plane: which parts there are and how they meet. The IKE engine asks for its wants here (it has no
+ * socket and no clock), the data plane comes and goes here. One thread, one event loop; every callback of the loop ends
+ * in gateway_settle, which hands changes over to the data plane and sets IKE's next timer.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "config/log.h"
+#include "attachment.h"
+#include "ike/ike.h"
+#include "install.h"
+#include "mirror.h"
+#include "peers.h"
+#include "sockets.h"
+
+#include <event2/event.h>
+
+struct gateway_counters {
+	uint64_t unknown_spi;	 /* told by the data plane */
+	uint64_t addresses_seen; /* of these, sessions moved: */
+	uint64_t sessions_moved;
+	uint64_t rekeys; /* begun because a limit came near */
+	uint64_t hard_lifetimes;
+};
+
+struct gateway {
+	const struct config *config;
+	struct event_base *base;
+	struct event *ike_timer, *tick;
+	struct peers *peers;
+	struct sockets *sockets;
+	struct ike *ike;
+	struct attachment *attachment;
+	struct tables *tables; /* NULL while no data plane is attached, and with it: */
+	struct install *install;
+	struct mirror *mirror; /* NULL also when the kernel can't be read */
+	struct gateway_counters counters;
+	struct log_limit limit_unknown_spi, limit_no_dataplane, limit_corrupt;
+	int64_t started_at, attached_at; /* Unix time */
+	uint64_t lost_ms;		 /* when a data plane went whose peers were not told yet; monotonic, 0: none */
+	unsigned lost_ticks;
+	uint32_t adopted; /* sessions taken over at the last attachment */
+};
+
+/* Starts everything; the configuration must stay. 0, or negative errno after a line in the log. */
+int gateway_open(struct gateway *gateway, const struct config *config, struct event_base *base);
+
+/* Stops; sessions stay installed. */
+void gateway_close(struct gateway *gateway);
+
+/*
+ * Opens the UDP sockets alone: before privileges are given up, and before gateway_open, which opens the rest. 0, or
+ * negative errno after a line in the log.
+ */
+int gateway_bind(struct gateway *gateway, const struct config *config, struct event_base *base);
+
+/* To be called last in every callback of the event loop. */
+void gateway_settle(struct gateway *gateway);
+
+/* The data plane came: its tables are mapped. What it took up of a former process is adopted. */
+int gateway_attached(struct gateway *gateway, struct tables *tables, int changes_fd);
+/* And went: its SAs and their sequence numbers with it. Its peers are told later (lost.h). */
+void gateway_detached(struct gateway *gateway);
+
+/* Deletes the peer's IKE SAs, telling it, and its session. Returns how many of both there were. */
+size_t gateway_delete_peer(struct gateway *gateway, const struct config_peer *peer, const char *why);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host.h"
+
+#include "adopt.h"
+#include "clock.h"
+#include "journal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/rand.h>
+#include <string.h>
+
+static uint64_t host_now_ms(void *context)
+{
+	(void)context;
+	return clock_now_ms();
+}
+
+static int host_random(void *context, void *out, size_t len)
+{
+	(void)context;
+	return len <= INT32_MAX && RAND_priv_bytes(out, (int)len) == 1 ? 0 : -EIO;
+}
+
+static void host_send(void *context, const struct endpoint *local, const struct endpoint *remote,
+	const uint8_t *message, size_t message_len)
+{
+	struct gateway *gateway = context;
+
+	sockets_send(gateway->sockets, local, remote, message, message_len);
+}
+
+static void host_keepalive(void *context, const struct endpoint *local, const struct endpoint *remote)
+{
+	struct gateway *gateway = context;
+
+	sockets_keepalive(gateway->sockets, local, remote);
+}
+
+static int host_spi_reserve(void *context, uint32_t *spi)
+{
+	struct gateway *gateway = context;
+	int rc = gateway->install ? install_spi_reserve(gateway->install, spi) : -ENODEV;
+
+	if (rc < 0 && log_limit_pass(&gateway->limit_no_dataplane, clock_now_ms()))
+		log_error("event=child_not_negotiated reason=\"%s\"", rc == -ENODEV ? "no data plane is attached"
+										    : "all child SA records are in use "
+										      "(dataplane.max_children)");
+	return rc;
+}
+
+static void host_spi_release(void *context, uint32_t spi)
+{
+	struct gateway *gateway = context;
+
+	if (gateway->install)
+		install_spi_release(gateway->install, spi);
+}
+
+static int host_child_install(void *context, const struct ike_child *child)
+{
+	struct gateway *gateway = context;
+
+	return gateway->install ? install_child(gateway->install, child) : -ENODEV;
+}
+
+/* The engine may still speak of a child SA that went with a data plane, while the next one gave its SPI out again. */
+static bool host_knows(const struct gateway *gateway, uint64_t child_id, uint32_t spi_in)
+{
+	uint32_t index = gateway->install ? sessions_child_find(gateway->install->sessions, spi_in) : TABLES_NONE;
+
+	return index != TABLES_NONE && gateway->install->sessions->children[index].ike_child == child_id;
+}
+
+static void host_child_activate(void *context, uint64_t child_id, uint32_t spi_in)
+{
+	struct gateway *gateway = context;
+
+	if (host_knows(gateway, child_id, spi_in))
+		install_child_activate(gateway->install, spi_in);
+}
+
+static void host_child_remove(void *context, uint64_t child_id, uint32_t spi_in)
+{
+	struct gateway *gateway = context;
+
+	if (host_knows(gateway, child_id, spi_in))
+		install_child_remove(gateway->install, spi_in);
+}
+
+/* The engine tells why by IKE_EVENT_MOVED; here the data follows. */
+static void host_peer_moved(void *context, const struct config_peer *peer, uint64_t ike_sa,
+	const struct endpoint *local, const struct endpoint *remote)
+{
+	struct gateway *gateway = context;
+	uint32_t session = gateway->install ? sessions_of_peer(gateway->install->sessions, peer) : TABLES_NONE;
+	char text[ENDPOINT_TEXT_LEN];
+	struct endpoint data_local = *local;
+
+	if (session == TABLES_NONE)
+		return;
+	data_local.port = gateway->config->ike.nat_port;
+	if (!install_session_move(
+		    gateway->install, session, &data_local, remote, gateway->tables->sessions[session].encapsulation))
+		return;
+	gateway->counters.sessions_moved++;
+	log_info("event=session_moved session=%" PRIu64 " peer=%s ike_sa=%" PRIu64
+		 " remote=%s reason=\"an authentic IKE message came from there\"",
+		gateway->install->sessions->sessions[session].id, peer->name, ike_sa, endpoint_format(remote, text));
+}
+
+static void host_event(void *context, const struct ike_event *event)
+{
+	struct gateway *gateway = context;
+
+	journal_ike_event(event);
+	/* What the engine knew of it, it removes by itself. */
+	if (event->kind == IKE_EVENT_INITIAL_CONTACT && event->peer && gateway->install)
+		adopt_forget(gateway->install, event->peer);
+}
+
+struct ike_host host_make(struct gateway *gateway)
+{
+	return (struct ike_host){
+		.context = gateway,
+		.now_ms = host_now_ms,
+		.random = host_random,
+		.send = host_send,
+		.keepalive = host_keepalive,
+		.spi_reserve = host_spi_reserve,
+		.spi_release = host_spi_release,
+		.child_install = host_child_install,
+		.child_activate = host_child_activate,
+		.child_remove = host_child_remove,
+		.peer_moved = host_peer_moved,
+		.event = host_event,
+	};
+}

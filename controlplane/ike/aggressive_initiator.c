@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Message 1 out; message 2 in, message 3 out. Nothing of message 2 is kept before HASH_R has been verified. */
+#include "ike/aggressive.h"
+
+#include "ike/identity.h"
+#include "ike/message.h"
+#include "ike/notify.h"
+#include "ike/phase1.h"
+#include "ike/report.h"
+
+#include <errno.h>
+#include <string.h>
+#include <openssl/crypto.h>
+
+enum { PORT_IKE = 500, PORT_IKE_NAT = 4500 };
+
+/* What message 2 comes down to, until it is believed. */
+struct second_message {
+	struct ike_proposal proposal;
+	uint32_t lifetime;
+	struct natt_vendor vendor;
+	struct keymat_input input;
+	struct keymat keys;
+	uint8_t secret[DH_SECRET_MAX];
+	uint8_t id_i[IDENTITY_BODY_MAX];
+	size_t id_i_len;
+};
+
+size_t aggressive_write_identity(const struct ike_sa *sa, uint8_t *body)
+{
+	const char *identity = sa->ike->config->ike.identity;
+	char address[ADDRESS_TEXT_LEN];
+
+	return identity_write(identity[0] ? identity : address_format(&sa->local.address, address), body);
+}
+
+void aggressive_report_legacy(const struct ike_sa *sa)
+{
+	const char *legacy = ike_proposal_legacy(&sa->proposal);
+	char text[IKE_PROPOSAL_TEXT_LEN];
+
+	if (legacy)
+		report_sa(sa, IKE_EVENT_LEGACY, "%s is in use (%s): it is no longer safe", legacy,
+			ike_proposal_format(&sa->proposal, text));
+}
+
+/* HDR, SA, KE, Ni, IDii, VID ... */
+static int aggressive_send_1(struct ike_sa *sa)
+{
+	const struct config *config = sa->ike->config;
+	struct bytes ke = dh_public(sa->handshake->dh);
+	uint8_t id[IDENTITY_BODY_MAX];
+	struct builder builder;
+	int rc;
+
+	message_begin(&builder, sa, ISAKMP_AGGRESSIVE, 0);
+	phase1_write_offers(&builder, sa->peer, config->ike.legacy, config->ike.lifetime);
+	builder_add(&builder, ISAKMP_KE, ke.data, ke.len);
+	builder_add(&builder, ISAKMP_NONCE, sa->handshake->nonce, sizeof(sa->handshake->nonce));
+	builder_add(&builder, ISAKMP_ID, id, aggressive_write_identity(sa, id));
+	natt_write_vendors(&builder, true, NATT_NONE);
+	rc = builder_finish(&builder);
+	if (rc == 0)
+		rc = ike_sa_keep_sent(sa, builder.data, builder.len);
+	if (rc == 0)
+		engine_send(sa->ike, &sa->local, &sa->remote, builder.data, builder.len);
+	return rc;
+}
+
+int aggressive_begin(
+	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote)
+{
+	uint16_t group = phase1_group(peer, ike->config->ike.legacy);
+	uint8_t random[DH_RANDOM_LEN];
+	struct ike_sa *sa;
+	int rc;
+
+	if (group == IKE_GROUP_NONE || !peer->ikev1 || !peer->aggressive)
+		return -EINVAL;
+	sa = ike_sa_new(ike, peer, NULL, local, remote, local->port == ike->config->ike.nat_port);
+	if (!sa)
+		return -errno;
+	rc = engine_random(ike, random, sizeof(random));
+	if (rc == 0)
+		rc = engine_random(ike, sa->handshake->nonce, sizeof(sa->handshake->nonce));
+	if (rc < 0)
+		goto fail;
+	sa->handshake->dh = dh_new(group, random);
+	OPENSSL_cleanse(random, sizeof(random));
+	rc = sa->handshake->dh ? 0 : -errno;
+	if (rc == 0)
+		rc = aggressive_send_1(sa);
+	if (rc < 0)
+		goto fail;
+	sa->state = V1_AGGRESSIVE_SENT_1;
+	report_sa(sa, IKE_EVENT_STARTED, "%s", "");
+	v1_wait(sa, NULL, V1_WAIT_RETRANSMIT);
+	return 0;
+fail:
+	ike_sa_end(sa);
+	return rc;
+}
+
+/* The body of the SA payload in our message 1, its first payload. */
+static struct bytes aggressive_own_offers(const struct ike_sa *sa)
+{
+	const struct payload_hdr *hdr = (const struct payload_hdr *)(sa->handshake->sent + sizeof(struct isakmp_hdr));
+
+	return bytes_of(hdr + 1, bytes_get16(hdr->length) - sizeof(*hdr));
+}
+
+/* Who answered, and with which of our proposals? NULL, or what is wrong. */
+static const char *aggressive_check_answer(
+	struct ike_sa *sa, const struct v1_message *message, struct second_message *second)
+{
+	struct bytes ke = payload_body(&message->payloads, ISAKMP_KE);
+	char identity[CONFIG_IDENTITY_LEN];
+	const struct phase1_offer *chosen;
+	struct phase1_offers offers;
+	const char *why;
+
+	if (identity_read(payload_body(&message->payloads, ISAKMP_ID), identity, &why) < 0)
+		return why;
+	if (strcmp(identity, sa->peer->identity) != 0)
+		return "the identity that answered is not the configured one";
+	if (phase1_parse(payload_body(&message->payloads, ISAKMP_SA), &offers, &why) < 0)
+		return why;
+	chosen = phase1_choose(&offers, sa->peer, sa->ike->config->ike.legacy, ke.len);
+	if (offers.count != 1 || !chosen || chosen->proposal.group != dh_group(sa->handshake->dh))
+		return "the answer is not one of the proposals that were offered";
+	second->proposal = chosen->proposal;
+	second->lifetime = sa->ike->config->ike.lifetime;
+	if (chosen->lifetime && chosen->lifetime < second->lifetime)
+		second->lifetime = chosen->lifetime;
+	second->vendor = natt_read_vendors(&message->payloads);
+	return NULL;
+}
+
+/* Keys from what came, and HASH_R. NULL, or what is wrong. */
+static const char *aggressive_check_proof(
+	struct ike_sa *sa, const struct v1_message *message, struct second_message *second)
+{
+	struct keymat_input *input = &second->input;
+	struct bytes id_r = payload_body(&message->payloads, ISAKMP_ID);
+	uint8_t proof[PRF_LEN_MAX];
+
+	*input = (struct keymat_input){
+		.initiator_cookie = bytes_of(sa->initiator_cookie, IKE_COOKIE_LEN),
+		.responder_cookie = bytes_of(message->hdr->responder_cookie, IKE_COOKIE_LEN),
+		.ke_i = dh_public(sa->handshake->dh),
+		.ke_r = payload_body(&message->payloads, ISAKMP_KE),
+		.nonce_i = bytes_of(sa->handshake->nonce, sizeof(sa->handshake->nonce)),
+		.nonce_r = payload_body(&message->payloads, ISAKMP_NONCE),
+		.secret = bytes_of(second->secret, dh_secret_len(second->proposal.group)),
+		.pre_shared_key = bytes_of(sa->peer->secret, sa->peer->secret_len),
+		.sa_i = aggressive_own_offers(sa),
+	};
+	if (dh_agree(sa->handshake->dh, input->ke_r, second->secret) < 0)
+		return "the key exchange value is not one of its group";
+	if (keymat_derive(&second->keys, &second->proposal, input) < 0 ||
+		keymat_proof(&second->keys, input, false, id_r, proof) < 0)
+		return "the crypto library refused";
+	if (!prf_equal(payload_body(&message->payloads, ISAKMP_HASH), bytes_of(proof, second->keys.prf_len)))
+		return "HASH_R is wrong: the pre-shared keys differ, or somebody else answered";
+	return NULL;
+}
+
+/* Who is behind a NAT; and if anybody is, both ports change from message 3 on (RFC 3947 section 4). */
+static void aggressive_float(struct ike_sa *sa, const struct v1_message *message)
+{
+	const struct payload_list *list = &message->payloads;
+	uint16_t hash = sa->proposal.hash;
+
+	if (sa->natt == NATT_NONE || !payload_find(list, ISAKMP_NAT_D, NULL))
+		return;
+	sa->we_behind_nat = !natt_names(list, NATT_FIRST, hash, message->hdr, &message->local);
+	sa->peer_behind_nat = !natt_names(list, NATT_OTHERS, hash, message->hdr, &message->remote);
+	if (sa->floated || (!sa->we_behind_nat && !sa->peer_behind_nat))
+		return;
+	sa->floated = true;
+	sa->local.port = sa->ike->config->ike.nat_port;
+	if (sa->remote.port == PORT_IKE)
+		sa->remote.port = PORT_IKE_NAT; /* any other port was mapped for us and stays */
+}
+
+/* HDR*, HASH_I, NAT-D, NAT-D [, N] */
+static int aggressive_send_3(struct ike_sa *sa, const uint8_t *proof)
+{
+	bool first = TAILQ_EMPTY(&sa->party->children) && TAILQ_FIRST(&sa->party->sas) == sa;
+	struct builder builder;
+	int rc = 0;
+
+	message_begin(&builder, sa, ISAKMP_AGGRESSIVE, 0);
+	builder_add(&builder, ISAKMP_HASH, proof, sa->keys.prf_len);
+	if (sa->natt != NATT_NONE)
+		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
+			(const struct isakmp_hdr *)builder.data, &sa->local, &sa->remote);
+	if (first) /* RFC 2407 section 4.6.3.3: the SPI is the two cookies */
+		notify_write(&builder, ISAKMP_PROTO_ISAKMP, ISAKMP_INITIAL_CONTACT,
+			bytes_of(builder.data, 2 * IKE_COOKIE_LEN), bytes_of(NULL, 0));
+	if (rc == 0)
+		rc = message_encrypt(&builder, sa, sa->iv);
+	if (rc == 0)
+		rc = ike_sa_keep_sent(sa, builder.data, builder.len);
+	if (rc == 0)
+		engine_send(sa->ike, &sa->local, &sa->remote, builder.data, builder.len);
+	return rc;
+}
+
+/* Message 2 is authentic: takes it over and answers. */
+static int aggressive_accept_2(struct ike_sa *sa, const struct v1_message *message, struct second_message *second)
+{
+	uint8_t proof[PRF_LEN_MAX];
+	int rc;
+
+	memcpy(sa->responder_cookie, message->hdr->responder_cookie, IKE_COOKIE_LEN);
+	sa->keys = second->keys;
+	sa->proposal = second->proposal;
+	sa->lifetime = second->lifetime;
+	sa->natt = second->vendor.natt;
+	sa->local = message->local;
+	sa->remote = message->remote;
+	second->id_i_len = aggressive_write_identity(sa, second->id_i);
+	rc = keymat_iv_phase1(&sa->keys, second->input.ke_i, second->input.ke_r, sa->iv);
+	if (rc == 0)
+		rc = keymat_proof(&sa->keys, &second->input, true, bytes_of(second->id_i, second->id_i_len), proof);
+	if (rc < 0)
+		return rc;
+	aggressive_float(sa, message);
+	return aggressive_send_3(sa, proof);
+}
+
+enum v1_verdict aggressive_receive_2(struct v1_message *message)
+{
+	static const uint8_t no_cookie[IKE_COOKIE_LEN];
+	struct second_message second = {.lifetime = 0};
+	struct ike_sa *sa = message->sa;
+	enum v1_verdict verdict = V1_DROPPED;
+	const char *why = NULL;
+	int rc;
+
+	if (memcmp(message->hdr->responder_cookie, no_cookie, IKE_COOKIE_LEN) == 0)
+		why = "the answer has no responder cookie";
+	if (!why)
+		why = aggressive_check_answer(sa, message, &second);
+	if (!why)
+		why = aggressive_check_proof(sa, message, &second);
+	if (why) {
+		sa->handshake->hint = why;
+		engine_count(sa->ike, IKE_COUNT_BAD_HASH);
+		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, sa->peer->identity, "%s", why);
+		goto out;
+	}
+	rc = aggressive_accept_2(sa, message, &second);
+	if (rc < 0) {
+		report_sa(sa, IKE_EVENT_REFUSED, "message 3 could not be sent: %s", strerror(-rc));
+		ike_sa_end(sa);
+		verdict = V1_ENDED;
+		goto out;
+	}
+	dh_free(sa->handshake->dh);
+	sa->handshake->dh = NULL;
+	ike_sa_establish(sa);
+	report_sa(sa, IKE_EVENT_ESTABLISHED, "%s", sa->we_behind_nat ? "we are behind a NAT" : "");
+	aggressive_report_legacy(sa);
+	verdict = V1_TAKEN;
+out:
+	OPENSSL_cleanse(&second, sizeof(second));
+	return verdict;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Message 1 in, message 2 out; message 3 in. Message 2 goes to an address that nothing has proved yet, so it is sent
+ * once for each first message that arrives and never by a timer of ours.
+ */
+#include "ike/aggressive.h"
+
+#include "ike/identity.h"
+#include "ike/informational.h"
+#include "ike/message.h"
+#include "ike/notify.h"
+#include "ike/phase1.h"
+#include "ike/report.h"
+
+#include <errno.h>
+#include <string.h>
+#include <openssl/crypto.h>
+
+/* What message 1 comes down to, while it is answered. */
+struct first_message {
+	const struct config_peer *peer;
+	char identity[CONFIG_IDENTITY_LEN];
+	struct phase1_offers offers;
+	const struct phase1_offer *chosen;
+	struct natt_vendor vendor;
+	struct keymat_input input;
+	uint8_t nonce_r[ISAKMP_NONCE_OWN];
+	uint8_t id_r[IDENTITY_BODY_MAX];
+	size_t id_r_len;
+	uint8_t proof[PRF_LEN_MAX];
+	struct dh *dh;
+	uint8_t secret[DH_SECRET_MAX];
+};
+
+/*
+ * Who is it? To an identity that is not configured nothing is answered. A configured one that may not use this exchange
+ * gets the same silence, so a stranger can't ask which names are known any more cheaply than by the exchange itself.
+ */
+static bool aggressive_identify(struct v1_message *message, struct first_message *first)
+{
+	const char *why = "the identity is not that of a configured peer";
+	const struct config_peer *peer = NULL;
+
+	if (identity_read(payload_body(&message->payloads, ISAKMP_ID), first->identity, &why) == 0)
+		peer = engine_find_peer(message->ike, first->identity);
+	if (peer && !(peer->ikev1 && peer->aggressive))
+		why = "IKEv1 aggressive mode was offered, which this peer's configuration does not allow "
+		      "(settings ikev1 and aggressive)";
+	if (!peer || !(peer->ikev1 && peer->aggressive)) {
+		engine_count(message->ike, IKE_COUNT_REFUSED);
+		report_message(message, IKE_EVENT_REFUSED, peer, first->identity, "%s", why);
+		return false;
+	}
+	first->peer = peer;
+	return true;
+}
+
+/* The proposal. That a peer of this name exists may be seen from the answer; aggressive mode tells it anyway. */
+static bool aggressive_negotiate(struct v1_message *message, struct first_message *first)
+{
+	struct bytes sa = payload_body(&message->payloads, ISAKMP_SA), ke = payload_body(&message->payloads, ISAKMP_KE);
+	bool legacy = message->ike->config->ike.legacy;
+	char text[PHASE1_TEXT_LEN];
+	const char *why;
+
+	if (phase1_parse(sa, &first->offers, &why) < 0) {
+		engine_count(message->ike, IKE_COUNT_MALFORMED);
+		report_message(message, IKE_EVENT_BAD_MESSAGE, first->peer, first->identity, "%s", why);
+		return false;
+	}
+	first->chosen = phase1_choose(&first->offers, first->peer, legacy, ke.len);
+	if (!first->chosen) {
+		engine_count(message->ike, IKE_COUNT_REFUSED);
+		report_message(message, IKE_EVENT_REFUSED, first->peer, first->identity, "%s",
+			phase1_explain(&first->offers, first->peer, legacy, ke.len, text));
+		notify_refuse(message);
+		return false;
+	}
+	return true;
+}
+
+/* Diffie-Hellman, SKEYID and both proofs. 0 or negative errno. */
+static int aggressive_derive(struct ike_sa *sa, struct v1_message *message, struct first_message *first)
+{
+	struct keymat_input *input = &first->input;
+	uint8_t random[DH_RANDOM_LEN];
+	int rc = engine_random(sa->ike, random, sizeof(random));
+
+	if (rc == 0)
+		rc = engine_random(sa->ike, first->nonce_r, sizeof(first->nonce_r));
+	if (rc < 0)
+		return rc;
+	first->dh = dh_new(sa->proposal.group, random);
+	OPENSSL_cleanse(random, sizeof(random));
+	if (!first->dh)
+		return -errno;
+	*input = (struct keymat_input){
+		.initiator_cookie = bytes_of(sa->initiator_cookie, IKE_COOKIE_LEN),
+		.responder_cookie = bytes_of(sa->responder_cookie, IKE_COOKIE_LEN),
+		.ke_i = payload_body(&message->payloads, ISAKMP_KE),
+		.ke_r = dh_public(first->dh),
+		.nonce_i = payload_body(&message->payloads, ISAKMP_NONCE),
+		.nonce_r = bytes_of(first->nonce_r, sizeof(first->nonce_r)),
+		.secret = bytes_of(first->secret, dh_secret_len(sa->proposal.group)),
+		.pre_shared_key = bytes_of(first->peer->secret, first->peer->secret_len),
+		.sa_i = payload_body(&message->payloads, ISAKMP_SA),
+	};
+	first->id_r_len = aggressive_write_identity(sa, first->id_r);
+	rc = dh_agree(first->dh, input->ke_i, first->secret);
+	if (rc == 0)
+		rc = keymat_derive(&sa->keys, &sa->proposal, input);
+	if (rc == 0)
+		rc = keymat_iv_phase1(&sa->keys, input->ke_i, input->ke_r, sa->iv);
+	if (rc == 0)
+		rc = keymat_proof(
+			&sa->keys, input, true, payload_body(&message->payloads, ISAKMP_ID), sa->handshake->expected);
+	if (rc == 0)
+		rc = keymat_proof(&sa->keys, input, false, bytes_of(first->id_r, first->id_r_len), first->proof);
+	return rc;
+}
+
+/* HDR, SA, KE, Nr, IDir, HASH_R, VID ..., NAT-D, NAT-D */
+static int aggressive_send_2(struct ike_sa *sa, struct v1_message *message, const struct first_message *first)
+{
+	struct builder builder;
+	int rc = 0;
+
+	message_begin(&builder, sa, ISAKMP_AGGRESSIVE, 0);
+	phase1_write_answer(&builder, first->chosen);
+	builder_add(&builder, ISAKMP_KE, first->input.ke_r.data, first->input.ke_r.len);
+	builder_add(&builder, ISAKMP_NONCE, first->nonce_r, sizeof(first->nonce_r));
+	builder_add(&builder, ISAKMP_ID, first->id_r, first->id_r_len);
+	builder_add(&builder, ISAKMP_HASH, first->proof, sa->keys.prf_len);
+	natt_write_vendors(&builder, false, sa->natt);
+	if (sa->natt != NATT_NONE)
+		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
+			(const struct isakmp_hdr *)builder.data, &message->local, &message->remote);
+	if (rc == 0)
+		rc = builder_finish(&builder);
+	if (rc == 0)
+		rc = ike_sa_keep_sent(sa, builder.data, builder.len);
+	if (rc == 0)
+		engine_send(sa->ike, &message->local, &message->remote, builder.data, builder.len);
+	return rc;
+}
+
+/* A new SA for an acceptable message 1, answered; NULL when nothing is left of it. */
+static struct ike_sa *aggressive_answer(struct v1_message *message, struct first_message *first)
+{
+	struct ike *ike = message->ike;
+	struct ike_sa *sa = ike_sa_new(
+		ike, first->peer, message->hdr->initiator_cookie, &message->local, &message->remote, message->floated);
+	uint32_t lifetime = ike->config->ike.lifetime;
+	int rc;
+
+	if (!sa) {
+		report_message(message, IKE_EVENT_REFUSED, first->peer, first->identity,
+			"out of memory or randomness: %s", strerror(errno));
+		return NULL;
+	}
+	sa->proposal = first->chosen->proposal;
+	sa->lifetime =
+		first->chosen->lifetime && first->chosen->lifetime < lifetime ? first->chosen->lifetime : lifetime;
+	sa->natt = first->vendor.natt;
+	memcpy(sa->seen[0], message->digest, ENGINE_DIGEST_LEN);
+	rc = aggressive_derive(sa, message, first);
+	if (rc == 0)
+		rc = aggressive_send_2(sa, message, first);
+	dh_free(first->dh);
+	if (rc == 0)
+		return sa;
+	report_sa(sa, IKE_EVENT_REFUSED, "%s",
+		rc == -EBADMSG ? "the key exchange value is not one of its group" : strerror(-rc));
+	ike_sa_end(sa);
+	return NULL;
+}
+
+enum v1_verdict aggressive_receive_1(struct v1_message *message)
+{
+	struct first_message first = {.peer = NULL};
+	struct ike *ike = message->ike;
+	struct ike_sa *sa;
+
+	if (!ike_sa_admits(ike, &message->remote)) {
+		engine_count(ike, IKE_COUNT_LIMITED);
+		report_message(message, IKE_EVENT_BAD_MESSAGE, NULL, NULL,
+			"too many exchanges not yet authenticated: %zu of %u in all, or %u from this address and port",
+			ike->half_open, ike->config->ike.half_open_max, ike->config->ike.half_open_per_source);
+		return V1_DROPPED;
+	}
+	if (!aggressive_identify(message, &first) || !aggressive_negotiate(message, &first))
+		return V1_DROPPED;
+	first.vendor = natt_read_vendors(&message->payloads);
+	sa = aggressive_answer(message, &first);
+	OPENSSL_cleanse(first.secret, sizeof(first.secret));
+	if (!sa) {
+		engine_count(ike, IKE_COUNT_REFUSED);
+		return V1_DROPPED;
+	}
+	message->sa = sa;
+	report_sa(sa, IKE_EVENT_STARTED, "%s", "");
+	return V1_TAKEN;
+}
+
+/*
+ * Who is behind a NAT? NAT-D carries the hashes of the addresses as the peer wrote them: those of this message or,
+ * where it hashed before it changed the port, those of message 1.
+ */
+static void aggressive_detect_nat(struct ike_sa *sa, const struct v1_message *message)
+{
+	const struct payload_list *list = &message->payloads;
+	uint16_t hash = sa->proposal.hash;
+
+	if (sa->natt == NATT_NONE)
+		return;
+	if (!payload_find(list, ISAKMP_NAT_D, NULL)) {
+		sa->peer_behind_nat = message->floated; /* it floated, so it has seen one */
+		return;
+	}
+	sa->we_behind_nat = !natt_names(list, NATT_FIRST, hash, message->hdr, &message->local) &&
+			    !natt_names(list, NATT_FIRST, hash, message->hdr, &sa->local);
+	sa->peer_behind_nat = !natt_names(list, NATT_OTHERS, hash, message->hdr, &message->remote) &&
+			      !natt_names(list, NATT_OTHERS, hash, message->hdr, &sa->remote);
+}
+
+/* Tells how the peer was found to be the one that began, when its address says otherwise. */
+static void aggressive_report_established(struct ike_sa *sa, const struct endpoint *first, const struct endpoint *third)
+{
+	char from_1[ENDPOINT_TEXT_LEN], from_3[ENDPOINT_TEXT_LEN];
+
+	if (!address_equal(&first->address, &third->address))
+		report_sa(sa, IKE_EVENT_ESTABLISHED,
+			"message 3 came from %s, message 1 from %s: the peer is behind a NAT pool; accepted by cookie "
+			"and proof",
+			endpoint_format(third, from_3), endpoint_format(first, from_1));
+	else
+		report_sa(sa, IKE_EVENT_ESTABLISHED, "%s",
+			sa->peer_behind_nat && sa->we_behind_nat ? "both sides are behind a NAT"
+			: sa->peer_behind_nat			 ? "the peer is behind a NAT"
+			: sa->we_behind_nat			 ? "we are behind a NAT"
+								 : "");
+	aggressive_report_legacy(sa);
+}
+
+enum v1_verdict aggressive_receive_3(struct v1_message *message)
+{
+	struct ike_sa *sa = message->sa;
+	struct endpoint first = sa->remote;
+	struct bytes proof = payload_body(&message->payloads, ISAKMP_HASH);
+
+	if (!prf_equal(proof, bytes_of(sa->handshake->expected, sa->keys.prf_len))) {
+		/* Not the end of the exchange: anybody who has seen message 2 could have sent this. */
+		sa->handshake->hint = "HASH_I was wrong: the pre-shared keys differ";
+		engine_count(sa->ike, IKE_COUNT_BAD_HASH);
+		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, sa->peer->identity,
+			"HASH_I is wrong: the pre-shared keys differ, or somebody else sent it");
+		return V1_DROPPED;
+	}
+	aggressive_detect_nat(sa, message);
+	sa->local = message->local;
+	sa->remote = message->remote;
+	sa->floated = message->floated;
+	if (message->encrypted)
+		memcpy(sa->iv, message->iv, sa->keys.block_len);
+	ike_sa_establish(sa);
+	aggressive_report_established(sa, &first, &message->remote);
+	/* HASH_I covers no notification: only encryption speaks for one. */
+	if (message->encrypted)
+		informational_read_contact(sa, message);
+	return V1_TAKEN;
+}

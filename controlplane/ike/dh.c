@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Big numbers and curve points of OpenSSL directly: its key objects draw private values from a generator of their own,
+ * and know no group 2.
+ */
+#include "ike/dh.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/bn.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/obj_mac.h>
+
+struct dh {
+	uint16_t group;
+	BIGNUM *private_value;
+	BIGNUM *prime;	 /* MODP */
+	EC_GROUP *curve; /* ECP */
+	uint8_t public_value[DH_PUBLIC_MAX];
+};
+
+static const struct dh_kind {
+	uint16_t group;
+	uint16_t field_len;
+	BIGNUM *(*prime)(BIGNUM *);
+	int curve;
+} kinds[] = {
+	{IKE_GROUP_MODP1024, 128, BN_get_rfc2409_prime_1024, 0},
+	{IKE_GROUP_MODP1536, 192, BN_get_rfc3526_prime_1536, 0},
+	{IKE_GROUP_MODP2048, 256, BN_get_rfc3526_prime_2048, 0},
+	{IKE_GROUP_ECP256, 32, NULL, NID_X9_62_prime256v1},
+	{IKE_GROUP_ECP384, 48, NULL, NID_secp384r1},
+};
+
+static const struct dh_kind *dh_kind(uint16_t group)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].group == group)
+			return &kinds[i];
+	return NULL;
+}
+
+size_t dh_secret_len(uint16_t group)
+{
+	const struct dh_kind *kind = dh_kind(group);
+
+	return kind ? kind->field_len : 0;
+}
+
+size_t dh_public_len(uint16_t group)
+{
+	const struct dh_kind *kind = dh_kind(group);
+
+	return kind ? (kind->prime ? 1u : 2u) * kind->field_len : 0;
+}
+
+uint16_t dh_group(const struct dh *dh)
+{
+	return dh->group;
+}
+
+struct bytes dh_public(const struct dh *dh)
+{
+	return bytes_of(dh->public_value, dh_public_len(dh->group));
+}
+
+static bool dh_power(const struct dh *dh, const BIGNUM *base, uint8_t *out, BN_CTX *context)
+{
+	BIGNUM *result = BN_secure_new();
+	bool done = result &&
+		    BN_mod_exp_mont_consttime(result, base, dh->private_value, dh->prime, context, NULL) == 1 &&
+		    BN_bn2binpad(result, out, (int)dh_secret_len(dh->group)) >= 0;
+
+	BN_clear_free(result);
+	return done;
+}
+
+/* Writes x, and y when it is wanted. */
+static bool dh_write_point(const struct dh *dh, const EC_POINT *point, uint8_t *out, bool want_y, BN_CTX *context)
+{
+	int field_len = (int)dh_secret_len(dh->group);
+	BIGNUM *x = BN_secure_new(), *y = BN_secure_new();
+	bool done = x && y && EC_POINT_get_affine_coordinates(dh->curve, point, x, y, context) == 1 &&
+		    BN_bn2binpad(x, out, field_len) == field_len &&
+		    (!want_y || BN_bn2binpad(y, out + field_len, field_len) == field_len);
+
+	BN_clear_free(x);
+	BN_clear_free(y);
+	return done;
+}
+
+/* The private value lies in 1 .. bound-1: the order of the curve, or for MODP 2^384, above RFC 3526's advice. */
+static bool dh_make_private(struct dh *dh, const uint8_t *random, BN_CTX *context)
+{
+	BIGNUM *bound = BN_new();
+	bool done = bound && dh->private_value && BN_bin2bn(random, DH_RANDOM_LEN, dh->private_value);
+
+	if (done)
+		done = dh->curve ? EC_GROUP_get_order(dh->curve, bound, context) == 1 : BN_set_bit(bound, 384) == 1;
+	done = done && BN_sub_word(bound, 1) == 1 &&
+	       BN_mod(dh->private_value, dh->private_value, bound, context) == 1 &&
+	       BN_add_word(dh->private_value, 1) == 1;
+	BN_free(bound);
+	return done;
+}
+
+static bool dh_make_public(struct dh *dh, BN_CTX *context)
+{
+	bool done;
+
+	if (dh->curve) {
+		EC_POINT *point = EC_POINT_new(dh->curve);
+
+		done = point && EC_POINT_mul(dh->curve, point, dh->private_value, NULL, NULL, context) == 1 &&
+		       dh_write_point(dh, point, dh->public_value, true, context);
+		EC_POINT_free(point);
+	} else {
+		BIGNUM *generator = BN_new();
+
+		done = generator && BN_set_word(generator, 2) == 1 &&
+		       dh_power(dh, generator, dh->public_value, context);
+		BN_free(generator);
+	}
+	return done;
+}
+
+struct dh *dh_new(uint16_t group, const uint8_t *random)
+{
+	const struct dh_kind *kind = dh_kind(group);
+	BN_CTX *context;
+	struct dh *dh;
+
+	if (!kind) {
+		errno = ENOTSUP;
+		return NULL;
+	}
+	dh = calloc(1, sizeof(*dh));
+	if (!dh)
+		return NULL;
+	dh->group = group;
+	dh->private_value = BN_secure_new();
+	context = BN_CTX_secure_new();
+	if (kind->prime)
+		dh->prime = kind->prime(NULL);
+	else
+		dh->curve = EC_GROUP_new_by_curve_name(kind->curve);
+	if (!context || (!dh->prime && !dh->curve) || !dh_make_private(dh, random, context) ||
+		!dh_make_public(dh, context)) {
+		dh_free(dh);
+		dh = NULL;
+		errno = ENOMEM;
+	}
+	BN_CTX_free(context);
+	return dh;
+}
+
+void dh_free(struct dh *dh)
+{
+	if (!dh)
+		return;
+	BN_clear_free(dh->private_value);
+	BN_free(dh->prime);
+	EC_GROUP_free(dh->curve);
+	OPENSSL_cleanse(dh, sizeof(*dh));
+	free(dh);
+}
+
+static int dh_agree_modp(const struct dh *dh, struct bytes peer_public, uint8_t *secret, BN_CTX *context)
+{
+	BIGNUM *value = BN_bin2bn(peer_public.data, (int)peer_public.len, NULL), *most = BN_dup(dh->prime);
+	int rc = -EIO;
+
+	if (!value || !most || BN_sub_word(most, 2) != 1)
+		goto out;
+	/* 0, 1 and p-1 leave a secret that anyone can tell. */
+	if (BN_is_zero(value) || BN_is_one(value) || BN_cmp(value, most) > 0)
+		rc = -EBADMSG;
+	else if (dh_power(dh, value, secret, context))
+		rc = 0;
+out:
+	BN_free(value);
+	BN_free(most);
+	return rc;
+}
+
+static int dh_agree_ecp(const struct dh *dh, struct bytes peer_public, uint8_t *secret, BN_CTX *context)
+{
+	int half = (int)peer_public.len / 2;
+	BIGNUM *x = BN_bin2bn(peer_public.data, half, NULL), *y = BN_bin2bn(peer_public.data + half, half, NULL);
+	EC_POINT *point = EC_POINT_new(dh->curve), *shared = EC_POINT_new(dh->curve);
+	int rc = -EIO;
+
+	if (!x || !y || !point || !shared)
+		goto out;
+	/* Setting a point's coordinates fails when they are not on the curve; both curves have cofactor 1. */
+	rc = -EBADMSG;
+	if (EC_POINT_set_affine_coordinates(dh->curve, point, x, y, context) != 1)
+		goto out;
+	if (EC_POINT_mul(dh->curve, shared, NULL, point, dh->private_value, context) == 1 &&
+		EC_POINT_is_at_infinity(dh->curve, shared) == 0 && dh_write_point(dh, shared, secret, false, context))
+		rc = 0;
+out:
+	BN_free(x);
+	BN_free(y);
+	EC_POINT_free(point);
+	EC_POINT_clear_free(shared);
+	return rc;
+}
+
+int dh_agree(const struct dh *dh, struct bytes peer_public, uint8_t *secret)
+{
+	BN_CTX *context;
+	int rc;
+
+	if (peer_public.len != dh_public_len(dh->group))
+		return -EBADMSG;
+	context = BN_CTX_secure_new();
+	if (!context)
+		return -EIO;
+	rc = dh->curve ? dh_agree_ecp(dh, peer_public, secret, context)
+		       : dh_agree_modp(dh, peer_public, secret, context);
+	BN_CTX_free(context);
+	return rc;
+}

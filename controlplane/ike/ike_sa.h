@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One IKE SA from its first message to its end, and the ways to find it: by its cookies, never by an address (RFC 2408
+ * section 2.5.3). The initiator's cookie is the key of the table, so a first message that comes again is found too.
+ */
+#pragma once
+
+#include "ike/dh.h"
+#include "ike/engine.h"
+#include "ike/isakmp.h"
+#include "ike/keymat.h"
+#include "ike/natt.h"
+#include "ike/v1.h"
+
+enum { IKE_SA_IDS_REMEMBERED = 64 };
+
+/* What is needed until the peer is authenticated, and a little longer to answer repeated messages. */
+struct handshake {
+	struct dh *dh;			 /* initiator */
+	uint8_t nonce[ISAKMP_NONCE_OWN]; /* initiator: its own */
+	uint8_t expected[PRF_LEN_MAX];	 /* responder: HASH_I as it has to be */
+	uint8_t *sent;			 /* our last message: 1, 2 or 3 */
+	size_t sent_len;
+	unsigned tries, repeats;
+	const char *hint; /* what went wrong last, for the verdict when it expires; NULL */
+	uint8_t *held;	  /* a message that overtook message 3 */
+	size_t held_len;
+	struct endpoint held_local, held_remote;
+	bool held_floated;
+};
+
+struct ike_sa {
+	struct ike *ike;
+	TAILQ_ENTRY(ike_sa) in_all, in_party;
+	struct hashmap_node by_cookie, by_source;
+	uint64_t id;
+	uint8_t initiator_cookie[IKE_COOKIE_LEN], responder_cookie[IKE_COOKIE_LEN];
+	bool initiator, half_open, ended;
+	enum v1_state state;
+	struct party *party;
+	const struct config_peer *peer;
+	struct endpoint local, remote; /* where the peer is, by its last authentic message */
+	bool floated;		       /* we talk on the NAT port */
+	enum natt_version natt;
+	bool peer_behind_nat, we_behind_nat;
+	struct ike_proposal proposal;
+	uint32_t lifetime; /* seconds */
+	struct keymat keys;
+	uint8_t iv[CIPHER_BLOCK_MAX];	     /* the last block of phase 1 */
+	struct handshake *handshake;	     /* NULL when it is over */
+	uint8_t seen[2][ENGINE_DIGEST_LEN];  /* the peer's messages of phase 1 */
+	uint32_t ids[IKE_SA_IDS_REMEMBERED]; /* message IDs that have been used */
+	unsigned ids_next;
+	bool dpd_begun;
+	uint32_t dpd_sequence;
+	bool initial_contact; /* it has been told once, and counts once */
+	struct quick_list quicks;
+	size_t n_quicks;
+	size_t next_pair;	/* initiator: the next pair of networks to negotiate */
+	struct deadline due;	/* retransmission, half-open timeout, or end of life */
+	struct deadline linger; /* message 3 overtaken, or the handshake no longer needed */
+	struct deadline keepalive;
+	uint64_t created_ms, expires_ms;
+};
+
+/*
+ * A new SA, counted as half-open when we respond. Takes a cookie from the host's randomness; the other one is given by
+ * `initiator_cookie` (NULL: we initiate). NULL with errno.
+ */
+struct ike_sa *ike_sa_new(struct ike *ike, const struct config_peer *peer, const uint8_t *initiator_cookie,
+	const struct endpoint *local, const struct endpoint *remote, bool floated);
+
+/* The SA that a message belongs to, NULL when there is none. */
+struct ike_sa *ike_sa_find(const struct ike *ike, const struct isakmp_hdr *hdr);
+
+/* The SA that was begun by this very message. */
+struct ike_sa *ike_sa_find_begun(const struct ike *ike, const struct isakmp_hdr *hdr, const uint8_t *digest);
+
+/* Whether one more exchange from this endpoint is within the half-open limits. */
+bool ike_sa_admits(const struct ike *ike, const struct endpoint *remote);
+
+/* The peer is authenticated: no longer half-open; older SAs of its peer beyond the limit go. */
+void ike_sa_establish(struct ike_sa *sa);
+
+/* The newest established SA of a party, NULL when there is none. */
+struct ike_sa *ike_sa_newest(const struct party *party);
+
+/* Takes over the endpoint that a fresh, authentic message came from, with its child SAs. */
+void ike_sa_move(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote, bool floated);
+
+/* Keeps a copy of what was sent, in place of the one before. 0 or -ENOMEM. */
+int ike_sa_keep_sent(struct ike_sa *sa, const uint8_t *message, size_t message_len);
+
+/* Wipes and frees the handshake. */
+void ike_sa_end_handshake(struct ike_sa *sa);
+
+/* Message IDs: one of our own, 0 when there is no randomness; has it been used; note that it has. */
+uint32_t ike_sa_new_id(struct ike_sa *sa);
+bool ike_sa_knows_id(const struct ike_sa *sa, uint32_t message_id);
+void ike_sa_note_id(struct ike_sa *sa, uint32_t message_id);
+
+/* Ends it and its exchanges; established child SAs stay. Keys are wiped at once. Tells nobody. */
+void ike_sa_end(struct ike_sa *sa);
+
+/* Wipes and frees one that has ended. */
+void ike_sa_free(struct ike_sa *sa);

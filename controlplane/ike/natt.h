@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * NAT traversal: vendor IDs and NAT-D payloads (RFC 3947 section 3, and its drafts 02 and 03), and the vendor ID of
+ * dead peer detection (RFC 3706 section 5.1), which is told in the same way. Pure functions.
+ */
+#pragma once
+
+#include "ike/builder.h"
+#include "ike/payload.h"
+#include "ike/prf.h"
+#include "tables/address.h"
+
+enum natt_version { NATT_NONE, NATT_DRAFT, NATT_RFC3947 };
+
+/* What a peer's vendor IDs say that it can do. */
+struct natt_vendor {
+	enum natt_version natt;
+	bool dead_peer_detection;
+};
+struct natt_vendor natt_read_vendors(const struct payload_list *payloads);
+
+/* Vendor ID payloads: as initiator all that we know, as responder the one that is answered (RFC 3947 section 3.1). */
+void natt_write_vendors(struct builder *builder, bool initiator, enum natt_version natt);
+
+/* The two NAT-D payloads: the far end first, then ours. 0 or -EIO. */
+int natt_write_detection(struct builder *builder, enum natt_version natt, uint16_t hash,
+	const struct isakmp_hdr *cookies, const struct endpoint *local, const struct endpoint *remote);
+
+/* Whether one of the NAT-D payloads, the first or any behind it, is the hash of this endpoint. */
+enum natt_side { NATT_FIRST, NATT_OTHERS };
+bool natt_names(const struct payload_list *payloads, enum natt_side side, uint16_t hash,
+	const struct isakmp_hdr *cookies, const struct endpoint *endpoint);

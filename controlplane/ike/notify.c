@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/notify.h"
+
+#include "ike/message.h"
+
+#include <string.h>
+
+void notify_write(struct builder *builder, uint8_t protocol, uint16_t type, struct bytes spi, struct bytes data)
+{
+	builder_open(builder, ISAKMP_NOTIFICATION);
+	builder_put32(builder, ISAKMP_DOI_IPSEC);
+	builder_put8(builder, protocol);
+	builder_put8(builder, (uint8_t)spi.len);
+	builder_put16(builder, type);
+	builder_put(builder, spi.data, spi.len);
+	builder_put(builder, data.data, data.len);
+	builder_close(builder);
+}
+
+/* Seals an informational message under a message ID of its own and sends it to where the peer is. */
+static void notify_seal_and_send(struct ike_sa *sa, struct builder *builder, uint32_t message_id)
+{
+	uint8_t iv[CIPHER_BLOCK_MAX];
+
+	if (keymat_iv_phase2(&sa->keys, sa->iv, message_id, iv) < 0 ||
+		message_seal_hashed(builder, sa, message_id, bytes_of(NULL, 0), iv) < 0)
+		return;
+	engine_send(sa->ike, &sa->local, &sa->remote, builder->data, builder->len);
+}
+
+void notify_send(struct ike_sa *sa, uint8_t protocol, uint16_t type, struct bytes spi, struct bytes data)
+{
+	uint32_t message_id = ike_sa_new_id(sa);
+	struct builder builder;
+
+	if (message_id == 0)
+		return;
+	message_begin_hashed(&builder, sa, ISAKMP_INFORMATIONAL, message_id);
+	notify_write(&builder, protocol, type, spi, data);
+	notify_seal_and_send(sa, &builder, message_id);
+}
+
+static void notify_delete(struct ike_sa *sa, uint8_t protocol, struct bytes spi)
+{
+	uint32_t message_id = ike_sa_new_id(sa);
+	struct builder builder;
+
+	if (message_id == 0)
+		return;
+	message_begin_hashed(&builder, sa, ISAKMP_INFORMATIONAL, message_id);
+	builder_open(&builder, ISAKMP_DELETE);
+	builder_put32(&builder, ISAKMP_DOI_IPSEC);
+	builder_put8(&builder, protocol);
+	builder_put8(&builder, (uint8_t)spi.len);
+	builder_put16(&builder, 1);
+	builder_put(&builder, spi.data, spi.len);
+	builder_close(&builder);
+	notify_seal_and_send(sa, &builder, message_id);
+}
+
+void notify_delete_child(struct ike_sa *sa, uint32_t spi_in)
+{
+	uint8_t wire_spi[4];
+
+	bytes_put32(wire_spi, spi_in);
+	notify_delete(sa, ISAKMP_PROTO_ESP, bytes_of(wire_spi, sizeof(wire_spi)));
+}
+
+void notify_delete_sa(struct ike_sa *sa)
+{
+	uint8_t cookies[2 * IKE_COOKIE_LEN];
+
+	memcpy(cookies, sa->initiator_cookie, IKE_COOKIE_LEN);
+	memcpy(cookies + IKE_COOKIE_LEN, sa->responder_cookie, IKE_COOKIE_LEN);
+	notify_delete(sa, ISAKMP_PROTO_ISAKMP, bytes_of(cookies, sizeof(cookies)));
+}
+
+void notify_refuse(const struct v1_message *message)
+{
+	struct isakmp_hdr hdr = {.version = ISAKMP_VERSION_1, .exchange = ISAKMP_INFORMATIONAL};
+	struct ike *ike = message->ike;
+	struct builder builder;
+
+	memcpy(hdr.initiator_cookie, message->hdr->initiator_cookie, IKE_COOKIE_LEN);
+	builder_begin(&builder, ike->out, sizeof(ike->out), &hdr);
+	notify_write(&builder, ISAKMP_PROTO_ISAKMP, ISAKMP_NO_PROPOSAL_CHOSEN, bytes_of(NULL, 0), bytes_of(NULL, 0));
+	if (builder_finish(&builder) == 0 && builder.len <= message->datagram.len)
+		engine_send(ike, &message->local, &message->remote, builder.data, builder.len);
+}

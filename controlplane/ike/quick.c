@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What both roles of quick mode share. */
+#include "ike/quick.h"
+
+#include "ike/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/crypto.h>
+
+enum { QUICK_DEADLINES = 1 };
+
+/* Makes room among the exchanges of an SA by forgetting the oldest that is done. */
+static bool quick_make_room(struct ike_sa *sa)
+{
+	struct quick *quick;
+
+	if (sa->n_quicks < ENGINE_QUICKS_PER_SA)
+		return true;
+	TAILQ_FOREACH(quick, &sa->quicks, in_sa)
+	if (quick->state == V1_QUICK_DONE) {
+		quick_end(quick);
+		return true;
+	}
+	return false;
+}
+
+struct quick *quick_new(struct ike_sa *sa, uint32_t message_id, bool initiator)
+{
+	struct quick *quick;
+
+	if (!quick_make_room(sa)) {
+		errno = EBUSY;
+		return NULL;
+	}
+	quick = calloc(1, sizeof(*quick));
+	if (!quick)
+		return NULL;
+	if (keymat_iv_phase2(&sa->keys, sa->iv, message_id, quick->iv) < 0 ||
+		deadline_enroll(&sa->ike->deadlines, QUICK_DEADLINES) < 0) {
+		free(quick);
+		errno = ENOMEM;
+		return NULL;
+	}
+	quick->sa = sa;
+	quick->message_id = message_id;
+	quick->initiator = initiator;
+	quick->state = V1_QUICK_START;
+	quick->local = sa->local;
+	quick->remote = sa->remote;
+	TAILQ_INSERT_TAIL(&sa->quicks, quick, in_sa);
+	sa->n_quicks++;
+	return quick;
+}
+
+struct quick *quick_find(const struct ike_sa *sa, uint32_t message_id)
+{
+	struct quick *quick;
+
+	TAILQ_FOREACH(quick, &sa->quicks, in_sa)
+	if (quick->message_id == message_id)
+		return quick;
+	return NULL;
+}
+
+int quick_draw(struct quick *quick, uint8_t *nonce, size_t *nonce_len)
+{
+	struct ike *ike = quick->sa->ike;
+	uint8_t random[DH_RANDOM_LEN];
+	int rc = engine_random(ike, nonce, ISAKMP_NONCE_OWN);
+
+	if (rc < 0)
+		return rc;
+	*nonce_len = ISAKMP_NONCE_OWN;
+	if (quick->group != IKE_GROUP_NONE) {
+		rc = engine_random(ike, random, sizeof(random));
+		if (rc < 0)
+			return rc;
+		quick->dh = dh_new(quick->group, random);
+		OPENSSL_cleanse(random, sizeof(random));
+		if (!quick->dh)
+			return -errno;
+	}
+	rc = ike->host.spi_reserve(ike->host.context, &quick->terms.spi_in);
+	quick->spi_reserved = rc >= 0;
+	return rc < 0 ? rc : 0;
+}
+
+/* KEYMAT of both directions, RFC 2409 section 5.5: each with the SPI of the one who receives. */
+static int quick_derive(struct quick *quick, struct bytes peer_ke, uint8_t *in, uint8_t *out)
+{
+	struct bytes nonce_i = bytes_of(quick->nonce_i, quick->nonce_i_len);
+	struct bytes nonce_r = bytes_of(quick->nonce_r, quick->nonce_r_len);
+	size_t len = esp_suite_keymat_len(esp_suite_get(quick->terms.suite));
+	const struct keymat *keys = &quick->sa->keys;
+	uint8_t secret[DH_SECRET_MAX];
+	struct bytes shared = bytes_of(secret, quick->dh ? dh_secret_len(quick->group) : 0);
+	int rc = quick->dh ? dh_agree(quick->dh, peer_ke, secret) : 0;
+
+	if (rc == 0)
+		rc = keymat_child(keys, shared, ISAKMP_PROTO_ESP, quick->terms.spi_in, nonce_i, nonce_r, in, len);
+	if (rc == 0)
+		rc = keymat_child(keys, shared, ISAKMP_PROTO_ESP, quick->terms.spi_out, nonce_i, nonce_r, out, len);
+	OPENSSL_cleanse(secret, sizeof(secret));
+	return rc;
+}
+
+int quick_install(struct quick *quick, struct bytes peer_ke)
+{
+	uint8_t keymat_in[ESP_KEYMAT_MAX], keymat_out[ESP_KEYMAT_MAX];
+	struct ike_sa *sa = quick->sa;
+	struct ike_child *terms = &quick->terms;
+	struct child_sa *child;
+	int rc = quick_derive(quick, peer_ke, keymat_in, keymat_out);
+
+	if (rc < 0)
+		goto out;
+	terms->ike_sa = sa->id;
+	terms->peer = sa->peer;
+	terms->identity = sa->peer->identity;
+	terms->local = sa->local;
+	terms->remote = sa->remote;
+	terms->peer_behind_nat = sa->peer_behind_nat;
+	terms->we_behind_nat = sa->we_behind_nat;
+	terms->keymat_in = keymat_in;
+	terms->keymat_out = keymat_out;
+	terms->initiator = quick->initiator;
+	quick->spi_reserved = false; /* from here on it is the host's, installed or free */
+	child = child_sa_install(sa->ike, sa->party, terms, quick->group);
+	rc = child ? 0 : -errno;
+	if (rc < 0)
+		terms->id = 0;
+out:
+	terms->keymat_in = terms->keymat_out = NULL;
+	OPENSSL_cleanse(keymat_in, sizeof(keymat_in));
+	OPENSSL_cleanse(keymat_out, sizeof(keymat_out));
+	return rc;
+}
+
+struct prefix quick_host_network(const struct address *address)
+{
+	return prefix_make(address, address->family == ADDRESS_IPV6 ? 128 : 32);
+}
+
+struct child_sa *quick_child(const struct quick *quick)
+{
+	struct child_sa *child = quick->terms.id ? child_sa_find(quick->sa->ike, quick->terms.spi_in) : NULL;
+
+	return child && child->id == quick->terms.id ? child : NULL;
+}
+
+int quick_send(struct quick *quick, const struct builder *builder)
+{
+	uint8_t *copy = malloc(builder->len);
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, builder->data, builder->len);
+	free(quick->sent);
+	quick->sent = copy;
+	quick->sent_len = builder->len;
+	engine_send(quick->sa->ike, &quick->local, &quick->remote, copy, quick->sent_len);
+	return 0;
+}
+
+void quick_repeat(struct quick *quick)
+{
+	if (!quick->sent)
+		return;
+	if (quick->initiator) {
+		quick->local = quick->sa->local;
+		quick->remote = quick->sa->remote;
+	}
+	engine_count(quick->sa->ike, IKE_COUNT_RETRANSMITTED);
+	engine_send(quick->sa->ike, &quick->local, &quick->remote, quick->sent, quick->sent_len);
+}
+
+void quick_refused_by_peer(struct ike_sa *sa, uint32_t spi, uint16_t type)
+{
+	struct quick *quick, *found = NULL;
+	size_t waiting = 0;
+
+	TAILQ_FOREACH(quick, &sa->quicks, in_sa)
+	{
+		if (!quick->initiator || quick->state != V1_QUICK_SENT_1)
+			continue;
+		if (spi != 0 && quick->terms.spi_in == spi) {
+			found = quick;
+			waiting = 1;
+			break;
+		}
+		found = quick;
+		waiting++;
+	}
+	if (waiting != 1)
+		return;
+	engine_count(sa->ike, IKE_COUNT_REFUSED);
+	report_sa(sa, IKE_EVENT_REFUSED, "the peer refused quick mode: %s",
+		type == ISAKMP_NO_PROPOSAL_CHOSEN	 ? "no proposal was acceptable to it (NO-PROPOSAL-CHOSEN)"
+		: type == ISAKMP_INVALID_ID_INFORMATION	 ? "the traffic selectors were not (INVALID-ID-INFORMATION)"
+		: type == ISAKMP_INVALID_KEY_INFORMATION ? "the key exchange was not (INVALID-KEY-INFORMATION)"
+							 : "it gave another reason");
+	quick_end(found);
+	quick_begin_next_pair(sa);
+}
+
+void quick_end(struct quick *quick)
+{
+	struct ike_sa *sa = quick->sa;
+	struct ike *ike = sa->ike;
+	struct child_sa *child = quick_child(quick);
+
+	if (quick->spi_reserved)
+		ike->host.spi_release(ike->host.context, quick->terms.spi_in);
+	if (child && !child->active)
+		child_sa_end(child, true);
+	deadline_cancel(&ike->deadlines, &quick->due);
+	deadline_retire(&ike->deadlines, QUICK_DEADLINES);
+	TAILQ_REMOVE(&sa->quicks, quick, in_sa);
+	sa->n_quicks--;
+	TAILQ_INSERT_TAIL(&ike->ended_quicks, quick, in_sa);
+}
+
+void quick_forget_secrets(struct quick *quick)
+{
+	dh_free(quick->dh);
+	quick->dh = NULL;
+	OPENSSL_cleanse(quick->nonce_i, sizeof(quick->nonce_i));
+	OPENSSL_cleanse(quick->nonce_r, sizeof(quick->nonce_r));
+}
+
+void quick_free(struct quick *quick)
+{
+	dh_free(quick->dh);
+	free(quick->sent);
+	OPENSSL_cleanse(quick, sizeof(*quick));
+	free(quick);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Message 1 in, message 2 out; message 3 in. HASH(1) alone does not tell a fresh message from one that somebody kept,
+ * so message 1 makes the pair ready to receive and no more: only HASH(3), which covers our nonce, lets traffic out and
+ * moves the peer's endpoint.
+ */
+#include "ike/quick.h"
+
+#include "ike/identity.h"
+#include "ike/message.h"
+#include "ike/notify.h"
+#include "ike/report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIFETIME_DEFAULT = 28800 }; /* RFC 2407 section 4.5 */
+
+/* What message 1 comes down to, while it is answered. */
+struct quick_request {
+	struct phase2_offers offers;
+	const struct phase2_offer *chosen;
+	struct bytes ke;
+	const struct payload *id_i, *id_r; /* NULL: the addresses of the IKE SA are meant */
+	bool tell_lifetime;
+};
+
+/* Ends an exchange that was refused and says why to both sides. */
+static enum v1_verdict quick_refuse(
+	struct v1_message *message, const struct quick_request *request, uint16_t type, const char *why)
+{
+	struct ike_sa *sa = message->sa;
+	uint8_t wire_spi[4];
+
+	bytes_put32(wire_spi, request->offers.count ? request->offers.items[0].spi : 0);
+	engine_count(sa->ike, IKE_COUNT_REFUSED);
+	report_message(message, IKE_EVENT_REFUSED, sa->peer, sa->peer->identity, "quick mode: %s", why);
+	notify_send(sa, ISAKMP_PROTO_ESP, type, bytes_of(wire_spi, sizeof(wire_spi)), bytes_of(NULL, 0));
+	quick_end(message->quick);
+	return V1_ENDED;
+}
+
+static bool quick_within(const struct prefix *networks, size_t count, const struct prefix *offered)
+{
+	for (size_t i = 0; i < count; i++)
+		if (prefix_contains(&networks[i], offered))
+			return true;
+	return false;
+}
+
+/* IDci is the peer's side, IDcr ours; both must lie within what is configured. NULL, or what is wrong. */
+static const char *quick_select(
+	struct v1_message *message, struct quick_request *request, struct ike_child *terms, char *text, size_t text_len)
+{
+	const struct payload_list *list = &message->payloads;
+	const struct config_peer *peer = message->sa->peer;
+	char local[PREFIX_TEXT_LEN], remote[PREFIX_TEXT_LEN];
+	const char *why;
+
+	request->id_i = payload_find(list, ISAKMP_ID, NULL);
+	request->id_r = request->id_i ? payload_find(list, ISAKMP_ID, request->id_i + 1) : NULL;
+	if (request->id_i && !request->id_r)
+		return "one traffic selector came alone";
+	if (!request->id_i) {
+		terms->remote_network = quick_host_network(&message->sa->remote.address);
+		terms->local_network = quick_host_network(&message->sa->local.address);
+	} else if (identity_read_selector(request->id_i->body, &terms->remote_network, &why) < 0 ||
+		   identity_read_selector(request->id_r->body, &terms->local_network, &why) < 0) {
+		return why;
+	}
+	if (quick_within(peer->local_networks, peer->n_local, &terms->local_network) &&
+		quick_within(peer->remote_networks, peer->n_remote, &terms->remote_network))
+		return NULL;
+	snprintf(text, text_len, "traffic selectors %s to %s are not within this peer's local and remote networks",
+		prefix_format(&terms->remote_network, remote), prefix_format(&terms->local_network, local));
+	return text;
+}
+
+/* The smaller of both lifetimes counts; the peer is told when it is ours. */
+static void quick_set_lifetime(const struct config_peer *peer, struct quick_request *request, struct ike_child *terms)
+{
+	uint32_t offered = request->chosen->lifetime ? request->chosen->lifetime : LIFETIME_DEFAULT;
+
+	terms->lifetime = offered;
+	terms->lifetime_bytes = request->chosen->lifetime_bytes;
+	if (peer->lifetime && peer->lifetime < offered) {
+		terms->lifetime = peer->lifetime;
+		request->tell_lifetime = true;
+	}
+	if (peer->lifetime_bytes && (!terms->lifetime_bytes || peer->lifetime_bytes < terms->lifetime_bytes)) {
+		terms->lifetime_bytes = peer->lifetime_bytes;
+		request->tell_lifetime = true;
+	}
+}
+
+/* HDR*, HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, N] */
+static int quick_send_2(struct quick *quick, const struct quick_request *request)
+{
+	struct ike_sa *sa = quick->sa;
+	struct builder builder;
+	uint8_t wire_spi[4];
+	int rc;
+
+	message_begin_hashed(&builder, sa, ISAKMP_QUICK, quick->message_id);
+	phase2_write_answer(&builder, request->chosen, quick->terms.spi_in);
+	builder_add(&builder, ISAKMP_NONCE, quick->nonce_r, quick->nonce_r_len);
+	if (quick->dh)
+		builder_add(&builder, ISAKMP_KE, dh_public(quick->dh).data, dh_public(quick->dh).len);
+	if (request->id_i) {
+		builder_add(&builder, ISAKMP_ID, request->id_i->body.data, request->id_i->body.len);
+		builder_add(&builder, ISAKMP_ID, request->id_r->body.data, request->id_r->body.len);
+	}
+	if (request->tell_lifetime) {
+		bytes_put32(wire_spi, quick->terms.spi_in);
+		builder_open(&builder, ISAKMP_NOTIFICATION);
+		builder_put32(&builder, ISAKMP_DOI_IPSEC);
+		builder_put8(&builder, ISAKMP_PROTO_ESP);
+		builder_put8(&builder, sizeof(wire_spi));
+		builder_put16(&builder, ISAKMP_RESPONDER_LIFETIME);
+		builder_put(&builder, wire_spi, sizeof(wire_spi));
+		phase2_write_lifetime(&builder, quick->terms.lifetime, quick->terms.lifetime_bytes);
+		builder_close(&builder);
+	}
+	rc = message_seal_hashed(
+		&builder, sa, quick->message_id, bytes_of(quick->nonce_i, quick->nonce_i_len), quick->iv);
+	return rc < 0 ? rc : quick_send(quick, &builder);
+}
+
+/*
+ * A peer may have a few child SAs for each pair of its networks: one in use, those that are being replaced, and what a
+ * restart of it left behind. Beyond that it is taking what other peers need.
+ */
+static bool quick_has_room(const struct party *party)
+{
+	size_t pairs = (party->peer->n_local + 1u) * (party->peer->n_remote + 1u);
+
+	return party->n_children < 16 + 4 * pairs;
+}
+
+/* Takes over what was chosen, installs, answers. 0 or negative errno. */
+static int quick_answer(struct v1_message *message, struct quick_request *request)
+{
+	struct bytes nonce = payload_body(&message->payloads, ISAKMP_NONCE);
+	const struct phase2_offer *chosen = request->chosen;
+	struct quick *quick = message->quick;
+	int rc;
+
+	memcpy(quick->nonce_i, nonce.data, nonce.len);
+	quick->nonce_i_len = nonce.len;
+	quick->group = chosen->group;
+	quick->terms.suite = chosen->suite;
+	quick->terms.spi_out = chosen->spi;
+	quick->terms.udp_encapsulation = phase2_mode_is_udp(chosen->mode);
+	quick_set_lifetime(message->sa->peer, request, &quick->terms);
+	rc = quick_draw(quick, quick->nonce_r, &quick->nonce_r_len);
+	if (rc == 0)
+		rc = quick_install(quick, request->ke);
+	if (rc == 0)
+		rc = quick_send_2(quick, request);
+	return rc;
+}
+
+enum v1_verdict quick_receive_1(struct v1_message *message)
+{
+	struct ike_sa *sa = message->sa;
+	struct quick_request request = {
+		.offers.count = 0,
+		.ke = payload_body(&message->payloads, ISAKMP_KE),
+	};
+	struct phase2_terms terms = {
+		.peer = sa->peer,
+		.has_ke = request.ke.data,
+		.ke_len = request.ke.len,
+		.legacy = sa->ike->config->ike.legacy,
+		.nat = sa->peer_behind_nat || sa->we_behind_nat,
+		.floated = sa->floated,
+	};
+	char text[PHASE2_TEXT_LEN];
+	const char *why;
+	int rc;
+
+	message->quick = quick_new(sa, message->message_id, false);
+	if (!message->quick) {
+		engine_count(sa->ike, IKE_COUNT_LIMITED);
+		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, sa->peer->identity,
+			"no room for another quick mode: %s", strerror(errno));
+		return V1_DROPPED;
+	}
+	message->quick->local = message->local;
+	message->quick->remote = message->remote;
+	memcpy(message->quick->iv, message->iv, sa->keys.block_len);
+	if (phase2_parse(payload_body(&message->payloads, ISAKMP_SA), &request.offers, &why) < 0)
+		return quick_refuse(message, &request, ISAKMP_NO_PROPOSAL_CHOSEN, why);
+	if (!quick_has_room(sa->party)) {
+		snprintf(text, sizeof(text), "the peer has %zu child SAs already", sa->party->n_children);
+		return quick_refuse(message, &request, ISAKMP_NO_PROPOSAL_CHOSEN, text);
+	}
+	why = quick_select(message, &request, &message->quick->terms, text, sizeof(text));
+	if (why)
+		return quick_refuse(message, &request, ISAKMP_INVALID_ID_INFORMATION, why);
+	request.chosen = phase2_choose(&request.offers, &terms);
+	if (!request.chosen)
+		return quick_refuse(
+			message, &request, ISAKMP_NO_PROPOSAL_CHOSEN, phase2_explain(&request.offers, &terms, text));
+	rc = quick_answer(message, &request);
+	if (rc == -EBADMSG)
+		return quick_refuse(message, &request, ISAKMP_INVALID_KEY_INFORMATION,
+			"the key exchange value is not one of its group");
+	if (rc < 0) {
+		snprintf(text, sizeof(text), "the child SA could not be installed: %s", strerror(-rc));
+		return quick_refuse(message, &request, ISAKMP_NO_PROPOSAL_CHOSEN, text);
+	}
+	return V1_TAKEN;
+}
+
+enum v1_verdict quick_receive_3(struct v1_message *message)
+{
+	struct quick *quick = message->quick;
+	struct child_sa *child = quick_child(quick);
+
+	if (!child) { /* deleted since message 2 */
+		engine_count(message->ike, IKE_COUNT_UNEXPECTED);
+		quick_end(quick);
+		return V1_ENDED;
+	}
+	ike_sa_move(message->sa, &message->local, &message->remote, message->floated);
+	child_sa_activate(child);
+	quick_forget_secrets(quick);
+	free(quick->sent); /* message 3 that comes again needs no answer */
+	quick->sent = NULL;
+	return V1_TAKEN;
+}

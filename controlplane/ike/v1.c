@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A version 1 message on its way: find the SA by its cookies, the row by its state, decrypt, parse, check what is
+ * there, prove it, hand it over. Everything that a stranger can send ends here or has passed all of this.
+ */
+#include "ike/v1.h"
+
+#include "ike/ike_sa.h"
+#include "ike/message.h"
+#include "ike/quick.h"
+#include "ike/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { V1_OVERTAKEN_MS = 300 };
+
+static void v1_drop(const struct v1_message *message, enum ike_counter counter, const char *why)
+{
+	const struct config_peer *peer = message->sa ? message->sa->peer : NULL;
+
+	engine_count(message->ike, counter);
+	report_message(message, IKE_EVENT_BAD_MESSAGE, peer, peer ? peer->identity : NULL, "%s", why);
+}
+
+/* Opens a message and holds it against its row; false when it has been dropped. */
+static bool v1_admit(struct v1_message *message, const struct v1_row *row, uint8_t *iv)
+{
+	const char *why = "";
+	bool undecryptable;
+
+	if ((row->protection == V1_CLEAR && message->encrypted) ||
+		(row->protection == V1_ENCRYPTED && !message->encrypted)) {
+		v1_drop(message, IKE_COUNT_UNEXPECTED,
+			message->encrypted ? "encrypted where no key is agreed on yet" : "not encrypted");
+		return false;
+	}
+	if (message_open(message, message->sa, iv, &why, &undecryptable) < 0) {
+		if (message->sa && message->sa->handshake && undecryptable)
+			message->sa->handshake->hint = "what came could not be decrypted: the pre-shared keys differ";
+		v1_drop(message, undecryptable ? IKE_COUNT_BAD_HASH : IKE_COUNT_MALFORMED, why);
+		return false;
+	}
+	if ((message->payloads.present & row->required) != row->required ||
+		(message->payloads.present & ~(row->required | row->allowed))) {
+		v1_drop(message, message->encrypted ? IKE_COUNT_BAD_HASH : IKE_COUNT_UNEXPECTED,
+			"a payload is missing, or one is there that has no place in this message");
+		return false;
+	}
+	return true;
+}
+
+/* HASH(1) to HASH(3); the hash payload comes first (RFC 2409 section 5.5). */
+static bool v1_prove(struct v1_message *message, const struct v1_row *row)
+{
+	const struct keymat *keys = &message->sa->keys;
+	const struct quick *quick = message->quick;
+	uint8_t expected[PRF_LEN_MAX];
+	int rc = -1;
+
+	if (message->hdr->next_payload != ISAKMP_HASH)
+		return false;
+	if (row->proof == V1_HASH_1)
+		rc = keymat_hash1(keys, message->message_id, message->rest, expected);
+	else if (row->proof == V1_HASH_2)
+		rc = keymat_hash2(keys, message->message_id, bytes_of(quick->nonce_i, quick->nonce_i_len),
+			message->rest, expected);
+	else if (row->proof == V1_HASH_3)
+		rc = keymat_hash3(keys, message->message_id, bytes_of(quick->nonce_i, quick->nonce_i_len),
+			bytes_of(quick->nonce_r, quick->nonce_r_len), expected);
+	return rc == 0 && prf_equal(message->payloads.items[0].body, bytes_of(expected, keys->prf_len));
+}
+
+/* A message of phase 1 that has been answered comes again: so does the answer, a few times at most. */
+static void v1_repeat_phase1(struct v1_message *message)
+{
+	struct ike_sa *sa = message->sa;
+	struct handshake *handshake = sa->handshake;
+
+	if (!handshake || !handshake->sent || handshake->repeats == ENGINE_MESSAGE_2_REPEATS)
+		return;
+	handshake->repeats++;
+	engine_count(sa->ike, IKE_COUNT_RETRANSMITTED);
+	/* A first message may come again from elsewhere, through a NAT pool: the answer goes where it came from. */
+	if (sa->initiator)
+		engine_send(sa->ike, &sa->local, &sa->remote, handshake->sent, handshake->sent_len);
+	else
+		engine_send(sa->ike, &message->local, &message->remote, handshake->sent, handshake->sent_len);
+}
+
+static void v1_established(struct ike_sa *sa)
+{
+	if (sa->initiator) {
+		/* The handshake stays a while: message 2 may come again because message 3 was lost. */
+		v1_wait(sa, NULL, V1_WAIT_LINGER);
+		quick_begin_next_pair(sa);
+	} else {
+		v1_release_held(sa);
+		ike_sa_end_handshake(sa);
+	}
+}
+
+static void v1_phase1(struct v1_message *message)
+{
+	struct ike_sa *sa = message->sa;
+	const struct v1_row *row = v1_find_row(
+		message->hdr->exchange, sa && sa->initiator ? V1_INITIATOR : V1_RESPONDER, sa ? sa->state : V1_START);
+
+	if (sa && (memcmp(sa->seen[0], message->digest, ENGINE_DIGEST_LEN) == 0 ||
+			  memcmp(sa->seen[1], message->digest, ENGINE_DIGEST_LEN) == 0)) {
+		v1_repeat_phase1(message);
+		return;
+	}
+	if (!row || message->message_id != 0) {
+		v1_drop(message, IKE_COUNT_UNEXPECTED, "not allowed in this state");
+		return;
+	}
+	if (sa)
+		memcpy(message->iv, sa->iv, sizeof(message->iv));
+	if (!v1_admit(message, row, message->iv) || row->handle(message) != V1_TAKEN)
+		return;
+	sa = message->sa;
+	sa->state = row->next;
+	memcpy(sa->seen[row->state == V1_AGGRESSIVE_SENT_2], message->digest, ENGINE_DIGEST_LEN);
+	v1_wait(sa, NULL, row->timeout);
+	if (sa->state == V1_ESTABLISHED)
+		v1_established(sa);
+}
+
+/*
+ * Message 3 and what the peer sends next arrive back to back and can overtake each other. One such message is held, and
+ * if message 3 does not follow at once it was lost: then message 2 is sent again, once.
+ */
+static void v1_hold(struct v1_message *message)
+{
+	struct handshake *handshake = message->sa->handshake;
+
+	if (handshake->held || message->datagram.len > ENGINE_HELD_MAX || !message->encrypted) {
+		engine_count(message->ike, IKE_COUNT_UNEXPECTED);
+		return;
+	}
+	handshake->held = malloc(message->datagram.len);
+	if (!handshake->held)
+		return;
+	memcpy(handshake->held, message->datagram.data, message->datagram.len);
+	handshake->held_len = message->datagram.len;
+	handshake->held_local = message->local;
+	handshake->held_remote = message->remote;
+	handshake->held_floated = message->floated;
+	deadline_set(&message->ike->deadlines, &message->sa->linger, engine_now(message->ike) + V1_OVERTAKEN_MS);
+}
+
+void v1_release_held(struct ike_sa *sa)
+{
+	struct handshake *handshake = sa->handshake;
+	uint8_t *held = handshake->held;
+	struct v1_message message = {
+		.ike = sa->ike,
+		.local = handshake->held_local,
+		.remote = handshake->held_remote,
+		.floated = handshake->held_floated,
+		.datagram = bytes_of(held, handshake->held_len),
+		.hdr = (const struct isakmp_hdr *)held,
+	};
+
+	deadline_cancel(&sa->ike->deadlines, &sa->linger);
+	if (!held)
+		return;
+	handshake->held = NULL;
+	v1_input(&message);
+	free(held);
+}
+
+/* An exchange under the IKE SA: row, key and IV are found, then nothing is done before the hash is right. */
+static void v1_phase2(struct v1_message *message)
+{
+	struct ike_sa *sa = message->sa;
+	bool is_quick = message->hdr->exchange == ISAKMP_QUICK;
+	struct quick *quick = is_quick ? quick_find(sa, message->message_id) : NULL;
+	enum v1_state state = quick ? quick->state : is_quick ? V1_QUICK_START : V1_ESTABLISHED;
+	enum v1_role role = quick && quick->initiator ? V1_INITIATOR : V1_RESPONDER;
+	const struct v1_row *row = v1_find_row(message->hdr->exchange, role, state);
+
+	message->quick = quick;
+	if (quick && memcmp(quick->seen, message->digest, ENGINE_DIGEST_LEN) == 0) {
+		quick_repeat(quick);
+		return;
+	}
+	message->id_known = ike_sa_knows_id(sa, message->message_id);
+	if (!row || message->message_id == 0 || (is_quick && !quick && message->id_known)) {
+		v1_drop(message, IKE_COUNT_UNEXPECTED, "not allowed in this state");
+		return;
+	}
+	if (quick)
+		memcpy(message->iv, quick->iv, sizeof(message->iv));
+	else if (keymat_iv_phase2(&sa->keys, sa->iv, message->message_id, message->iv) < 0)
+		return;
+	if (!v1_admit(message, row, message->iv))
+		return;
+	if (!v1_prove(message, row)) {
+		v1_drop(message, IKE_COUNT_BAD_HASH, "the hash payload is wrong");
+		return;
+	}
+	if (!message->id_known)
+		ike_sa_note_id(sa, message->message_id);
+	if (row->handle(message) != V1_TAKEN || !message->quick)
+		return;
+	message->quick->state = row->next;
+	memcpy(message->quick->seen, message->digest, ENGINE_DIGEST_LEN);
+	v1_wait(sa, message->quick, row->timeout);
+}
+
+/* What belongs to no SA: a first message, or nothing that we know. */
+static void v1_without_sa(struct v1_message *message)
+{
+	static const uint8_t no_cookie[IKE_COOKIE_LEN];
+	const struct isakmp_hdr *hdr = message->hdr;
+
+	if (memcmp(hdr->responder_cookie, no_cookie, IKE_COOKIE_LEN) != 0 || hdr->exchange == ISAKMP_INFORMATIONAL ||
+		hdr->exchange == ISAKMP_QUICK) {
+		engine_count(message->ike, IKE_COUNT_UNKNOWN_COOKIES);
+		return;
+	}
+	message->sa = ike_sa_find_begun(message->ike, hdr, message->digest);
+	v1_phase1(message);
+}
+
+void v1_input(struct v1_message *message)
+{
+	const struct isakmp_hdr *hdr = message->hdr;
+	struct ike_sa *sa;
+
+	message->message_id = bytes_get32(hdr->message_id);
+	message->encrypted = hdr->flags & ISAKMP_FLAG_ENCRYPTED;
+	if (hdr->flags & ~(ISAKMP_FLAG_ENCRYPTED | ISAKMP_FLAG_COMMIT)) {
+		v1_drop(message, IKE_COUNT_MALFORMED, "a flag is set that has no meaning here");
+		return;
+	}
+	if (!v1_knows_exchange(hdr->exchange)) {
+		v1_drop(message, IKE_COUNT_UNSUPPORTED,
+			hdr->exchange == ISAKMP_MAIN
+				? "main mode was offered; aggressive mode is the one that is supported"
+				: "an exchange that is not supported");
+		return;
+	}
+	if (prf_hash(IKE_HASH_SHA256, &message->datagram, 1, message->digest) < 0)
+		return;
+	sa = message->sa = ike_sa_find(message->ike, hdr);
+	if (!sa) {
+		v1_without_sa(message);
+	} else if (hdr->exchange == ISAKMP_AGGRESSIVE) {
+		v1_phase1(message);
+	} else if (sa->state == V1_ESTABLISHED) {
+		v1_phase2(message);
+	} else if (sa->state == V1_AGGRESSIVE_SENT_2 && message->message_id != 0) {
+		v1_hold(message);
+	} else {
+		/* Most likely a refusal, which anybody could have written: it is remembered for the verdict, no more.
+		 */
+		if (sa->handshake && sa->initiator && hdr->exchange == ISAKMP_INFORMATIONAL)
+			sa->handshake->hint = "a refusal came (not authenticated)";
+		engine_count(message->ike, IKE_COUNT_UNEXPECTED);
+	}
+}

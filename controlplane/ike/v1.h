@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * IKEv1 as a table (v1_states.c): which message is taken in which state, what it must and may contain, how it is
+ * protected, who handles it and what comes next. v1.c finds the row, opens the message and proves it; a handler sees
+ * only messages that its row allows. A further exchange is further rows and a file of handlers.
+ */
+#pragma once
+
+#include "ike/engine.h"
+#include "ike/payload.h"
+
+struct ike_sa;
+struct quick;
+
+/* Where an IKE SA, or a quick mode exchange under it, stands. */
+enum v1_state {
+	V1_START,	      /* nothing is known yet */
+	V1_AGGRESSIVE_SENT_1, /* initiator */
+	V1_AGGRESSIVE_SENT_2, /* responder */
+	V1_ESTABLISHED,
+	V1_QUICK_START,
+	V1_QUICK_SENT_1, /* initiator */
+	V1_QUICK_SENT_2, /* responder */
+	V1_QUICK_DONE,
+};
+const char *v1_state_name(enum v1_state state);
+
+enum v1_role { V1_RESPONDER, V1_INITIATOR };
+enum v1_protection { V1_CLEAR, V1_ENCRYPTED, V1_EITHER };
+
+/* What the hash payload has to be before the handler is called. */
+enum v1_proof {
+	V1_PROOF_BY_HANDLER, /* phase 1: HASH_I and HASH_R need what the message brings */
+	V1_HASH_1,
+	V1_HASH_2,
+	V1_HASH_3,
+};
+
+/* What is waited for after the message has been taken. */
+enum v1_timeout { V1_WAIT_NOTHING, V1_WAIT_HALF_OPEN, V1_WAIT_LIFETIME, V1_WAIT_RETRANSMIT, V1_WAIT_LINGER };
+
+enum v1_verdict {
+	V1_TAKEN,   /* go on to the next state */
+	V1_DROPPED, /* as if it had not come; the handler has counted it */
+	V1_ENDED,   /* SA or exchange are gone */
+};
+
+/* A message on its way through. Lives during the call only. */
+struct v1_message {
+	struct ike *ike;
+	struct endpoint local, remote;
+	bool floated;
+	struct bytes datagram;
+	const struct isakmp_hdr *hdr; /* NULL when there was not even that */
+	uint32_t message_id;
+	uint8_t digest[ENGINE_DIGEST_LEN];
+	bool encrypted;
+	bool id_known; /* its message ID has been used before */
+	struct payload_list payloads;
+	struct bytes rest; /* the payloads behind the hash payload, which HASH(1) and (2) cover */
+	uint8_t iv[16];	   /* phase 2: where the chain goes on */
+	struct ike_sa *sa;
+	struct quick *quick;
+};
+
+struct v1_row {
+	uint8_t exchange;  /* enum isakmp_exchange */
+	enum v1_role role; /* ours, in this exchange */
+	enum v1_state state, next;
+	uint32_t required, allowed; /* PAYLOAD_BIT; allowed besides the required ones */
+	enum v1_protection protection;
+	enum v1_proof proof;
+	enum v1_verdict (*handle)(struct v1_message *message);
+	enum v1_timeout timeout;
+};
+
+/* The row of a message, NULL when it is not allowed. */
+const struct v1_row *v1_find_row(uint8_t exchange, enum v1_role role, enum v1_state state);
+
+/* Whether the exchange is spoken at all. */
+bool v1_knows_exchange(uint8_t exchange);
+
+/* One datagram whose header has been checked. */
+void v1_input(struct v1_message *message);
+
+/* Takes up a message that was held until message 3 came. */
+void v1_release_held(struct ike_sa *sa);
+
+/* Sets the deadline that a row asks for. */
+void v1_wait(struct ike_sa *sa, struct quick *quick, enum v1_timeout timeout);

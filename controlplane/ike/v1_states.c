@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/aggressive.h"
+#include "ike/informational.h"
+#include "ike/quick.h"
+#include "ike/v1.h"
+
+#define P(type) PAYLOAD_BIT(ISAKMP_##type)
+
+/* clang-format off */
+static const struct v1_row rows[] = {
+	/*
+	 * Aggressive mode with pre-shared key, RFC 2409 section 5.4; NAT-D of RFC 3947 section 3.2.
+	 *
+	 *     HDR, SA, KE, Ni, IDii, VID ...  -->
+	 */
+	{ISAKMP_AGGRESSIVE, V1_RESPONDER, V1_START, V1_AGGRESSIVE_SENT_2,
+		P(SA) | P(KE) | P(NONCE) | P(ID), P(VENDOR_ID) | P(CERT_REQUEST) | P(NOTIFICATION),
+		V1_CLEAR, V1_PROOF_BY_HANDLER, aggressive_receive_1, V1_WAIT_HALF_OPEN},
+	/*
+	 *                                     <--  HDR, SA, KE, Nr, IDir, HASH_R, VID ..., NAT-D, NAT-D
+	 */
+	{ISAKMP_AGGRESSIVE, V1_INITIATOR, V1_AGGRESSIVE_SENT_1, V1_ESTABLISHED,
+		P(SA) | P(KE) | P(NONCE) | P(ID) | P(HASH), P(VENDOR_ID) | P(CERT_REQUEST) | P(NOTIFICATION) | P(NAT_D),
+		V1_CLEAR, V1_PROOF_BY_HANDLER, aggressive_receive_2, V1_WAIT_LIFETIME},
+	/*
+	 *     HDR*, HASH_I, NAT-D, NAT-D      -->      on the NAT port when there is a NAT; encryption is optional
+	 */
+	{ISAKMP_AGGRESSIVE, V1_RESPONDER, V1_AGGRESSIVE_SENT_2, V1_ESTABLISHED,
+		P(HASH), P(VENDOR_ID) | P(NOTIFICATION) | P(NAT_D),
+		V1_EITHER, V1_PROOF_BY_HANDLER, aggressive_receive_3, V1_WAIT_LIFETIME},
+
+	/*
+	 * Quick mode, RFC 2409 section 5.5.
+	 *
+	 *     HDR*, HASH(1), SA, Ni [, KE] [, IDci, IDcr]  -->
+	 */
+	{ISAKMP_QUICK, V1_RESPONDER, V1_QUICK_START, V1_QUICK_SENT_2,
+		P(HASH) | P(SA) | P(NONCE), P(KE) | P(ID) | P(NOTIFICATION) | P(NAT_OA) | P(VENDOR_ID),
+		V1_ENCRYPTED, V1_HASH_1, quick_receive_1, V1_WAIT_RETRANSMIT},
+	/*
+	 *                                     <--  HDR*, HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, N]
+	 */
+	{ISAKMP_QUICK, V1_INITIATOR, V1_QUICK_SENT_1, V1_QUICK_DONE,
+		P(HASH) | P(SA) | P(NONCE), P(KE) | P(ID) | P(NOTIFICATION) | P(NAT_OA) | P(VENDOR_ID),
+		V1_ENCRYPTED, V1_HASH_2, quick_receive_2, V1_WAIT_LINGER},
+	/*
+	 *     HDR*, HASH(3)                   -->
+	 */
+	{ISAKMP_QUICK, V1_RESPONDER, V1_QUICK_SENT_2, V1_QUICK_DONE,
+		P(HASH), P(NOTIFICATION),
+		V1_ENCRYPTED, V1_HASH_3, quick_receive_3, V1_WAIT_LINGER},
+
+	/*
+	 * Informational exchange, RFC 2409 section 5.7: one message with a message ID of its own.
+	 *
+	 *     HDR*, HASH(1), N ... / D ...    <->
+	 */
+	{ISAKMP_INFORMATIONAL, V1_RESPONDER, V1_ESTABLISHED, V1_ESTABLISHED,
+		P(HASH), P(NOTIFICATION) | P(DELETE) | P(VENDOR_ID),
+		V1_ENCRYPTED, V1_HASH_1, informational_receive, V1_WAIT_NOTHING},
+};
+/* clang-format on */
+
+const struct v1_row *v1_find_row(uint8_t exchange, enum v1_role role, enum v1_state state)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].exchange == exchange && rows[i].role == role && rows[i].state == state)
+			return &rows[i];
+	return NULL;
+}
+
+bool v1_knows_exchange(uint8_t exchange)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].exchange == exchange)
+			return true;
+	return false;
+}
+
+const char *v1_state_name(enum v1_state state)
+{
+	switch (state) {
+	case V1_START: return "nothing sent";
+	case V1_AGGRESSIVE_SENT_1: return "message 1 sent";
+	case V1_AGGRESSIVE_SENT_2: return "message 2 sent";
+	case V1_ESTABLISHED: return "established";
+	case V1_QUICK_START: return "quick mode begun";
+	case V1_QUICK_SENT_1: return "quick mode message 1 sent";
+	case V1_QUICK_SENT_2: return "quick mode message 2 sent";
+	case V1_QUICK_DONE: return "quick mode done";
+	}
+	return "unknown";
+}

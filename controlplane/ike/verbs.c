@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the host asks for: begin, renew, end. */
+#include "ike/aggressive.h"
+#include "ike/child_sa.h"
+#include "ike/ike_sa.h"
+#include "ike/notify.h"
+#include "ike/quick.h"
+#include "ike/report.h"
+
+#include <errno.h>
+
+int ike_initiate(
+	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote)
+{
+	int rc = aggressive_begin(ike, peer, local, remote);
+
+	engine_sweep(ike);
+	return rc;
+}
+
+int ike_child_rekey(struct ike *ike, uint32_t spi_in)
+{
+	struct child_sa *child = child_sa_find(ike, spi_in);
+	struct ike_sa *sa = child ? ike_sa_newest(child->party) : NULL;
+	int rc;
+
+	if (!sa || !child->active || child->replaced)
+		return -ENOENT;
+	rc = quick_begin(sa, &child->local_network, &child->remote_network, child);
+	engine_sweep(ike);
+	return rc == -EALREADY ? 0 : rc;
+}
+
+int ike_child_delete(struct ike *ike, uint32_t spi_in)
+{
+	struct child_sa *child = child_sa_find(ike, spi_in);
+	struct ike_sa *sa = child ? ike_sa_newest(child->party) : NULL;
+
+	if (!child)
+		return -ENOENT;
+	if (sa)
+		notify_delete_child(sa, spi_in);
+	report_peer(
+		ike, IKE_EVENT_DELETED, child->party->peer, child->ike_sa, "child SA 0x%08x was deleted by us", spi_in);
+	child_sa_end(child, false);
+	engine_sweep(ike);
+	return 0;
+}
+
+size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer)
+{
+	struct party *party = engine_party(ike, peer, false);
+	struct ike_sa *newest = party ? ike_sa_newest(party) : NULL;
+	struct child_sa *child, *next;
+	struct ike_sa *sa, *next_sa;
+	size_t count = 0;
+
+	if (!party)
+		return 0;
+	/* An IKE SA or child SA of the list keeps the party alive until the last of them has ended. */
+	for (sa = TAILQ_FIRST(&party->sas); sa; sa = TAILQ_NEXT(sa, in_party))
+		while (!TAILQ_EMPTY(&sa->quicks))
+			quick_end(TAILQ_FIRST(&sa->quicks));
+	for (child = TAILQ_FIRST(&party->children); child; child = next) {
+		next = TAILQ_NEXT(child, in_party);
+		if (newest)
+			notify_delete_child(newest, child->spi_in);
+		child_sa_end(child, true);
+	}
+	party = engine_party(ike, peer, false);
+	for (sa = party ? TAILQ_FIRST(&party->sas) : NULL; sa; sa = next_sa) {
+		next_sa = TAILQ_NEXT(sa, in_party);
+		if (sa->state == V1_ESTABLISHED)
+			notify_delete_sa(sa);
+		report_sa(sa, IKE_EVENT_DELETED, "deleted by us");
+		ike_sa_end(sa);
+		count++;
+	}
+	engine_sweep(ike);
+	return count;
+}

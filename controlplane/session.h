@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the control plane remembers about its records in the shared tables: which configured peer a session is, which
+ * child SAs it has, and what those that are gone had carried. A session is one authenticated peer; its key is the peer
+ * of the configuration. Pure bookkeeping of one attachment to a data plane: it writes nothing into the tables;
+ * install.c does, and keeps both in step. Indices are those of the tables; TABLES_NONE ends a list.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "tables/tables.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct session_traffic {
+	uint64_t packets_in, bytes_in;
+	uint64_t packets_out, bytes_out;
+};
+
+struct session_child {
+	uint64_t id;	    /* the record's; 0: the slot is not in use */
+	uint64_t ike_child; /* the IKE engine's id; 0: adopted from a former process, or only reserved */
+	uint32_t spi_in;
+	uint32_t session; /* TABLES_NONE: only reserved */
+	uint32_t next;	  /* of the same session, older */
+	bool live;	  /* the data plane has taken it up */
+	bool active;	  /* outbound traffic goes through it */
+	bool activated;	  /* does, or did before a newer one */
+};
+
+struct session {
+	const struct config_peer *peer; /* NULL: the slot is not in use */
+	uint64_t id;			/* the record's */
+	uint64_t ike_sa;		/* whose endpoints it follows; 0: none since it was adopted */
+	uint32_t first_child;		/* newest */
+	uint32_t n_children;
+	uint64_t moved_ms;		/* when it last followed an ESP packet; monotonic, 0: never */
+	struct session_traffic carried; /* by children that are gone */
+};
+
+struct sessions {
+	const struct config *config;
+	const struct tables *tables;
+	struct session *sessions;	/* tables->n_sessions */
+	struct session_child *children; /* tables->n_children */
+	uint32_t *of_peer;		/* by place in the configuration */
+	uint32_t n_sessions, n_adopted; /* sessions in use; children that were adopted */
+};
+
+/* The configuration and the tables must stay. NULL with errno. */
+struct sessions *sessions_new(const struct config *config, const struct tables *tables);
+void sessions_free(struct sessions *sessions);
+
+/* Index of the peer's session, TABLES_NONE when it has none. */
+uint32_t sessions_of_peer(const struct sessions *sessions, const struct config_peer *peer);
+
+/* Takes up the claimed or adopted record `index` as this peer's, which must have none yet. */
+struct session *sessions_add(struct sessions *sessions, uint32_t index, const struct config_peer *peer);
+void sessions_drop(struct sessions *sessions, uint32_t index);
+
+/* Takes up the record `index`, belonging to no session yet. */
+struct session_child *sessions_child_reserve(struct sessions *sessions, uint32_t index);
+/* Joins it to its session, as the newest. */
+void sessions_child_join(struct sessions *sessions, uint32_t index, uint32_t session, uint64_t ike_child);
+/* Forgets it; what it carried is kept in its session's sum. */
+void sessions_child_drop(struct sessions *sessions, uint32_t index);
+
+/* Index of the child with this inbound SPI, TABLES_NONE when it is not one of ours. */
+uint32_t sessions_child_find(const struct sessions *sessions, uint32_t spi_in);
+
+/* Adopted: no IKE SA of this process knows it. */
+bool sessions_child_adopted(const struct session_child *child);
+
+/* No child of it was negotiated by this process. */
+bool sessions_adopted(const struct sessions *sessions, uint32_t index);
+
+struct session_traffic sessions_child_traffic(const struct sessions *sessions, uint32_t index);
+/* Of all children, those that are gone too. */
+struct session_traffic sessions_traffic(const struct sessions *sessions, uint32_t index);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fake_ike.h"
+
+#include <string.h>
+
+struct fake_ike fake_ike;
+static int engine; /* whose address stands for the engine */
+
+struct ike *ike_new(const struct config *config, const struct ike_host *host)
+{
+	(void)config;
+	(void)host;
+	return (struct ike *)&engine;
+}
+
+void ike_free(struct ike *ike)
+{
+	(void)ike;
+}
+
+void ike_input(struct ike *ike, const struct endpoint *local, const struct endpoint *remote, bool floated,
+	const uint8_t *datagram, size_t datagram_len)
+{
+	(void)ike;
+	fake_ike.n_inputs++;
+	fake_ike.input_local = *local;
+	fake_ike.input_remote = *remote;
+	fake_ike.input_floated = floated;
+	fake_ike.input_len = datagram_len < sizeof(fake_ike.input) ? datagram_len : sizeof(fake_ike.input);
+	memcpy(fake_ike.input, datagram, fake_ike.input_len);
+}
+
+uint64_t ike_run_timers(struct ike *ike)
+{
+	(void)ike;
+	return UINT64_MAX;
+}
+
+int ike_child_rekey(struct ike *ike, uint32_t spi_in)
+{
+	(void)ike;
+	fake_ike.rekeyed = spi_in;
+	fake_ike.n_rekeyed++;
+	return fake_ike.rekey_result;
+}
+
+int ike_child_delete(struct ike *ike, uint32_t spi_in)
+{
+	(void)ike;
+	fake_ike.deleted = spi_in;
+	fake_ike.n_deleted++;
+	return fake_ike.delete_result;
+}
+
+size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer)
+{
+	(void)ike;
+	(void)peer;
+	fake_ike.n_peer_deleted++;
+	return fake_ike.peer_sas;
+}
+
+void ike_each(const struct ike *ike, void (*each)(void *context, const struct ike_sa_status *status), void *context)
+{
+	(void)ike;
+	if (fake_ike.sa.id)
+		each(context, &fake_ike.sa);
+}
+
+const char *ike_counter_name(enum ike_counter counter)
+{
+	static const char *const names[IKE_COUNTER_COUNT] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"};
+
+	return names[counter];
+}
+
+uint64_t ike_counter(const struct ike *ike, enum ike_counter counter)
+{
+	(void)ike;
+	return counter + 100;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IKE's UDP sockets on the loopback interface: markers, keepalives, and what is no IKE. */
+#include "test.h"
+
+#include "config/log.h"
+#include "sockets.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 10000, PORT = 45500, NAT_PORT = 45450 };
+
+static struct event_base *base;
+static struct sockets *sockets;
+static unsigned n_inputs;
+static struct endpoint last_local, last_remote;
+static bool last_floated;
+static uint8_t last[64];
+static size_t last_len;
+
+static void on_input(void *context, const struct endpoint *local, const struct endpoint *remote, bool floated,
+	const uint8_t *message, size_t message_len)
+{
+	(void)context;
+	n_inputs++;
+	last_local = *local;
+	last_remote = *remote;
+	last_floated = floated;
+	last_len = message_len < sizeof(last) ? message_len : sizeof(last);
+	memcpy(last, message, last_len);
+}
+
+static void on_settle(void *context)
+{
+	(void)context;
+}
+
+static int setup(void **state)
+{
+	static const struct sockets_handler handler = {.input = on_input, .settle = on_settle};
+	struct config_ike config = {.port = PORT, .nat_port = NAT_PORT};
+
+	log_open("test", LOG_LEVEL_ERROR);
+	n_inputs = 0;
+	/* One state for "all addresses", one for a listen address. */
+	if (*state) {
+		config.n_listen = 1;
+		config.listen[0] = address_ipv4(0x7f000002);
+	}
+	base = event_base_new();
+	sockets = sockets_open(base, &config, &handler);
+	return base && sockets ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	sockets_close(sockets);
+	event_base_free(base);
+	return 0;
+}
+
+/* A peer's socket, connected to our side. */
+static int peer_open(uint32_t address, uint16_t port)
+{
+	struct endpoint to = {.address = address_ipv4(address), .port = port};
+	struct sockaddr_storage name;
+	socklen_t len = endpoint_to_sockaddr(&to, &name);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&name, len), 0);
+	return fd;
+}
+
+static void pump_until(uint64_t received)
+{
+	for (int i = 0; i < PATIENCE_MS && sockets_counters(sockets)->received < received; i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		if (sockets_counters(sockets)->received < received)
+			poll(NULL, 0, 1);
+	}
+	assert_int_equal(sockets_counters(sockets)->received, received);
+}
+
+static size_t peer_receive(int fd, uint8_t *buffer, size_t size)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	ssize_t len;
+
+	assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
+	len = recv(fd, buffer, size, 0);
+	assert_true(len >= 0);
+	return (size_t)len;
+}
+
+static void test_plain_port(void **state)
+{
+	uint8_t buffer[64];
+	int fd = peer_open(0x7f000003, PORT);
+
+	(void)state;
+	assert_int_equal(send(fd, "hello", 5, 0), 5);
+	pump_until(1);
+	assert_int_equal(n_inputs, 1);
+	assert_false(last_floated);
+	assert_int_equal(last_len, 5);
+	/* Of all our addresses, the one that it was sent to is known, and answers. */
+	assert_int_equal(address_to_ipv4(&last_local.address), 0x7f000003);
+	assert_int_equal(last_local.port, PORT);
+	sockets_send(sockets, &last_local, &last_remote, (const uint8_t *)"answer", 6);
+	assert_int_equal(peer_receive(fd, buffer, sizeof(buffer)), 6);
+	assert_memory_equal(buffer, "answer", 6);
+	close(fd);
+}
+
+static void test_nat_port(void **state)
+{
+	uint8_t buffer[64];
+	int fd = peer_open(0x7f000001, NAT_PORT);
+
+	(void)state;
+	assert_int_equal(send(fd, "\0\0\0\0hello", 9, 0), 9);
+	pump_until(1);
+	assert_int_equal(n_inputs, 1);
+	assert_true(last_floated);
+	assert_int_equal(last_len, 5);
+	assert_memory_equal(last, "hello", 5);
+	sockets_send(sockets, &last_local, &last_remote, (const uint8_t *)"answer", 6);
+	assert_int_equal(peer_receive(fd, buffer, sizeof(buffer)), 10);
+	assert_memory_equal(buffer, "\0\0\0\0answer", 10);
+	sockets_keepalive(sockets, &last_local, &last_remote);
+	assert_int_equal(peer_receive(fd, buffer, sizeof(buffer)), 1);
+	assert_int_equal(buffer[0], 0xff);
+	close(fd);
+}
+
+static void test_what_is_no_ike(void **state)
+{
+	int fd = peer_open(0x7f000001, NAT_PORT);
+
+	(void)state;
+	assert_int_equal(send(fd, "\xff", 1, 0), 1);
+	assert_int_equal(send(fd, "\x80\0\0\1esp", 7, 0), 7);
+	assert_int_equal(send(fd, "\0\0\0", 3, 0), 3);
+	assert_int_equal(send(fd, "", 0, 0), 0);
+	pump_until(4);
+	assert_int_equal(n_inputs, 0);
+	assert_int_equal(sockets_counters(sockets)->keepalives, 1);
+	assert_int_equal(sockets_counters(sockets)->not_ike, 3);
+	/* A marker and nothing behind it goes to the engine, which checks lengths. */
+	assert_int_equal(send(fd, "\0\0\0\0", 4, 0), 4);
+	pump_until(5);
+	assert_int_equal(n_inputs, 1);
+	assert_int_equal(last_len, 0);
+	close(fd);
+}
+
+static void test_listen_address(void **state)
+{
+	struct endpoint elsewhere = {.address = address_ipv4(0x7f000001), .port = PORT};
+	int fd = peer_open(0x7f000002, PORT);
+
+	(void)state;
+	assert_int_equal(send(fd, "hello", 5, 0), 5);
+	pump_until(1);
+	assert_int_equal(address_to_ipv4(&last_local.address), 0x7f000002);
+	/* From an address that is not ours nothing is sent. */
+	sockets_send(sockets, &elsewhere, &last_remote, (const uint8_t *)"x", 1);
+	assert_int_equal(sockets_counters(sockets)->send_failed, 1);
+	assert_int_equal(sockets_counters(sockets)->sent, 0);
+	close(fd);
+}
+
+int main(void)
+{
+	static int listen_state;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_plain_port, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nat_port, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_no_ike, setup, teardown),
+		cmocka_unit_test_prestate_setup_teardown(test_listen_address, setup, teardown, &listen_state),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

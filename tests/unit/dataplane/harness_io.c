@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes into the harness and comes out of it: frames, changes, events, counters. */
+#include "harness.h"
+
+#include "changes.h"
+#include "reassemble.h"
+
+#include <rte_cycles.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { TURNS_MAX = 10000 };
+
+struct rte_mbuf *harness_mbuf(const void *bytes, size_t len)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(harness.dataplane.packets);
+	char *data = mbuf ? rte_pktmbuf_append(mbuf, (uint16_t)len) : NULL;
+
+	assert_non_null(mbuf);
+	assert_non_null(data);
+	memcpy(data, bytes, len);
+	return mbuf;
+}
+
+void harness_send(uint16_t port, uint16_t queue, const void *frame, size_t len)
+{
+	assert_int_equal(rte_ring_enqueue(harness_wire_in(port, queue), harness_mbuf(frame, len)), 0);
+}
+
+void harness_send_ip(uint16_t port, uint16_t queue, uint32_t from, const void *packet, size_t len)
+{
+	static uint8_t frame[WIRE_MAX];
+	uint8_t mac[WIRE_MAC_LEN];
+
+	harness_mac(from, mac);
+	len = wire_ethernet(frame, harness_port_mac(port), mac, WIRE_TYPE_IPV4, packet, len);
+	harness_send(port, queue, frame, len);
+}
+
+void harness_send_kernel(uint16_t port, const void *frame, size_t len)
+{
+	assert_int_equal(rte_ring_enqueue(harness.dataplane.ports[port].from_kernel, harness_mbuf(frame, len)), 0);
+}
+
+static bool take(struct rte_ring *ring, struct wire_frame *frame)
+{
+	void *packet;
+	struct rte_mbuf *mbuf;
+
+	if (rte_ring_dequeue(ring, &packet) < 0)
+		return false;
+	mbuf = packet;
+	assert_int_equal(mbuf->nb_segs, 1);
+	assert_int_equal(mbuf->pkt_len, mbuf->data_len);
+	frame->len = mbuf->data_len;
+	memcpy(frame->bytes, rte_pktmbuf_mtod(mbuf, void *), frame->len);
+	rte_pktmbuf_free(mbuf);
+	return true;
+}
+
+bool harness_receive(uint16_t port, struct wire_frame *frame)
+{
+	for (uint16_t queue = 0; queue < HARNESS_WORKERS; queue++)
+		if (take(harness_wire_out(port, queue), frame))
+			return true;
+	return false;
+}
+
+bool harness_receive_kernel(uint16_t port, struct wire_frame *frame)
+{
+	return take(harness.dataplane.ports[port].to_kernel, frame);
+}
+
+void harness_turn(void)
+{
+	unsigned int work = 1;
+
+	for (int turn = 0; work > 0 && turn < TURNS_MAX; turn++) {
+		work = 0;
+		for (uint16_t i = 0; i < harness.dataplane.n_workers; i++)
+			work += worker_turn(&harness.dataplane.workers[i]);
+	}
+}
+
+void harness_take_events(void)
+{
+	struct tables_event event;
+
+	for (uint32_t i = 0; i <= harness.tables.n_workers; i++) {
+		while (ring_pop(&harness.tables.events[i], &event) == 1) {
+			writer_done(harness.writer, &event);
+			if (event.kind == TABLES_EVENT_DONE) {
+				harness.n_done++;
+				harness.n_refused += event.result < 0;
+				harness.last_result = event.result;
+			} else {
+				assert_true(harness.n_events < HARNESS_EVENTS);
+				harness.events[harness.n_events++] = event;
+			}
+		}
+	}
+}
+
+void harness_settle(void)
+{
+	size_t waiting = 1;
+
+	for (int turn = 0; turn < TURNS_MAX && (waiting > 0 || changes_leaving(&harness.dataplane) > 0); turn++) {
+		waiting = writer_flush(harness.writer);
+		waiting += changes_apply(&harness.dataplane);
+		harness_take_events();
+	}
+}
+
+uint32_t harness_count_events(enum tables_event_kind kind)
+{
+	uint32_t count = 0;
+
+	harness_take_events();
+	for (uint32_t i = 0; i < harness.n_events; i++)
+		count += harness.events[i].kind == kind;
+	return count;
+}
+
+const struct tables_event *harness_last_event(enum tables_event_kind kind)
+{
+	harness_take_events();
+	for (uint32_t i = harness.n_events; i > 0; i--)
+		if (harness.events[i - 1].kind == kind)
+			return &harness.events[i - 1];
+	fail_msg("no event of kind %u", (unsigned int)kind);
+	return NULL;
+}
+
+uint64_t harness_count(enum reason reason)
+{
+	return tables_sum_reason(&harness.dataplane.tables, reason);
+}
+
+int64_t harness_balance(void)
+{
+	enum { IN = 1, OUT = -1, DROP = -1, NOTE = 0 };
+	static const int8_t weights[REASON_COUNT] = {
+#define X(id, name, kind, meaning) [REASON_##id] = kind,
+		REASONS(X)
+#undef X
+	};
+	int64_t balance = 0;
+
+	for (int reason = 0; reason < REASON_COUNT; reason++)
+		balance += weights[reason] * (int64_t)harness_count((enum reason)reason);
+	for (uint16_t i = 0; i < harness.dataplane.n_workers; i++)
+		balance -= reassembly_held(harness.dataplane.workers[i].reassembly);
+	return balance;
+}
+
+unsigned int harness_buffers_out(void)
+{
+	return harness.packets_full + harness.jumbos_full - rte_mempool_avail_count(harness.dataplane.packets) -
+	       rte_mempool_avail_count(harness.dataplane.jumbos);
+}
+
+void harness_expire_fragments(void)
+{
+	for (uint16_t i = 0; i < harness.dataplane.n_workers; i++) {
+		harness.dataplane.workers[i].now += 3600 * rte_get_tsc_hz();
+		reassemble_expire(&harness.dataplane.workers[i]);
+	}
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A peer beyond the gateway, as the tests play it: its session is installed as the control plane would, its ESP is made
+ * and read by the reference over OpenSSL (tests/unit/esp/reference.h). Peer n is at 198.51.100.n with 10.100+n.0.0/16
+ * behind it, its host at .0.5; what HQ protects for it is 10.1.0.0/24.
+ */
+#pragma once
+
+#include "harness.h"
+#include "tests/unit/esp/reference.h"
+
+enum { PEER_NAT_PORT = 61234, PEER_SOFT_PACKETS = 1 << 30 };
+
+/* Zero means the usual: AES128-GCM in UDP without limits in bytes. */
+struct peer_options {
+	uint32_t suite;
+	bool bare;
+	struct prefix local_network, remote_network;
+	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
+	uint32_t replay_window;
+	bool passive; /* not activated */
+};
+
+struct peer {
+	unsigned int number;
+	bool udp;
+	uint32_t address, host;
+	uint16_t port; /* of its outer address; 0: bare ESP */
+	uint32_t session, child;
+	struct reference_sa to_hq, from_hq;
+	uint32_t sequence;      /* the last that it sent */
+	uint32_t hq_sequence;   /* the last that it received */
+	uint8_t hq_tos;         /* of the last outer header received */
+	uint16_t hq_id;
+};
+
+/* Installs and activates session and child SA; fails the test when they are refused. */
+void peer_open(struct peer *peer, unsigned int number, const struct peer_options *options);
+
+/* A further child SA of the same session: fills `child`, which shares the address of `peer`. */
+void peer_rekey(const struct peer *peer, struct peer *child, const struct peer_options *options);
+
+/* The record and key material for peer_open; for tests that install by hand. */
+struct tables_session peer_session(const struct peer *peer);
+struct tables_child peer_child(const struct peer *peer, const struct peer_options *options);
+
+/* The ESP packet for a payload with that number and next header; its length. */
+size_t peer_esp(const struct peer *peer, uint32_t sequence, uint8_t next_header, const void *payload, size_t len,
+	uint8_t *esp);
+
+/* The outer IPv4 packet around an ESP packet; its length. */
+size_t peer_outer(const struct peer *peer, uint8_t tos, const uint8_t *esp, size_t esp_len, uint8_t *packet);
+
+/* Both, with the next number, sent to HQ through the gateway. */
+void peer_send(struct peer *peer, uint8_t tos, const void *inner, size_t len);
+
+/* A packet of the peer's host to `destination`, UDP with noise; its length. */
+size_t peer_inner(const struct peer *peer, uint32_t destination, size_t payload_len, uint8_t *inner);
+
+/*
+ * Opens an ESP frame from HQ, after a check of every field of its outer headers: the inner packet into `inner`, its
+ * length returned. Fails the test on anything that is not as it should be.
+ */
+size_t peer_receive(struct peer *peer, const struct wire_frame *frame, uint8_t *inner);
+
+/* The same for the outer IPv4 packet alone. */
+size_t peer_receive_outer(struct peer *peer, const uint8_t *outer, size_t len, uint8_t *inner);

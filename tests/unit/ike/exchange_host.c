@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host of each engine: a clock, randomness that repeats, a queue for what is sent, a list of what is installed. */
+#include "exchange.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static uint64_t side_now(void *context)
+{
+	return ((struct exchange_side *)context)->exchange->now_ms;
+}
+
+static int side_random(void *context, void *out, size_t len)
+{
+	struct exchange_side *side = context;
+	uint8_t *at = out;
+
+	if (side->fail_random || (side->random_until_failure && --side->random_until_failure == 0))
+		return -EIO;
+	for (size_t i = 0; i < len; i++) {
+		side->random_state = side->random_state * 6364136223846793005u + 1442695040888963407u;
+		at[i] = (uint8_t)(side->random_state >> 56);
+	}
+	return 0;
+}
+
+static void side_send(void *context, const struct endpoint *local, const struct endpoint *remote,
+	const uint8_t *message, size_t message_len)
+{
+	struct exchange_side *side = context;
+	struct exchange *exchange = side->exchange;
+	struct exchange_message *queued = &exchange->queue[exchange->queued];
+
+	assert_true(exchange->queued < EXCHANGE_QUEUE_MAX && exchange->logged < EXCHANGE_LOG_MAX);
+	*queued = (struct exchange_message){side->index, *local, *remote, malloc(message_len), message_len};
+	memcpy(queued->data, message, message_len);
+	exchange->queued++;
+	exchange->log[exchange->logged] = *queued;
+	exchange->log[exchange->logged].data = malloc(message_len);
+	memcpy(exchange->log[exchange->logged++].data, message, message_len);
+}
+
+static void side_keepalive(void *context, const struct endpoint *local, const struct endpoint *remote)
+{
+	(void)local;
+	(void)remote;
+	((struct exchange_side *)context)->keepalives++;
+}
+
+static int side_spi_reserve(void *context, uint32_t *spi)
+{
+	struct exchange_side *side = context;
+
+	if (side->fail_spi)
+		return -ENOSPC;
+	*spi = side->next_spi++;
+	side->reserved++;
+	return 0;
+}
+
+static void side_spi_release(void *context, uint32_t spi)
+{
+	(void)spi;
+	assert_true(((struct exchange_side *)context)->reserved > 0);
+	((struct exchange_side *)context)->reserved--;
+}
+
+static int side_install(void *context, const struct ike_child *child)
+{
+	size_t len = esp_suite_keymat_len(esp_suite_get(child->suite));
+	struct exchange_side *side = context;
+	struct exchange_child *at = &side->children[side->n_children];
+
+	assert_true(side->reserved > 0 && side->n_children < EXCHANGE_CHILDREN_MAX);
+	side->reserved--;
+	if (side->fail_install)
+		return -ENOBUFS;
+	for (size_t i = 0; i < side->n_children; i++)
+		assert_true(side->children[i].terms.id != child->id);
+	*at = (struct exchange_child){.terms = *child};
+	memcpy(at->keymat_in, child->keymat_in, len);
+	memcpy(at->keymat_out, child->keymat_out, len);
+	side->n_children++;
+	return 0;
+}
+
+static struct exchange_child *side_child(struct exchange_side *side, uint64_t id, uint32_t spi_in)
+{
+	for (size_t i = 0; i < side->n_children; i++)
+		if (side->children[i].terms.id == id && side->children[i].terms.spi_in == spi_in &&
+			!side->children[i].gone)
+			return &side->children[i];
+	fail_msg("child %llu is not installed", (unsigned long long)id);
+	return NULL;
+}
+
+static void side_activate(void *context, uint64_t child_id, uint32_t spi_in)
+{
+	struct exchange_child *child = side_child(context, child_id, spi_in);
+
+	assert_false(child->active);
+	child->active = true;
+}
+
+static void side_remove(void *context, uint64_t child_id, uint32_t spi_in)
+{
+	side_child(context, child_id, spi_in)->gone = true;
+}
+
+static void side_moved(void *context, const struct config_peer *peer, uint64_t ike_sa, const struct endpoint *local,
+	const struct endpoint *remote)
+{
+	struct exchange_side *side = context;
+
+	(void)ike_sa;
+	assert_non_null(peer);
+	side->moves++;
+	for (size_t i = 0; i < side->n_children; i++) {
+		side->children[i].terms.local = *local;
+		side->children[i].terms.remote = *remote;
+	}
+}
+
+static void side_event(void *context, const struct ike_event *event)
+{
+	struct exchange_side *side = context;
+
+	assert_non_null(event->why);
+	side->events[event->kind]++;
+	strncpy(side->why[event->kind], event->why, EXCHANGE_WHY_LEN - 1);
+}
+
+struct ike_host exchange_host(struct exchange_side *side)
+{
+	return (struct ike_host){
+		.context = side,
+		.now_ms = side_now,
+		.random = side_random,
+		.send = side_send,
+		.keepalive = side_keepalive,
+		.spi_reserve = side_spi_reserve,
+		.spi_release = side_spi_release,
+		.child_install = side_install,
+		.child_activate = side_activate,
+		.child_remove = side_remove,
+		.peer_moved = side_moved,
+		.event = side_event,
+	};
+}

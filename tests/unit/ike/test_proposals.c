@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What SA payloads may say, in both phases: attributes in any order and form, modes, bundles, broken structure. */
+#include "ike/phase1.h"
+#include "ike/phase2.h"
+#include "ike/sa_payload.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const struct isakmp_hdr hdr = {.version = ISAKMP_VERSION_1};
+
+/* An SA payload's body for one proposal with one transform of these attributes. */
+static struct bytes one_transform(uint8_t *out, uint8_t protocol, uint8_t id, const char *attributes, size_t len)
+{
+	static uint8_t data[512];
+	struct builder builder;
+	size_t proposal, transform;
+
+	builder_begin(&builder, data, sizeof(data), &hdr);
+	sa_payload_begin(&builder);
+	proposal = sa_payload_begin_proposal(
+		&builder, true, 1, protocol, bytes_of("\x12\x34\x56\x78", protocol == ISAKMP_PROTO_ISAKMP ? 0 : 4), 1);
+	transform = sa_payload_begin_transform(&builder, true, 1, id);
+	builder_put(&builder, attributes, len);
+	sa_payload_end_transform(&builder, transform);
+	sa_payload_end_proposal(&builder, proposal);
+	builder_close(&builder);
+	assert_int_equal(builder_finish(&builder), 0);
+	memcpy(out, data + 32, builder.len - 32);
+	return bytes_of(out, builder.len - 32);
+}
+
+#define ATTRIBUTES(text) text, sizeof(text) - 1
+
+static void test_phase1_attributes(void **state)
+{
+	static const struct {
+		const char *attributes;
+		size_t len;
+		bool usable;
+	} rows[] = {
+		{ATTRIBUTES("\x80\x01\0\x07\x80\x0e\x01\0\x80\x02\0\x04\x80\x04\0\x13\x80\x03\0\x01"), true},
+		/* any order, key length first */
+		{ATTRIBUTES("\x80\x0e\x01\0\x80\x03\0\x01\x80\x04\0\x13\x80\x02\0\x04\x80\x01\0\x07"), true},
+		/* the variable form of a basic attribute */
+		{ATTRIBUTES("\0\x01\0\x02\0\x07\x80\x0e\x01\0\x80\x02\0\x04\x80\x04\0\x13\0\x03\0\x04\0\0\0\x01"),
+			true},
+		/* with a lifetime of four bytes */
+		{ATTRIBUTES("\x80\x01\0\x07\x80\x0e\x01\0\x80\x02\0\x04\x80\x04\0\x13\x80\x03\0\x01\x80\x0b\0\x01"
+			    "\0\x0c\0\x04\0\0\x0e\x10"),
+			true},
+		/* unknown attribute */
+		{ATTRIBUTES("\x80\x01\0\x07\x80\x0e\x01\0\x80\x02\0\x04\x80\x04\0\x13\x80\x03\0\x01\x80\x0d\0\x01"),
+			false},
+		/* the group twice */
+		{ATTRIBUTES("\x80\x01\0\x07\x80\x0e\x01\0\x80\x02\0\x04\x80\x04\0\x13\x80\x04\0\x13\x80\x03\0\x01"),
+			false},
+		/* cut, and a length that leaves the transform */
+		{ATTRIBUTES("\x80\x01\0\x07\x80\x0e\x01\0\x80\x02\0\x04\x80\x04\0\x13\x80\x03\0"), false},
+		{ATTRIBUTES("\x80\x01\0\x07\x80\x0e\x01\0\x80\x02\0\x04\x80\x04\0\x13\0\x03\0\x09\0\0\0\x01"), false},
+		/* no length at all */
+		{ATTRIBUTES("\x80\x01\0\x07\x80\x0e\x01\0\x80\x02\0\x04\x80\x04\0\x13\0\x03\0\0"), false},
+		/* other method, other cipher */
+		{ATTRIBUTES("\x80\x01\0\x07\x80\x0e\x01\0\x80\x02\0\x04\x80\x04\0\x13\x80\x03\xfd\xe9"), false},
+		{ATTRIBUTES("\x80\x01\0\x05\x80\x02\0\x04\x80\x04\0\x13\x80\x03\0\x01"), false},
+	};
+	struct config_peer peer = {.ike = {{IKE_CIPHER_AES_CBC, 256, IKE_HASH_SHA256, IKE_GROUP_ECP256}}, .n_ike = 1};
+	struct phase1_offers offers;
+	char text[PHASE1_TEXT_LEN];
+	uint8_t body[512];
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bytes sa =
+			one_transform(body, ISAKMP_PROTO_ISAKMP, ISAKMP_KEY_IKE, rows[i].attributes, rows[i].len);
+
+		assert_int_equal(phase1_parse(sa, &offers, &why), 0);
+		if ((phase1_choose(&offers, &peer, false, 64) != NULL) != rows[i].usable)
+			fail_msg("row %zu", i);
+		assert_null(phase1_choose(&offers, &peer, false, 65)); /* the KE value is of another group */
+		assert_true(strlen(phase1_explain(&offers, &peer, false, 64, text)) > 20);
+	}
+}
+
+static void test_phase2_attributes(void **state)
+{
+	static const struct {
+		uint8_t protocol, id;
+		const char *attributes;
+		size_t len;
+		bool nat, floated, usable;
+	} rows[] = {
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01"), false, false, true},
+		{3, 20, ATTRIBUTES("\x80\x04\0\x01\x80\x06\x01\0"), false, true, true},
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0"), false, false, true},		/* no mode: tunnel */
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01"), true, true, false}, /* plain through a NAT */
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x03"), true, true, true},
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\xf0\x03"), true, true, true}, /* 61443 */
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x03"), false, true, true},	 /* forced */
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x03"), false, false, false},
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x02"), false, true, false}, /* transport mode */
+		{3, 20, ATTRIBUTES("\x80\x06\0\x80\x80\x04\0\x01"), false, true, false}, /* another key length */
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\x01"), false, true, false}, /* ESN */
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x03\0\x13"), false, true,
+			false}, /* group, no KE */
+		{3, 12, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x05\0\x02"), false, true, true},
+		{3, 12, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x05\0\x01"), false, true, false}, /* HMAC-MD5 */
+		{3, 3, ATTRIBUTES("\x80\x04\0\x01\x80\x05\0\x02"), false, true, false},		       /* 3DES */
+		{2, 3, ATTRIBUTES("\x80\x04\0\x01\x80\x05\0\x02"), false, true, false},		       /* AH */
+	};
+	struct config_peer peer = {.esp = {ESP_AES256_GCM, ESP_AES256_CBC_SHA1_96}, .n_esp = 2};
+	char text[PHASE2_TEXT_LEN];
+	struct phase2_offers offers;
+	uint8_t body[512];
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct phase2_terms terms = {.peer = &peer, .nat = rows[i].nat, .floated = rows[i].floated};
+		struct bytes sa = one_transform(body, rows[i].protocol, rows[i].id, rows[i].attributes, rows[i].len);
+
+		assert_int_equal(phase2_parse(sa, &offers, &why), 0);
+		if ((phase2_choose(&offers, &terms) != NULL) != rows[i].usable)
+			fail_msg("row %zu", i);
+		assert_true(strlen(phase2_explain(&offers, &terms, text)) > 20);
+	}
+}
+
+/* ESP and AH of one number are one bundle; what follows it with another number is free. */
+static void test_bundles(void **state)
+{
+	struct config_peer peer = {.esp = {ESP_AES256_GCM}, .n_esp = 1};
+	struct phase2_terms terms = {.peer = &peer};
+	struct phase2_offers offers;
+	struct builder builder;
+	uint8_t data[512];
+	const char *why;
+
+	(void)state;
+	for (int third = 0; third < 2; third++) {
+		builder_begin(&builder, data, sizeof(data), &hdr);
+		sa_payload_begin(&builder);
+		for (uint8_t i = 0; i < 2 + third; i++) {
+			size_t proposal = sa_payload_begin_proposal(&builder, i == 1 + third, i == 2 ? 2 : 1,
+				i == 0 ? ISAKMP_PROTO_AH : ISAKMP_PROTO_ESP, bytes_of("\x12\x34\x56\x78", 4), 1);
+			size_t transform = sa_payload_begin_transform(&builder, true, 1, 20);
+
+			sa_payload_put_basic(&builder, IPSEC_KEY_LENGTH, 256);
+			sa_payload_end_transform(&builder, transform);
+			sa_payload_end_proposal(&builder, proposal);
+		}
+		builder_close(&builder);
+		assert_int_equal(phase2_parse(bytes_of(data + 32, builder.len - 32), &offers, &why), 0);
+		assert_int_equal(offers.count, 2 + third);
+		assert_int_equal(phase2_choose(&offers, &terms) != NULL, third);
+	}
+}
+
+/* Every way to cut an SA payload, and every byte of its structure changed, ends in a plain answer. */
+static void test_sa_structure(void **state)
+{
+	uint8_t body[512], copy[512];
+	struct phase2_offers offers;
+	const char *why;
+	struct bytes sa = one_transform(body, ISAKMP_PROTO_ESP, 20,
+		ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x01\0\x01\0\x02\0\x04\0\0\x0e\x10"));
+
+	(void)state;
+	for (size_t len = 0; len < sa.len; len++)
+		assert_int_equal(phase2_parse(bytes_of(body, len), &offers, &why), -EBADMSG);
+	for (size_t at = 0; at < sa.len; at++)
+		for (int bit = 0; bit < 8; bit++) {
+			memcpy(copy, body, sa.len);
+			copy[at] ^= (uint8_t)(1 << bit);
+			(void)phase2_parse(bytes_of(copy, sa.len), &offers, &why);
+			assert_true(offers.count <= 1);
+		}
+	copy[0] = 1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_phase1_attributes),
+		cmocka_unit_test(test_phase2_attributes),
+		cmocka_unit_test(test_bundles),
+		cmocka_unit_test(test_sa_structure),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
