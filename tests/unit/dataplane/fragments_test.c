@@ -184,8 +184,8 @@ static void test_overlaps(void **state)
 		{.offset = 0, .len = 256, .more = true},   /* around it */
 		{.offset = 64, .len = 56, .more = true},   /* same begin, shorter */
 		{.offset = 64, .len = 72, .more = true},   /* longer */
-		{.offset = 0, .len = 65, .more = false},   /* an end before it */
-		{.offset = 0, .len = 64, .more = false},   /* likewise, touching */
+		{.offset = 8, .len = 57, .more = false},   /* an end before it */
+		{.offset = 8, .len = 56, .more = false},   /* likewise, touching */
 		{.offset = 80, .len = 4, .more = false},   /* within, and the end */
 	};
 
