@@ -193,9 +193,13 @@ void show_counters(const json_t *reply, bool wide, FILE *out)
 {
 	static const char *const headings[] = {"PART", "COUNTER", ">VALUE", NULL};
 	struct format_table *table = format_table_new(headings);
+	const json_t *reasons = json_object_get(reply, "reasons");
 
 	head_dataplane(reply, out);
-	group_counters(table, "packets", json_object_get(reply, "reasons"), wide);
+	group_counters(table, "packets in", json_object_get(reasons, "in"), wide);
+	group_counters(table, "packets out", json_object_get(reasons, "out"), wide);
+	group_counters(table, "dropped", json_object_get(reasons, "drop"), wide);
+	group_counters(table, "noted", json_object_get(reasons, "note"), wide);
 	group_counters(table, "state", json_object_get(reply, "gauges"), wide);
 	group_counters(table, "ike", json_object_get(reply, "ike"), wide);
 	group_counters(table, "sockets", json_object_get(reply, "sockets"), wide);

@@ -10,15 +10,27 @@ static json_int_t load(const _Atomic uint64_t *counter)
 	return (json_int_t)atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+/* The exits of the packet path by their kinds, so that a reader can see whether they balance. */
 static json_t *reasons(const struct tables *tables)
 {
+	static const char *const names[] = {[TABLES_REASON_IN] = "in",
+		[TABLES_REASON_OUT] = "out",
+		[TABLES_REASON_DROP] = "drop",
+		[TABLES_REASON_NOTE] = "note"};
 	json_t *object = json_object();
 
-	for (uint32_t i = 0; i < tables->n_reasons; i++) {
-		char name[TABLES_REASON_NAME_LEN + 1];
+	for (int kind = 0; kind <= TABLES_REASON_NOTE; kind++) {
+		json_t *part = json_object();
 
-		snprintf(name, sizeof(name), "%.*s", TABLES_REASON_NAME_LEN, tables->header->reason_names[i]);
-		json_object_set_new(object, name, json_integer((json_int_t)tables_sum_reason(tables, i)));
+		for (uint32_t i = 0; i < tables->n_reasons; i++) {
+			char name[TABLES_REASON_NAME_LEN + 1];
+
+			if (tables->header->reason_kinds[i] != kind)
+				continue;
+			snprintf(name, sizeof(name), "%.*s", TABLES_REASON_NAME_LEN, tables->header->reason_names[i]);
+			json_object_set_new(part, name, json_integer((json_int_t)tables_sum_reason(tables, i)));
+		}
+		json_object_set_new(object, names[kind], part);
 	}
 	return object;
 }

@@ -56,6 +56,15 @@ def total(value, name):
 print(total(json.load(sys.stdin), sys.argv[1]))' "$1"
 }
 
+# packets_balance: nothing is under way, and every packet that came in has left by exactly one exit.
+packets_balance() {
+	sluicectl --json show counters | python3 -c '
+import json, sys
+counters = json.load(sys.stdin)
+kinds = {kind: sum(values.values()) for kind, values in counters["reasons"].items()}
+sys.exit(kinds["in"] != kinds["out"] + kinds["drop"] + counters["gauges"]["fragments_held"])'
+}
+
 # counter_above NAME NUMBER, counter_is NAME NUMBER: conditions.
 counter_above() { (($(counter "$1") > $2)); }
 counter_is() { (($(counter "$1") == $2)); }

@@ -72,4 +72,6 @@ running sluice-dataplane || fail "sluice-dataplane did not survive"
 ping_forever_without_loss
 ping_without_loss 5 65000
 wait_for 10 "the end of all reassembly" counter_is fragments_held 0
-wait_for 10 "all $free packet buffers to be free again" counter_is packet_buffers_free "$free"
+wait_for 10 "a balance of all packets" packets_balance
+# The driver itself keeps what it has sent until it sends more; 100 lost packets of one kind would show.
+wait_for 10 "the $free packet buffers to be free again, but for 64" counter_above packet_buffers_free $((free - 64))

@@ -46,6 +46,7 @@ void world_restart_control(struct world *world)
 int world_setup(void **state)
 {
 	static const char *const reasons[] = {"received", "sent"};
+	static const uint8_t kinds[] = {TABLES_REASON_IN, TABLES_REASON_OUT};
 	struct tables_dimensions dimensions = {
 		.n_sessions = 8,
 		.n_children = 16,
@@ -53,6 +54,7 @@ int world_setup(void **state)
 		.n_ports = 1,
 		.n_reasons = 2,
 		.reason_names = reasons,
+		.reason_kinds = kinds,
 		.port_names = {"sluice-test0"},
 		.replay_window = 1024,
 		.tsc_hz = 1000000000,

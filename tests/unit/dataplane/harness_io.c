@@ -112,6 +112,7 @@ void harness_settle(void)
 	for (int turn = 0; turn < TURNS_MAX && (waiting > 0 || changes_leaving(&harness.dataplane) > 0); turn++) {
 		waiting = writer_flush(harness.writer);
 		waiting += changes_apply(&harness.dataplane);
+		waiting += ring_count(&harness.tables.changes);
 		harness_take_events();
 	}
 }
