@@ -28,11 +28,11 @@ static void check_ports(
 	}
 }
 
-/* A worker polls without rest: the main thread would starve on its core. */
+/* A worker that polls without rest would starve the main thread on its core; an adaptive one makes room. */
 static void check_cores(
 	struct settings_reader *reader, const config_setting_t *root, const struct config_dataplane *dataplane)
 {
-	for (unsigned int i = 0; i < dataplane->n_workers; i++) {
+	for (unsigned int i = 0; dataplane->poll == CONFIG_POLL_BUSY && i < dataplane->n_workers; i++) {
 		const config_setting_t *where = check_element(root, "dataplane.worker_cores", i);
 
 		if (dataplane->worker_cores[i] != dataplane->main_core)
@@ -40,7 +40,8 @@ static void check_cores(
 		if (!where) /* the worker's is the default */
 			where = config_setting_lookup((config_setting_t *)root, "dataplane.main_core");
 		settings_refuse(reader, where, NULL,
-			"%u is not free: it is both main_core and a worker's; expected a core for each",
+			"%u is not free: it is both main_core and a worker's; expected a core for each where poll is "
+			"\"busy\"",
 			dataplane->main_core);
 	}
 }

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CHILD_REPLACED_MS = 5000, CHILD_RETRY_MS = 40000, CHILD_DEADLINES = 2 };
+enum { CHILD_REPLACED_MS = 5000, CHILD_RETRY_MS = 40000, CHILD_DEADLINES = 3 };
 
 static uint64_t child_sa_hash(const struct ike *ike, uint32_t spi_in)
 {
@@ -50,6 +50,14 @@ static bool child_sa_has_successor(const struct child_sa *child)
 		other->expires_ms > child->expires_ms + (uint64_t)child->lifetime * 200)
 		return true;
 	return false;
+}
+
+static void child_sa_carry(void *engine, struct deadline *deadline)
+{
+	struct child_sa *child = hashmap_owner(deadline, struct child_sa, carry);
+	struct ike *ike = engine;
+
+	ike->host.child_activate(ike->host.context, child->id, child->spi_in);
 }
 
 /* Its life nears the end, and it was we who began it. */
@@ -113,6 +121,7 @@ struct child_sa *child_sa_install(struct ike *ike, struct party *party, struct i
 		.remote_network = terms->remote_network,
 		.lifetime = terms->lifetime,
 		.initiator = terms->initiator,
+		.carry.fire = child_sa_carry,
 		.renew.fire = child_sa_renew,
 		.expire.fire = child_sa_expire,
 	};
@@ -122,7 +131,7 @@ struct child_sa *child_sa_install(struct ike *ike, struct party *party, struct i
 	return child;
 }
 
-void child_sa_activate(struct child_sa *child)
+void child_sa_activate(struct child_sa *child, uint32_t delay_ms)
 {
 	struct ike *ike = child->ike;
 	uint64_t now = engine_now(ike), life_ms = (uint64_t)child->lifetime * 1000;
@@ -137,13 +146,17 @@ void child_sa_activate(struct child_sa *child)
 		deadline_set(&ike->deadlines, &child->renew, now + life_ms * (850 + jitter * 100u / 255) / 1000);
 	}
 	engine_count(ike, IKE_COUNT_CHILDREN);
-	ike->host.child_activate(ike->host.context, child->id, child->spi_in);
+	if (delay_ms > 0)
+		deadline_set(&ike->deadlines, &child->carry, now + delay_ms);
+	else
+		child_sa_carry(ike, &child->carry);
 }
 
 void child_sa_end(struct child_sa *child, bool tell_host)
 {
 	struct ike *ike = child->ike;
 
+	deadline_cancel(&ike->deadlines, &child->carry);
 	deadline_cancel(&ike->deadlines, &child->renew);
 	deadline_cancel(&ike->deadlines, &child->expire);
 	deadline_retire(&ike->deadlines, CHILD_DEADLINES);

@@ -21,7 +21,7 @@ struct child_sa {
 	bool initiator, active;
 	bool replaced; /* a newer one has taken its place: it goes soon */
 	uint64_t expires_ms;
-	struct deadline renew, expire;
+	struct deadline carry, renew, expire;
 };
 
 /*
@@ -30,8 +30,12 @@ struct child_sa {
  */
 struct child_sa *child_sa_install(struct ike *ike, struct party *party, struct ike_child *terms, uint16_t group);
 
-/* The host may use it outbound; its life begins. */
-void child_sa_activate(struct child_sa *child);
+/*
+ * Its life begins, and the host may use it outbound: at once, or after `delay_ms` while an older one still carries. Who
+ * has just sent quick mode's third message gives the other side the time to take it.
+ */
+enum { CHILD_SA_CARRY_LATER_MS = 1000 };
+void child_sa_activate(struct child_sa *child, uint32_t delay_ms);
 
 /* By inbound SPI; by the peer's. NULL when there is none. */
 struct child_sa *child_sa_find(const struct ike *ike, uint32_t spi_in);

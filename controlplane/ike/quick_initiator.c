@@ -213,10 +213,12 @@ enum v1_verdict quick_receive_2(struct v1_message *message)
 		rc = quick_send_3(quick);
 	if (rc < 0)
 		return quick_give_up(message, strerror(-rc));
-	child_sa_activate(quick_child(quick));
 	quick_forget_secrets(quick);
 	replaced = quick->replaces ? child_sa_find(sa->ike, quick->replaces_spi) : NULL;
-	if (replaced && replaced->id == quick->replaces)
+	if (replaced && replaced->id != quick->replaces)
+		replaced = NULL;
+	child_sa_activate(quick_child(quick), replaced ? CHILD_SA_CARRY_LATER_MS : 0);
+	if (replaced)
 		child_sa_replace(replaced);
 	quick_begin_next_pair(sa);
 	return V1_TAKEN;

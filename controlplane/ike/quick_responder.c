@@ -226,7 +226,7 @@ enum v1_verdict quick_receive_3(struct v1_message *message)
 		return V1_ENDED;
 	}
 	ike_sa_move(message->sa, &message->local, &message->remote, message->floated);
-	child_sa_activate(child);
+	child_sa_activate(child, 0);
 	quick_forget_secrets(quick);
 	free(quick->sent); /* message 3 that comes again needs no answer */
 	quick->sent = NULL;

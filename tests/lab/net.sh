@@ -296,3 +296,19 @@ lab_internet_mtu() {
 
 # lab_fragmentable HOST: what its sockets send from now on may be cut on the way, instead of finding the path's MTU.
 lab_fragmentable() { ip netns exec "$(namespace "$1")" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_no_pmtu_disc'; }
+
+# lab_nat_forget: the branch's NAT loses all mappings; the next packets get others. Conntrack looks flows up by zone.
+NAT_ZONE=0
+lab_nat_forget() {
+	NAT_ZONE=$((NAT_ZONE + 1))
+	lab_rules nat <<-NFT
+		table ip zone
+		delete table ip zone
+		table ip zone {
+			chain prerouting {
+				type filter hook prerouting priority raw
+				ct zone set $NAT_ZONE
+			}
+		}
+	NFT
+}

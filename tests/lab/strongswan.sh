@@ -115,3 +115,4 @@ strongswan_initiate() {
 strongswan_terminate() { swanctl_in branch --terminate --ike sluice >>"$LAB_DIR/swanctl-branch.log"; }
 
 strongswan_has_child() { swanctl_in "$1" --list-sas --raw | grep -q 'state=INSTALLED'; }
+strongswan_has_no_child() { ! strongswan_has_child "$1"; }

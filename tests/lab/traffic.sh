@@ -68,6 +68,7 @@ ping_forever() { background ping-forever pc ping -q -n -i 0.05 -W 5 "$SRV"; }
 ping_forever_without_loss() {
 	local log=$LAB_DIR/ping-forever.log
 
+	wait_for 10 "an answer to the last ping" ping_srv -c 1 -W 1
 	stop ping-forever INT
 	grep -q ' 0% packet loss' "$log" || fail "pings were lost meanwhile: $(grep 'packets transmitted' "$log")"
 	say "meanwhile: $(grep 'packets transmitted' "$log")"

@@ -39,11 +39,16 @@ static void test_ports_and_cores(void **state)
 	fixture_expect_refusal("dataplane = { ports = ( { name = \"a/b\"; device = \"d\"; } ); };" IKE(""),
 		"t.cfg:1: dataplane.ports[0].name: \"a/b\" is not an interface name; expected 1 to 15 characters without spaces, "
 		"'/', ':' and '%'\n");
-	fixture_expect_refusal(FILE_DATAPLANE("main_core = 3;\nworker_cores = [2, 3];"),
+	fixture_expect_refusal(FILE_DATAPLANE("main_core = 3; poll = \"busy\";\nworker_cores = [2, 3];"),
 		"t.cfg:3: dataplane.worker_cores[1]: 3 is not free: it is both main_core and a worker's; expected a core for "
-		"each\n");
-	fixture_expect_refusal(FILE_DATAPLANE("main_core = 1;"),
-		"t.cfg:2: dataplane.main_core: 1 is not free: it is both main_core and a worker's; expected a core for each\n");
+		"each where poll is \"busy\"\n");
+	fixture_expect_refusal(FILE_DATAPLANE("main_core = 1; poll = \"busy\";"),
+		"t.cfg:2: dataplane.main_core: 1 is not free: it is both main_core and a worker's; expected a core for each "
+		"where poll is \"busy\"\n");
+	struct config *shared = fixture_load_text(FILE_DATAPLANE("main_core = 1;"));
+
+	assert_non_null(shared);
+	config_free(shared);
 	fixture_expect_refusal(FILE_IKE("port = 4500;"),
 		"t.cfg:5: ike.port: 4500 is not free: it is both port and nat_port; expected a port for each (RFC 3948 section "
 		"2.2)\n");

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Two workers with a queue each, and no huge pages. Packets that reach the wrong worker are handed over.
+
+. "$(dirname "${BASH_SOURCE[0]}")/story.sh"
+
+need_sluice
+SLUICE_CHANGES='s/worker_cores = .*/worker_cores = [0, 1];/; s/#huge_pages = .*/huge_pages = "never";/'
+story_begin udp/500 udp/4500
+on hq ethtool -L eth0 rx 2 tx 2 || skip "this kernel's veth has no second queue"
+sluice_start
+strongswan_start branch
+iperf_start
+strongswan_initiate
+wait_for_ping
+
+step "both workers are there"
+(($(sluicectl --json show workers | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["workers"]))') == 2)) ||
+	fail "sluicectl does not show two workers"
+ping_without_loss 5 65000
+iperf_both_ways 2
+sluicectl show workers
+wait_for 10 "a balance of all packets" packets_balance
