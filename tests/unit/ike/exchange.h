@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "ike/child_sa.h"
 #include "ike/ike.h"
 
 enum { BRANCH, GATEWAY };

@@ -195,6 +195,10 @@ static void crossed_rekeys(void **state)
 	assert_int_equal(ike_child_rekey(x.sides[BRANCH].ike, exchange_newest(&x, BRANCH)->terms.spi_in), 0);
 	assert_int_equal(x.queued, 2);
 	exchange_run(&x);
+	/* Who answered uses the successor at once; who began gives the other a moment. */
+	assert_int_equal(exchange_active(&x, GATEWAY), 2);
+	assert_int_equal(exchange_active(&x, BRANCH), 2);
+	exchange_pass(&x, CHILD_SA_CARRY_LATER_MS);
 	assert_int_equal(exchange_active(&x, GATEWAY), 3);
 	assert_int_equal(exchange_active(&x, BRANCH), 3);
 	exchange_pass(&x, 10000);
