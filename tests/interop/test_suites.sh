@@ -11,6 +11,8 @@ import json, sys
 print(*sorted(sa["spi_in"] for session in json.load(sys.stdin)["sessions"] for sa in session["children"]))'; }
 spis_differ_from() { [[ $(inbound_spis) != "$1" ]]; }
 
+one_child_is_left() { [[ $(inbound_spis) != *' '* ]]; }
+
 # dial IKE ESP: the branch connects with these, rekeys, is rekeyed, and hangs up.
 dial() {
 	local before
@@ -27,6 +29,7 @@ dial() {
 	before=$(inbound_spis)
 	sluicectl rekey branch1
 	wait_for 10 "new child SAs, asked for by HQ" spis_differ_from "$before"
+	wait_for 20 "the end of the child SAs that were replaced" one_child_is_left
 	ping_forever_without_loss
 	strongswan_terminate
 	wait_for 10 "the session's end" session_is_gone
