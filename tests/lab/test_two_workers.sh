@@ -6,10 +6,11 @@
 . "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
 need_sluice
-SLUICE_CHANGES='s/worker_cores = .*/worker_cores = [0, 1];/; s/#huge_pages = .*/huge_pages = "never";/'
+SLUICE_CHANGES="s/worker_cores = .*/worker_cores = [0, 1];/; s/#huge_pages = .*/huge_pages = \"never\";/
+	s/net_af_xdp0,iface=eth0/net_tap0,iface=$HQ_WIRE/"
 story_begin udp/500 udp/4500
-on hq ethtool -L eth0 rx 2 tx 2 || skip "this kernel's veth has no second queue"
 sluice_start
+hq_through_tap
 strongswan_start branch
 iperf_start
 strongswan_initiate
@@ -19,6 +20,7 @@ step "both workers are there"
 (($(sluicectl --json show workers | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["workers"]))') == 2)) ||
 	fail "sluicectl does not show two workers"
 ping_without_loss 5 65000
-iperf_both_ways 2
+iperf_both_ways 2 --parallel 8
+(($(counter taken_over) > 0)) || fail "no packet was handed over between the workers"
 sluicectl show workers
 wait_for 10 "a balance of all packets" packets_balance

@@ -54,11 +54,11 @@ iperf_value() {
 	PYTHON
 }
 
-# iperf_both_ways SECONDS
+# iperf_both_ways SECONDS [IPERF3 ARGUMENT...]
 iperf_both_ways() {
-	iperf forward --time "$1"
+	iperf forward --time "$@"
 	say "iperf3 pc to srv: $(iperf_value forward mbits) Mbit/s"
-	iperf reverse --time "$1" --reverse
+	iperf reverse --time "$@" --reverse
 	say "iperf3 srv to pc: $(iperf_value reverse mbits) Mbit/s"
 }
 
