@@ -38,7 +38,7 @@ dial() {
 }
 
 need_sluice
-story_begin udp/500 udp/4500
+story_begin
 huge_pages_reserve 256 || :
 sluice_start
 

@@ -67,9 +67,18 @@ story_trap() {
 	trap 'exit 143' TERM HUP
 }
 
-# story_begin MAPPING...: the network stands; see lab_up.
+# story_begin [MAPPING...]: the network stands; see lab_up.
 story_begin() {
 	need_root
 	story_trap
 	lab_up "$@"
+}
+
+# story_with_sluice: the network stands, Sluice runs at hq, and a strongSwan at the branch that has not dialed yet.
+story_with_sluice() {
+	need_sluice
+	story_begin
+	huge_pages_reserve 256 || :
+	sluice_start
+	strongswan_start branch
 }

@@ -6,11 +6,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
-need_sluice
-story_begin udp/500 udp/4500
-huge_pages_reserve 256 || :
-sluice_start
-strongswan_start branch
+story_with_sluice
 iperf_start
 ping_fails || fail "pc reaches srv without any tunnel"
 

@@ -9,12 +9,8 @@
 session_remote() { sluicectl --json show | python3 -c 'import json, sys; print(json.load(sys.stdin)["sessions"][0]["remote"])'; }
 session_moved_from() { [[ $(session_remote) != "$1" ]]; }
 
-need_sluice
-story_begin udp/500 udp/4500
-huge_pages_reserve 256 || :
+story_with_sluice
 lab_nat_forget
-sluice_start
-strongswan_start branch
 strongswan_initiate
 wait_for_ping
 capture_start sample inet east -s 0

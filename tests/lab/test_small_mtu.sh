@@ -7,7 +7,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
 need_sluice
-story_begin udp/500 udp/4500
+story_begin
 lab_internet_mtu 1300
 lab_fragmentable branch
 huge_pages_reserve 256 || :

@@ -8,7 +8,7 @@
 need_sluice
 SLUICE_CHANGES="s/worker_cores = .*/worker_cores = [0, 1];/; s/#huge_pages = .*/huge_pages = \"never\";/
 	s/net_af_xdp0,iface=eth0/net_tap0,iface=$HQ_WIRE/"
-story_begin udp/500 udp/4500
+story_begin
 sluice_start
 hq_through_tap
 strongswan_start branch
