@@ -124,7 +124,8 @@ static void test_refused(void **state)
 
 	(void)state;
 	assert_int_equal(fragment_cut(worker, mbuf_make(udp_make(WIRE_DF, 1480)), 576, pieces), 0);
-	assert_int_equal(fragment_cut(worker, mbuf_make(wire_ipv4(packet, &with_options, inner, 1480)), 576, pieces), 0);
+	assert_int_equal(
+		fragment_cut(worker, mbuf_make(wire_ipv4(packet, &with_options, inner, 1480)), 576, pieces), 0);
 	for (uint16_t mtu = 0; mtu < 28; mtu++)
 		assert_int_equal(fragment_cut(worker, mbuf_make(udp_make(0, 1480)), mtu, pieces), 0);
 	/* More pieces than there is room for, and an end behind 65,535. */

@@ -16,5 +16,5 @@ struct provocation {
 extern const struct provocation drops_plain[REASON_COUNT], drops_esp[REASON_COUNT];
 
 /* A UDP packet from `source` to `destination`, in a buffer that lasts until the next call; its length in `len`. */
-uint8_t *drops_udp(uint32_t source, uint32_t destination, uint16_t port, const void *payload, size_t payload_len,
-	size_t *len);
+uint8_t *drops_udp(
+	uint32_t source, uint32_t destination, uint16_t port, const void *payload, size_t payload_len, size_t *len);

@@ -124,7 +124,7 @@ static void next_header(void)
 {
 	open_peer();
 	send_payload(IPPROTO_TCP, "transport mode", 14);
-	send_payload(IPPROTO_IPV6, "`", 40);
+	send_payload(IPPROTO_IPV6, packet, 40);
 	harness_turn();
 }
 
@@ -251,10 +251,10 @@ static void cut(void)
 
 static void fragment_bad(void)
 {
-	send_piece(1, 0, true, 20);         /* no multiple of 8, and more follow */
-	send_piece(2, 64, true, 0);         /* nothing in it */
+	send_piece(1, 0, true, 20); /* no multiple of 8, and more follow */
+	send_piece(2, 64, true, 0); /* nothing in it */
 	send_piece(3, 64, false, 0);
-	send_piece(4, 65512, false, 100);   /* ping of death */
+	send_piece(4, 65512, false, 100); /* ping of death */
 	harness_turn();
 }
 

@@ -14,8 +14,8 @@ enum { STRANGER = 0xc6336463, ELSEWHERE = 0x08080808, UNKNOWN_STATION = 0x0a0100
 static uint8_t packet[WIRE_MAX];
 static struct peer peer;
 
-uint8_t *drops_udp(uint32_t source, uint32_t destination, uint16_t port, const void *payload, size_t payload_len,
-	size_t *len)
+uint8_t *drops_udp(
+	uint32_t source, uint32_t destination, uint16_t port, const void *payload, size_t payload_len, size_t *len)
 {
 	struct wire_ipv4 header = {.source = source, .destination = destination, .protocol = IPPROTO_UDP};
 
@@ -95,12 +95,12 @@ static void malformed(void)
 	harness_send(0, 0, "too short", 9);
 	harness_send_ip(0, 0, GATEWAY, packet, 0);
 	harness_send_ip(0, 0, GATEWAY, packet, WIRE_IPV4_LEN - 1);
-	send_spoilt(0, 0x65);                  /* version 6 */
-	send_spoilt(0, 0x44);                  /* header of 16 bytes */
-	send_spoilt(0, 0x4f);                  /* header longer than the packet */
-	send_spoilt(2, 0x70);                  /* packet longer than its frame */
-	send_spoilt(WIRE_IPV4_LEN + 4, 0x70);  /* datagram longer than its packet */
-	send_spoilt(WIRE_IPV4_LEN + 5, 7);     /* shorter than its header */
+	send_spoilt(0, 0x65);		      /* version 6 */
+	send_spoilt(0, 0x44);		      /* header of 16 bytes */
+	send_spoilt(0, 0x4f);		      /* header longer than the packet */
+	send_spoilt(2, 0x70);		      /* packet longer than its frame */
+	send_spoilt(WIRE_IPV4_LEN + 4, 0x70); /* datagram longer than its packet */
+	send_spoilt(WIRE_IPV4_LEN + 5, 7);    /* shorter than its header */
 	harness_turn();
 }
 

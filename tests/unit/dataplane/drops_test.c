@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every counter of dataplane/reasons.h is made to rise, alone and by the right number; a new one without a test fails. */
+/* Every counter of dataplane/reasons.h is made to rise, alone and by the right number; a new one without a test fails.
+ */
 #include "drops.h"
 
 #include <setjmp.h>

@@ -178,15 +178,15 @@ static void test_overlaps(void **state)
 {
 	static const struct piece first[] = {{.offset = 64, .len = 64, .more = true}};
 	static const struct piece bad[] = {
-		{.offset = 56, .len = 16, .more = true},   /* its front */
-		{.offset = 120, .len = 16, .more = true},  /* its end */
-		{.offset = 72, .len = 8, .more = true},    /* within: teardrop */
-		{.offset = 0, .len = 256, .more = true},   /* around it */
-		{.offset = 64, .len = 56, .more = true},   /* same begin, shorter */
-		{.offset = 64, .len = 72, .more = true},   /* longer */
-		{.offset = 8, .len = 57, .more = false},   /* an end before it */
-		{.offset = 8, .len = 56, .more = false},   /* likewise, touching */
-		{.offset = 80, .len = 4, .more = false},   /* within, and the end */
+		{.offset = 56, .len = 16, .more = true},  /* its front */
+		{.offset = 120, .len = 16, .more = true}, /* its end */
+		{.offset = 72, .len = 8, .more = true},	  /* within: teardrop */
+		{.offset = 0, .len = 256, .more = true},  /* around it */
+		{.offset = 64, .len = 56, .more = true},  /* same begin, shorter */
+		{.offset = 64, .len = 72, .more = true},  /* longer */
+		{.offset = 8, .len = 57, .more = false},  /* an end before it */
+		{.offset = 8, .len = 56, .more = false},  /* likewise, touching */
+		{.offset = 80, .len = 4, .more = false},  /* within, and the end */
 	};
 
 	(void)state;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { ECT_1 = 1, DSCP = 0xb8 };
+enum { DSCP = 0xb8 };
 
 static struct wire_frame frame;
 static uint8_t packet[WIRE_MAX], inner[WIRE_MAX];
@@ -63,6 +63,7 @@ static void test_outbound(void **state)
 				expect_outbound(&peer, packet_len);
 				assert_int_equal(peer.hq_sequence, len + 1);
 			}
+			peer_close(&peer);
 		}
 	}
 }
@@ -96,6 +97,7 @@ static void test_inbound(void **state)
 				peer_send(&peer, 0, inner, inner_len);
 				expect_inbound(1, LAN_HOST, inner_len);
 			}
+			peer_close(&peer);
 		}
 	}
 }
@@ -259,7 +261,8 @@ static void test_bursts(void **state)
 	(void)state;
 	memset(id_seen, 0, sizeof(id_seen));
 	for (unsigned int i = 0; i < PEERS; i++)
-		peer_open(&peers[i], i + 1, &(struct peer_options){.bare = i % 2, .suite = 1 + i % (ESP_SUITE_COUNT - 1)});
+		peer_open(&peers[i], i + 1,
+			&(struct peer_options){.bare = i % 2, .suite = 1 + i % (ESP_SUITE_COUNT - 1)});
 	for (uint32_t i = 0; i < PACKETS; i++) {
 		len = lan_packet(&peers[i * 7 % PEERS], 40 + i, 0, 0);
 		harness_send_ip(1, 0, LAN_HOST, packet, len);

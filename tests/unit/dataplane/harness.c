@@ -143,10 +143,11 @@ static void ports_fill(struct dataplane *dataplane)
 	dataplane->n_ports = HARNESS_PORTS;
 }
 
-void harness_net(enum tables_change_kind kind, uint32_t address, uint8_t len, uint32_t gateway, uint16_t port,
-	uint32_t epoch)
+void harness_net(
+	enum tables_change_kind kind, uint32_t address, uint8_t len, uint32_t gateway, uint16_t port, uint32_t epoch)
 {
-	struct writer_net net = {.prefix = {.address = address_ipv4(address), .len = len}, .port = port, .epoch = epoch};
+	struct writer_net net = {
+		.prefix = {.address = address_ipv4(address), .len = len}, .port = port, .epoch = epoch};
 
 	if (gateway)
 		net.gateway = address_ipv4(gateway);

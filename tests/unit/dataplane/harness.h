@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A data plane without threads, devices or kernel, for the tests of the packet path. Ports are rings: a test puts frames
- * on the wire, runs the workers' turns on its own thread, and takes frames from the wire; likewise at the kernel's side.
- * The shared tables are mapped a second time and written by the control plane's writer. One at a time; cmocka's fixtures
- * open and close it. Closing proves that no packet was lost: what came in went out or was dropped, and pools are full.
+ * A data plane without threads, devices or kernel, for the tests of the packet path. Ports are rings: a test puts
+ * frames on the wire, runs the workers' turns on its own thread, and takes frames from the wire; likewise at the
+ * kernel's side. The shared tables are mapped a second time and written by the control plane's writer. One at a time;
+ * cmocka's fixtures open and close it. Closing proves that no packet was lost: what came in went out or was dropped,
+ * and pools are full.
  *
  *   198.51.100.n peers -- gateway 192.0.2.254 -- port 0: 192.0.2.1   HQ   port 1: 10.1.0.1 -- 10.1.0.20, 10.1.0.21
  */
@@ -15,7 +16,7 @@
 
 enum {
 	HARNESS_PORTS = 2,
-	HARNESS_WORKERS = 2,
+	HARNESS_WORKERS = 3,
 	HARNESS_EVENTS = 8192,
 	HARNESS_NAT_PORT = 4500,
 };
@@ -93,8 +94,8 @@ void harness_take_events(void);
 uint32_t harness_count_events(enum tables_event_kind kind);
 const struct tables_event *harness_last_event(enum tables_event_kind kind);
 
-void harness_net(enum tables_change_kind kind, uint32_t address, uint8_t len, uint32_t gateway, uint16_t port,
-	uint32_t epoch);
+void harness_net(
+	enum tables_change_kind kind, uint32_t address, uint8_t len, uint32_t gateway, uint16_t port, uint32_t epoch);
 
 uint64_t harness_count(enum reason reason);
 

@@ -24,8 +24,7 @@ static struct rte_mbuf *mbuf_of(size_t esp_len, uint8_t tos)
 	size_t len = peer_outer(&peer, tos, esp, esp_len, packet);
 
 	harness_mac(GATEWAY, mac);
-	return harness_mbuf(
-		packet, wire_ethernet(packet, harness_port_mac(0), mac, WIRE_TYPE_IPV4, packet, len));
+	return harness_mbuf(packet, wire_ethernet(packet, harness_port_mac(0), mac, WIRE_TYPE_IPV4, packet, len));
 }
 
 static struct rte_mbuf *mbuf_numbered(uint32_t sequence)
@@ -103,6 +102,7 @@ static void test_bad_icv_anywhere(void **state)
 			assert_int_equal(count_sent(1), BURST - 1);
 		}
 		assert_int_equal(harness_count(REASON_DROP_ICV), suite * BURST);
+		peer_close(&peer);
 	}
 }
 
@@ -232,7 +232,7 @@ static void test_address_seen(void **state)
 	mbuf = mbuf_numbered(11);
 	rte_pktmbuf_mtod(mbuf, uint8_t *)[mbuf->data_len - 1] ^= 1;
 	worker_input(worker, 0, &mbuf, 1); /* forged */
-	deliver(10); /* replayed */
+	deliver(10);			   /* replayed */
 	assert_int_equal(seen(), 0);
 	deliver(11);
 	assert_int_equal(seen(), 1);
@@ -271,8 +271,7 @@ static void test_own_address_seen(void **state)
 	wire_ipv4_checksum(rte_pktmbuf_mtod(mbuf, uint8_t *) + WIRE_ETHERNET_LEN);
 	worker_input(&harness.dataplane.workers[0], 0, &mbuf, 1);
 	assert_int_equal(seen(), 1);
-	assert_int_equal(
-		address_to_ipv4(&harness_last_event(TABLES_EVENT_ADDRESS_SEEN)->local.address), HQ_WAN + 1);
+	assert_int_equal(address_to_ipv4(&harness_last_event(TABLES_EVENT_ADDRESS_SEEN)->local.address), HQ_WAN + 1);
 }
 
 static void test_unknown_spi_told(void **state)
@@ -293,8 +292,7 @@ static void test_unknown_spi_told(void **state)
 	deliver(4);
 	assert_int_equal(harness_count_events(TABLES_EVENT_UNKNOWN_SPI), 2);
 	assert_int_equal(harness_last_event(TABLES_EVENT_UNKNOWN_SPI)->spi, spi);
-	assert_int_equal(
-		address_to_ipv4(&harness_last_event(TABLES_EVENT_UNKNOWN_SPI)->source.address), peer.address);
+	assert_int_equal(address_to_ipv4(&harness_last_event(TABLES_EVENT_UNKNOWN_SPI)->source.address), peer.address);
 	assert_int_equal(harness_count(REASON_DROP_UNKNOWN_SPI), 4);
 }
 

@@ -110,8 +110,8 @@ static const struct listed_policy *list_find(
 			longest = &list[i];
 	for (size_t i = 0; longest && i < n; i++)
 		if (list[i].used && list[i].remote.mask == longest->remote.mask &&
-			list[i].remote.address == longest->remote.address &&
-			sa_network_has(&list[i].local, source) && (!best || list[i].local.mask > best->local.mask))
+			list[i].remote.address == longest->remote.address && sa_network_has(&list[i].local, source) &&
+			(!best || list[i].local.mask > best->local.mask))
 			best = &list[i];
 	return best;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "peer.h"
 
+#include "changes.h"
+
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,6 +88,12 @@ void peer_open(struct peer *peer, unsigned int number, const struct peer_options
 	child_open(peer, options);
 }
 
+void peer_close(const struct peer *peer)
+{
+	writer_session_remove(harness.writer, peer->session);
+	harness_settle();
+}
+
 void peer_rekey(const struct peer *peer, struct peer *child, const struct peer_options *options)
 {
 	*child = *peer;
@@ -93,8 +101,8 @@ void peer_rekey(const struct peer *peer, struct peer *child, const struct peer_o
 	child_open(child, options);
 }
 
-size_t peer_esp(const struct peer *peer, uint32_t sequence, uint8_t next_header, const void *payload, size_t len,
-	uint8_t *esp)
+size_t peer_esp(
+	const struct peer *peer, uint32_t sequence, uint8_t next_header, const void *payload, size_t len, uint8_t *esp)
 {
 	static uint8_t plaintext[WIRE_MAX];
 	uint8_t iv[16];
@@ -130,10 +138,8 @@ void peer_send(struct peer *peer, uint8_t tos, const void *inner, size_t len)
 
 size_t peer_inner(const struct peer *peer, uint32_t destination, size_t payload_len, uint8_t *inner)
 {
-	struct wire_ipv4 header = {.source = peer->host,
-		.destination = destination,
-		.protocol = IPPROTO_UDP,
-		.id = (uint16_t)payload_len};
+	struct wire_ipv4 header = {
+		.source = peer->host, .destination = destination, .protocol = IPPROTO_UDP, .id = (uint16_t)payload_len};
 
 	wire_noise(inner + WIRE_IPV4_LEN + WIRE_UDP_LEN, payload_len, (uint32_t)payload_len);
 	payload_len = wire_udp(inner + WIRE_IPV4_LEN, 7, 9, inner + WIRE_IPV4_LEN + WIRE_UDP_LEN, payload_len);
@@ -179,4 +185,22 @@ size_t peer_receive(struct peer *peer, const struct wire_frame *frame, uint8_t *
 	assert_memory_equal(frame->bytes + WIRE_MAC_LEN, harness_port_mac(0), WIRE_MAC_LEN);
 	assert_int_equal(wire_read16(frame->bytes + 12), WIRE_TYPE_IPV4);
 	return peer_receive_outer(peer, frame->bytes + WIRE_ETHERNET_LEN, frame->len - WIRE_ETHERNET_LEN, inner);
+}
+
+void peer_expect_all_free(void)
+{
+	const struct dataplane *dataplane = &harness.dataplane;
+
+	assert_int_equal(writer_sessions_free(harness.writer), dataplane->sas.n_sessions);
+	assert_int_equal(writer_children_free(harness.writer), dataplane->sas.n_children);
+	assert_int_equal(dataplane->policies.n_free, dataplane->sas.n_children);
+	assert_int_equal(changes_leaving(dataplane), 0);
+	for (uint32_t i = 0; i < dataplane->sas.n_children; i++) {
+		assert_int_equal(dataplane->sas.children[i].id, 0);
+		assert_int_equal(harness.tables.children[i].phase, TABLES_FREE);
+	}
+	for (uint32_t i = 0; i < dataplane->sas.n_sessions; i++) {
+		assert_int_equal(dataplane->sas.sessions[i].id, 0);
+		assert_int_equal(harness.tables.sessions[i].phase, TABLES_FREE);
+	}
 }

@@ -28,14 +28,17 @@ struct peer {
 	uint16_t port; /* of its outer address; 0: bare ESP */
 	uint32_t session, child;
 	struct reference_sa to_hq, from_hq;
-	uint32_t sequence;      /* the last that it sent */
-	uint32_t hq_sequence;   /* the last that it received */
-	uint8_t hq_tos;         /* of the last outer header received */
+	uint32_t sequence;    /* the last that it sent */
+	uint32_t hq_sequence; /* the last that it received */
+	uint8_t hq_tos;	      /* of the last outer header received */
 	uint16_t hq_id;
 };
 
 /* Installs and activates session and child SA; fails the test when they are refused. */
 void peer_open(struct peer *peer, unsigned int number, const struct peer_options *options);
+
+/* Removes its session and all children. */
+void peer_close(const struct peer *peer);
 
 /* A further child SA of the same session: fills `child`, which shares the address of `peer`. */
 void peer_rekey(const struct peer *peer, struct peer *child, const struct peer_options *options);
@@ -45,8 +48,8 @@ struct tables_session peer_session(const struct peer *peer);
 struct tables_child peer_child(const struct peer *peer, const struct peer_options *options);
 
 /* The ESP packet for a payload with that number and next header; its length. */
-size_t peer_esp(const struct peer *peer, uint32_t sequence, uint8_t next_header, const void *payload, size_t len,
-	uint8_t *esp);
+size_t peer_esp(
+	const struct peer *peer, uint32_t sequence, uint8_t next_header, const void *payload, size_t len, uint8_t *esp);
 
 /* The outer IPv4 packet around an ESP packet; its length. */
 size_t peer_outer(const struct peer *peer, uint8_t tos, const uint8_t *esp, size_t esp_len, uint8_t *packet);
@@ -65,3 +68,6 @@ size_t peer_receive(struct peer *peer, const struct wire_frame *frame, uint8_t *
 
 /* The same for the outer IPv4 packet alone. */
 size_t peer_receive_outer(struct peer *peer, const uint8_t *outer, size_t len, uint8_t *inner);
+
+/* Fails the test unless every slot, on both sides of the tables, is free. */
+void peer_expect_all_free(void);

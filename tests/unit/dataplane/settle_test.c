@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changes when things go wrong: workers that are slow, a reader that is away, a control plane that dies or runs wild. */
+/* Changes when things go wrong: workers that are slow, a reader that is away, a control plane that dies or runs wild.
+ */
 #include "peer.h"
 
 #include "changes.h"
@@ -142,9 +143,8 @@ static void test_crash(void **state)
 	assert_int_equal(writer_child_claim(harness.writer, &claimed, &spi), 0);
 	assert_int_equal(writer_child_claim(harness.writer, &claimed, &spi), 0);
 	values = peer_child(&live, &(struct peer_options){0});
-	assert_int_equal(writer_child_install(
-				 harness.writer, claimed, &values, live.to_hq.keymat, live.from_hq.keymat, 20),
-		0);
+	assert_int_equal(
+		writer_child_install(harness.writer, claimed, &values, live.to_hq.keymat, live.from_hq.keymat, 20), 0);
 	writer_session_remove(harness.writer, removed.session);
 	writer_flush(harness.writer);
 	harness.tables.sessions[leaving.session].phase = TABLES_LEAVING;
@@ -203,8 +203,8 @@ static void rogue_install(const struct peer *like)
 	struct tables_change change = {.kind = TABLES_INSTALL, .index = index};
 	struct address net = address_ipv4(0x0a000000 | (uint32_t)rand() % 0x1000000);
 
-	values = peer_child(like, &(struct peer_options){
-					  .suite = 1 + (uint32_t)rand() % 6, .remote_network = prefix_make(&net, (uint8_t)(rand() % 33))});
+	values = peer_child(like, &(struct peer_options){.suite = 1 + (uint32_t)rand() % 6,
+					  .remote_network = prefix_make(&net, (uint8_t)(rand() % 33))});
 	values.phase = TABLES_CLAIMED;
 	values.generation = (uint32_t)rand();
 	values.spi_in = tables_spi(index, values.generation);

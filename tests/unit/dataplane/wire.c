@@ -46,7 +46,8 @@ uint16_t wire_checksum(const uint8_t *bytes, size_t len)
 	return fold(sum_of(bytes, len));
 }
 
-size_t wire_ethernet(uint8_t *out, const uint8_t *to, const uint8_t *from, uint16_t type, const void *payload, size_t len)
+size_t wire_ethernet(
+	uint8_t *out, const uint8_t *to, const uint8_t *from, uint16_t type, const void *payload, size_t len)
 {
 	if (len > 0)
 		memmove(out + WIRE_ETHERNET_LEN, payload, len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames as they stand on the wire, written by hand for the tests: Ethernet, IPv4 (RFC 791), UDP (RFC 768). It shares no
- * code with the packet path, so that both can't be wrong in the same way. Addresses are in host order.
+ * Frames as they stand on the wire, written by hand for the tests: Ethernet, IPv4 (RFC 791), UDP (RFC 768). It shares
+ * no code with the packet path, so that both can't be wrong in the same way. Addresses are in host order.
  */
 #pragma once
 
@@ -30,10 +30,10 @@ struct wire_frame {
 struct wire_ipv4 {
 	uint32_t source, destination;
 	uint8_t tos, protocol;
-	uint8_t ttl;         /* 0: 64 */
+	uint8_t ttl;	     /* 0: 64 */
 	uint8_t options_len; /* that many no-operation options, a multiple of 4 */
 	uint16_t id;
-	uint16_t fragment;   /* flags, and offset in units of 8 bytes */
+	uint16_t fragment; /* flags, and offset in units of 8 bytes */
 };
 
 uint16_t wire_read16(const uint8_t *bytes);
@@ -45,7 +45,8 @@ void wire_write32(uint8_t *bytes, uint32_t value);
 uint16_t wire_checksum(const uint8_t *bytes, size_t len);
 
 /* Each writes its header and the payload behind it, which may lie there already, and returns the length of both. */
-size_t wire_ethernet(uint8_t *out, const uint8_t *to, const uint8_t *from, uint16_t type, const void *payload, size_t len);
+size_t wire_ethernet(
+	uint8_t *out, const uint8_t *to, const uint8_t *from, uint16_t type, const void *payload, size_t len);
 size_t wire_ipv4(uint8_t *out, const struct wire_ipv4 *header, const void *payload, size_t len);
 size_t wire_udp(uint8_t *out, uint16_t from, uint16_t to, const void *payload, size_t len);
 

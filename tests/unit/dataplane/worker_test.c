@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a worker keeps count of by itself: its part of the IPv4 IDs, and how much it may still give to the kernel. */
+#include "peer.h"
+
+#include <rte_cycles.h>
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct wire_frame frame;
+static uint8_t packet[WIRE_MAX];
+
+static struct rte_mbuf *lan_frame(const struct peer *peer)
+{
+	struct wire_ipv4 header = {.source = LAN_HOST, .destination = peer->host, .protocol = IPPROTO_UDP};
+	uint8_t mac[WIRE_MAC_LEN];
+	size_t len = wire_ipv4(packet, &header, "", 0);
+
+	harness_mac(LAN_HOST, mac);
+	return harness_mbuf(packet, wire_ethernet(packet, harness_port_mac(1), mac, WIRE_TYPE_IPV4, packet, len));
+}
+
+/* Sends a burst and notes who used which ID; true when all of them were this worker's or nobody's before. */
+static bool burst_uses_own_ids(struct worker *worker, const struct peer *peer, uint8_t *user_of_id)
+{
+	struct rte_mbuf *mbufs[BURST];
+	bool own = true;
+
+	for (int i = 0; i < BURST; i++)
+		mbufs[i] = lan_frame(peer);
+	worker_input(worker, 1, mbufs, BURST);
+	worker_turn(worker);
+	for (int i = 0; i < BURST; i++) {
+		uint8_t *user;
+
+		assert_true(harness_receive(0, &frame));
+		user = &user_of_id[wire_read16(frame.bytes + WIRE_ETHERNET_LEN + 4)];
+		own = own && (*user == 0 || *user == worker->number + 1);
+		*user = (uint8_t)(worker->number + 1);
+	}
+	return own;
+}
+
+/* RFC 6864: two workers never use one ID, however often they have gone round. */
+static void test_ipv4_ids(void **state)
+{
+	static uint8_t user_of_id[65536];
+	struct peer peer;
+
+	(void)state;
+	for (uint16_t n_workers = 1; n_workers <= HARNESS_WORKERS; n_workers++) {
+		harness_open(&(struct harness_options){.n_workers = n_workers});
+		peer_open(&peer, 1, &(struct peer_options){0});
+		memset(user_of_id, 0, sizeof(user_of_id));
+		for (uint32_t sent = 0; sent < 2 * 65536u / n_workers; sent += BURST)
+			for (uint16_t i = 0; i < n_workers; i++)
+				assert_true(burst_uses_own_ids(&harness.dataplane.workers[i], &peer, user_of_id));
+	}
+}
+
+/* How many of so many broadcasts, that far apart, the kernel gets. */
+static uint32_t allowed(uint32_t count, uint64_t apart)
+{
+	static const uint8_t everybody[WIRE_MAC_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	struct worker *worker = &harness.dataplane.workers[0];
+	uint32_t received = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		size_t len = wire_ethernet(packet, everybody, harness_port_mac(1), WIRE_TYPE_ARP, packet, 46);
+		struct rte_mbuf *mbuf = harness_mbuf(packet, len);
+
+		worker->now += apart;
+		worker_input(worker, 0, &mbuf, 1);
+		received += harness_receive_kernel(0, &frame);
+	}
+	return received;
+}
+
+/* Whatever the rhythm of the packets, in the long run it is the configured rate, and at once a tenth of a second's. */
+static void test_kernel_rate(void **state)
+{
+	static const uint32_t rates[] = {10, 999, 1000, 3333, 20000};
+	uint64_t second = rte_get_tsc_hz();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		for (uint32_t a_second = 300; a_second < 50000; a_second = a_second * 7 / 3) {
+			uint32_t most = 2 * RTE_MIN(rates[i], a_second), got;
+
+			harness_open(&(struct harness_options){.exception_rate = rates[i]});
+			assert_int_equal(allowed(3000, 0), RTE_MIN(rates[i] / 10 + 1, 3000u));
+			got = allowed(2 * a_second, second / a_second);
+			assert_in_range(got, most - most / 100 - 2, most + 2);
+		}
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_ipv4_ids),
+		TEST(test_kernel_rate),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
