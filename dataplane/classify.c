@@ -185,6 +185,20 @@ void classify_frames(struct worker *worker, uint16_t port, struct rte_mbuf **fra
 	}
 }
 
+/* IKE makes the SAs, so none may carry it, whatever their selectors say (RFC 4301 section 4.4.1). */
+static bool is_ike(const struct worker *worker, const struct rte_ipv4_hdr *ip, uint16_t len)
+{
+	const struct config_ike *ike = &worker->dataplane->config->ike;
+	uint16_t header_len = rte_ipv4_hdr_len(ip), port;
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)((const uint8_t *)ip + header_len);
+
+	if (ip->next_proto_id != IPPROTO_UDP || len < header_len + sizeof(*udp) ||
+		(ip->fragment_offset & rte_cpu_to_be_16(IPV4_OFFSET_MASK)))
+		return false;
+	port = rte_be_to_cpu_16(udp->src_port);
+	return port == ike->port || port == ike->nat_port;
+}
+
 /* Does a session protect this frame of our own host? */
 static bool kernel_frame_has_policy(const struct worker *worker, struct rte_mbuf *frame)
 {
@@ -193,6 +207,7 @@ static bool kernel_frame_has_policy(const struct worker *worker, struct rte_mbuf
 	uint16_t len = rte_pktmbuf_data_len(frame);
 
 	return len >= sizeof(*ether) + sizeof(*ip) && ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) &&
+	       !is_ike(worker, ip, (uint16_t)(len - sizeof(*ether))) &&
 	       policy_find(&worker->dataplane->policies, rte_be_to_cpu_32(ip->src_addr),
 		       rte_be_to_cpu_32(ip->dst_addr)) != NULL;
 }

@@ -195,7 +195,16 @@ static void test_kernel_frames(void **state)
 	assert_true(harness_receive(0, &frame));
 	assert_int_equal(peer_receive(&peer, &frame, inner), len);
 	assert_memory_equal(inner, packet, len);
-	/* To anybody else, and what is no IPv4: as it is. */
+	/* To anybody else, what is no IPv4, and IKE to anybody: as it is. */
+	header.protocol = IPPROTO_UDP;
+	len = wire_udp(inner, 4500, 4500, (const uint8_t *)"\0\0\0\0IKE", 7);
+	len = wire_ipv4(packet, &header, inner, len);
+	len = wire_ethernet(inner, mac, harness_port_mac(0), WIRE_TYPE_IPV4, packet, len);
+	harness_send_kernel(0, inner, len);
+	harness_turn();
+	assert_true(harness_receive(0, &frame));
+	assert_memory_equal(frame.bytes, inner, len);
+	header.protocol = IPPROTO_ICMP;
 	header.destination = GATEWAY;
 	len = wire_ipv4(packet, &header, "to the gateway", 14);
 	len = wire_ethernet(packet, mac, harness_port_mac(0), WIRE_TYPE_IPV4, packet, len);
