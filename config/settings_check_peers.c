@@ -53,6 +53,19 @@ static void peers_check_modes(
 		reader, where, "aggressive", peer->aggressive, "true: aggressive mode is the only mode so far");
 }
 
+/* RFC 7634 gives ChaCha20-Poly1305 a number in IKEv2; IKEv1's registry has none. */
+static void peers_check_suites(
+	struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer)
+{
+	const config_setting_t *list = config_setting_get_member(where, "esp");
+
+	for (unsigned int i = 0; list && peer->ikev1 && i < peer->n_esp; i++)
+		if (peer->esp[i] == ESP_CHACHA20_POLY1305)
+			settings_refuse(reader, config_setting_get_elem(list, i), NULL,
+				"\"chacha20poly1305\" is not for IKEv1, which has no number for it; expected another "
+				"suite");
+}
+
 static void peers_refuse_legacy(struct settings_reader *reader, const config_setting_t *value, const char *algorithm)
 {
 	char quote[SETTINGS_QUOTE_LEN];
@@ -218,6 +231,7 @@ void settings_check_peers(struct settings_reader *reader, const config_setting_t
 			continue;
 		peers_check_secret(reader, where);
 		peers_check_modes(reader, where, &config->peers[i]);
+		peers_check_suites(reader, where, &config->peers[i]);
 		if (!config->ike.legacy)
 			peers_check_legacy(reader, where, &config->peers[i]);
 	}

@@ -102,6 +102,22 @@ static int workers_make(struct dataplane *dataplane, const char *name)
 	return rc;
 }
 
+/* What encrypts, for each suite that some peer may use. */
+static void engine_log(const struct dataplane *dataplane)
+{
+	const struct config *config = dataplane->config;
+	bool used[ESP_SUITE_COUNT] = {false};
+	char text[ESP_ENGINE_TEXT_LEN];
+
+	for (size_t i = 0; i < config->n_peers; i++)
+		for (uint16_t k = 0; k < config->peers[i].n_esp; k++)
+			used[config->peers[i].esp[k]] = true;
+	for (uint32_t suite = ESP_SUITE_NONE + 1; suite < ESP_SUITE_COUNT; suite++)
+		if (used[suite])
+			log_debug("event=crypto suite=%s instructions=\"%s\"", esp_suite_get(suite)->name,
+				esp_engine_describe(dataplane->engine, suite, text));
+}
+
 int dataplane_init(struct dataplane *dataplane, const struct config *config, const char *name)
 {
 	const struct config_dataplane *limits = &config->dataplane;
@@ -118,6 +134,7 @@ int dataplane_init(struct dataplane *dataplane, const struct config *config, con
 	dataplane->engine = esp_engine_new();
 	if (!dataplane->engine || rcu_make(dataplane) < 0 || pools_make(dataplane, name) < 0)
 		goto fail;
+	engine_log(dataplane);
 	if (sa_store_init(&dataplane->sas, limits->max_sessions, limits->max_children, limits->n_workers,
 		    limits->replay_window) < 0)
 		goto fail;

@@ -157,10 +157,10 @@ int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index
 	out_fill(store, index, record);
 	rc = replay_init(store->in[index].replay, record->replay_window);
 	if (rc == 0)
-		rc = esp_key_expand(engine, record->suite, change->install.keymat_in, change->install.keymat_len,
+		rc = esp_key_expand(engine, record->suite, false, change->install.keymat_in, change->install.keymat_len,
 			store_key(store, index, 0));
 	if (rc == 0)
-		rc = esp_key_expand(engine, record->suite, change->install.keymat_out, change->install.keymat_len,
+		rc = esp_key_expand(engine, record->suite, false, change->install.keymat_out, change->install.keymat_len,
 			store_key(store, index, 1));
 	if (rc == 0)
 		rc = session_open(store, record->session, session->id, change);

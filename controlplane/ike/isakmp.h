@@ -128,9 +128,11 @@ enum isakmp_protocol {
 /* RFC 2407 section 4.4.2. */
 enum { ISAKMP_KEY_IKE = 1 };
 
-/* RFC 3602 section 5.2 and RFC 4106 section 8: ESP transform identifiers. */
+/* RFC 2407 section 4.4.4, RFC 3602 section 5.2, RFC 3686 section 5.3, RFC 4106 section 8: ESP transform identifiers. */
 enum esp_transform {
+	ESP_TRANSFORM_NULL = 11,
 	ESP_TRANSFORM_AES_CBC = 12,
+	ESP_TRANSFORM_AES_CTR = 13,
 	ESP_TRANSFORM_AES_GCM_16 = 20,
 };
 
@@ -177,6 +179,8 @@ enum ipsec_encapsulation {
 enum ipsec_authentication {
 	IPSEC_HMAC_SHA1 = 2,
 	IPSEC_HMAC_SHA256 = 5,
+	IPSEC_HMAC_SHA384 = 6,
+	IPSEC_HMAC_SHA512 = 7,
 };
 
 /* RFC 2407 section 4.6.2.1. */

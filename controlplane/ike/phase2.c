@@ -6,26 +6,43 @@
 
 #include <errno.h>
 
-/* How each suite stands in a proposal: RFC 3602, 4106, 2404, 4868. */
-static const struct phase2_suite {
-	uint8_t id;
-	uint16_t key_bits;
-	uint16_t authentication; /* 0: none, the cipher does it */
-} suites[ESP_SUITE_COUNT] = {
-	[ESP_AES128_GCM] = {ESP_TRANSFORM_AES_GCM_16, 128, 0},
-	[ESP_AES256_GCM] = {ESP_TRANSFORM_AES_GCM_16, 256, 0},
-	[ESP_AES128_CBC_SHA1_96] = {ESP_TRANSFORM_AES_CBC, 128, IPSEC_HMAC_SHA1},
-	[ESP_AES256_CBC_SHA1_96] = {ESP_TRANSFORM_AES_CBC, 256, IPSEC_HMAC_SHA1},
-	[ESP_AES128_CBC_SHA256_128] = {ESP_TRANSFORM_AES_CBC, 128, IPSEC_HMAC_SHA256},
-	[ESP_AES256_CBC_SHA256_128] = {ESP_TRANSFORM_AES_CBC, 256, IPSEC_HMAC_SHA256},
+/*
+ * How a suite stands in a proposal: the transform says the mode (RFC 3602, 4106, 3686, 2410), two attributes the length
+ * of the key without the salt, and the integrity algorithm (RFC 2404, 4868). 0: not said. ChaCha20-Poly1305 has no
+ * number in IKEv1's registry: RFC 7634 gives it one in IKEv2 alone.
+ */
+static const uint8_t transforms[ESP_MODE_COUNT] = {
+	[ESP_MODE_GCM] = ESP_TRANSFORM_AES_GCM_16,
+	[ESP_MODE_CBC] = ESP_TRANSFORM_AES_CBC,
+	[ESP_MODE_CTR] = ESP_TRANSFORM_AES_CTR,
+	[ESP_MODE_NULL] = ESP_TRANSFORM_NULL,
 };
+
+static const uint16_t authentications[ESP_INTEGRITY_COUNT] = {
+	[ESP_INTEGRITY_SHA1_96] = IPSEC_HMAC_SHA1,
+	[ESP_INTEGRITY_SHA256_128] = IPSEC_HMAC_SHA256,
+	[ESP_INTEGRITY_SHA384_192] = IPSEC_HMAC_SHA384,
+	[ESP_INTEGRITY_SHA512_256] = IPSEC_HMAC_SHA512,
+};
+
+/* The suite's number in IKEv1; 0: it has none, or there is no such suite. */
+static uint8_t phase2_transform(uint32_t suite_id)
+{
+	const struct esp_suite *suite = esp_suite_get(suite_id);
+
+	return suite ? transforms[suite->mode] : 0;
+}
 
 static uint32_t phase2_suite(const struct phase2_offer *offer)
 {
-	for (uint32_t i = ESP_SUITE_NONE + 1; i < ESP_SUITE_COUNT; i++)
-		if (suites[i].id == offer->id && suites[i].key_bits == offer->key_bits &&
-			suites[i].authentication == offer->authentication)
+	for (uint32_t i = ESP_SUITE_NONE + 1; i < ESP_SUITE_COUNT; i++) {
+		const struct esp_suite *suite = esp_suite_get(i);
+
+		if (phase2_transform(i) != 0 && phase2_transform(i) == offer->id &&
+			suite->key_len * 8 == offer->key_bits &&
+			authentications[suite->integrity] == offer->authentication)
 			return i;
+	}
 	return ESP_SUITE_NONE;
 }
 
@@ -194,27 +211,38 @@ void phase2_read_lifetime(struct bytes attributes, uint32_t *lifetime, uint64_t 
 	}
 }
 
+static void phase2_write_transform(
+	struct builder *builder, const struct config_peer *peer, uint32_t suite_id, uint16_t mode, uint16_t group)
+{
+	const struct esp_suite *suite = esp_suite_get(suite_id);
+	size_t transform = sa_payload_begin_transform(builder, true, 1, phase2_transform(suite_id));
+
+	if (suite->key_len)
+		sa_payload_put_basic(builder, IPSEC_KEY_LENGTH, (uint16_t)(suite->key_len * 8));
+	if (authentications[suite->integrity])
+		sa_payload_put_basic(builder, IPSEC_AUTHENTICATION, authentications[suite->integrity]);
+	sa_payload_put_basic(builder, IPSEC_ENCAPSULATION, mode);
+	if (group)
+		sa_payload_put_basic(builder, IPSEC_GROUP, group);
+	phase2_write_lifetime(builder, peer->lifetime, peer->lifetime_bytes);
+	sa_payload_end_transform(builder, transform);
+}
+
 void phase2_write_offers(
 	struct builder *builder, const struct config_peer *peer, uint32_t spi, uint16_t mode, uint16_t group)
 {
-	uint8_t wire_spi[4];
+	uint8_t wire_spi[4], offered[CONFIG_PROPOSALS_MAX], count = 0;
 
+	for (uint16_t i = 0; i < peer->n_esp; i++)
+		if (phase2_transform(peer->esp[i]) != 0)
+			offered[count++] = peer->esp[i];
 	bytes_put32(wire_spi, spi);
 	sa_payload_begin(builder);
-	for (uint8_t i = 0; i < peer->n_esp; i++) {
-		const struct phase2_suite *suite = &suites[peer->esp[i] < ESP_SUITE_COUNT ? peer->esp[i] : 0];
-		size_t proposal = sa_payload_begin_proposal(builder, i + 1 == peer->n_esp, i + 1, ISAKMP_PROTO_ESP,
-			bytes_of(wire_spi, sizeof(wire_spi)), 1);
-		size_t transform = sa_payload_begin_transform(builder, true, 1, suite->id);
+	for (uint8_t i = 0; i < count; i++) {
+		size_t proposal = sa_payload_begin_proposal(
+			builder, i + 1 == count, i + 1, ISAKMP_PROTO_ESP, bytes_of(wire_spi, sizeof(wire_spi)), 1);
 
-		sa_payload_put_basic(builder, IPSEC_KEY_LENGTH, suite->key_bits);
-		if (suite->authentication)
-			sa_payload_put_basic(builder, IPSEC_AUTHENTICATION, suite->authentication);
-		sa_payload_put_basic(builder, IPSEC_ENCAPSULATION, mode);
-		if (group)
-			sa_payload_put_basic(builder, IPSEC_GROUP, group);
-		phase2_write_lifetime(builder, peer->lifetime, peer->lifetime_bytes);
-		sa_payload_end_transform(builder, transform);
+		phase2_write_transform(builder, peer, offered[i], mode, group);
 		sa_payload_end_proposal(builder, proposal);
 	}
 	builder_close(builder);

@@ -57,7 +57,7 @@ bool phase2_mode_is_udp(uint16_t mode);
 /* The SA payload of message 2: one offer, echoed, with our SPI. */
 void phase2_write_answer(struct builder *builder, const struct phase2_offer *offer, uint32_t spi);
 
-/* The SA payload of message 1: a proposal for each suite of the peer, all with one SPI. */
+/* The SA payload of message 1: a proposal for each suite of the peer that IKEv1 has numbers for, all with one SPI. */
 void phase2_write_offers(
 	struct builder *builder, const struct config_peer *peer, uint32_t spi, uint16_t mode, uint16_t group);
 

@@ -1,11 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "esp/engine.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ENGINE_ALIGN = 64 };
+
+/* What the library offers, and what of the processor each needs: without AES-NI it would emulate AES in tables, which
+ * is slow and whose timing tells the key. */
+static const struct {
+	const char *name;
+	uint64_t flags;
+	void (*init)(IMB_MGR *manager);
+} archs[ARCH_COUNT] = {
+	[ARCH_SSE] = {"sse", IMB_CPUFLAGS_SSE, init_mb_mgr_sse},
+	[ARCH_AVX] = {"avx", IMB_CPUFLAGS_AVX, init_mb_mgr_avx},
+	[ARCH_AVX2] = {"avx2", IMB_CPUFLAGS_AVX2, init_mb_mgr_avx2},
+	[ARCH_AVX512] = {"avx512", IMB_CPUFLAGS_AVX512, init_mb_mgr_avx512},
+};
+
+static pthread_once_t measured_once = PTHREAD_ONCE_INIT;
+static struct choice measured;
+static int measured_error;
+
+static bool engine_has(enum arch arch)
+{
+	return (imb_get_feature_flags() & archs[arch].flags) == archs[arch].flags;
+}
 
 /* Zeroed memory, or NULL. */
 static void *engine_allocate(size_t size)
@@ -17,45 +42,91 @@ static void *engine_allocate(size_t size)
 	return memset(memory, 0, size);
 }
 
-/* Sets up `memory` for the fastest code of this processor. False when the library's self test fails. */
-static bool engine_init_manager(IMB_MGR *memory)
+/* 0, -ENOMEM, or -ENOTSUP when the processor lacks something or the library's self test fails. */
+static int engine_add_manager(struct esp_engine *engine, enum arch arch)
 {
-	IMB_ARCH arch = IMB_ARCH_NONE;
+	IMB_MGR *manager;
 
-	if (!imb_set_pointers_mb_mgr(memory, 0, 1))
-		return false;
-	init_mb_mgr_auto(memory, &arch);
-	return imb_get_errno(memory) == 0 && arch > IMB_ARCH_NOAESNI;
+	if (engine->managers[arch])
+		return 0;
+	if (!engine_has(arch))
+		return -ENOTSUP;
+	/* Memory of our own instead of alloc_mb_mgr's, so that it can be wiped at the end. */
+	manager = engine_allocate(imb_get_mb_mgr_size());
+	if (!manager)
+		return -ENOMEM;
+	engine->managers[arch] = manager;
+	if (!imb_set_pointers_mb_mgr(manager, 0, 1))
+		return -ENOTSUP;
+	archs[arch].init(manager);
+	return imb_get_errno(manager) == 0 ? 0 : -ENOTSUP;
+}
+
+struct esp_engine *engine_make(const struct choice *choice)
+{
+	struct esp_engine *engine = engine_allocate(sizeof(*engine));
+	int rc = 0;
+
+	if (!engine) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	engine->choice = *choice;
+	for (size_t i = 0; rc == 0 && i < CHOICE_CLASSES; i++)
+		rc = engine_add_manager(engine, choice->arch[i]);
+	if (rc < 0) {
+		esp_engine_free(engine);
+		errno = -rc;
+		return NULL;
+	}
+	return engine;
+}
+
+/* Runs once a process. Engines made later agree, so that they can share keys. */
+static void engine_measure(void)
+{
+	enum arch widest = ARCH_COUNT - 1;
+	struct esp_engine *engine;
+	int rc = 0;
+
+	while (widest > ARCH_SSE && !engine_has(widest))
+		widest--;
+	choice_fix(&measured, widest);
+	engine = engine_make(&measured);
+	if (!engine) {
+		measured_error = errno;
+		return;
+	}
+	for (enum arch arch = ARCH_SSE; rc == 0 && arch < widest; arch++)
+		rc = engine_add_manager(engine, arch);
+	if (rc == 0) {
+		choice_measure(engine, widest);
+		measured = engine->choice;
+	}
+	esp_engine_free(engine);
 }
 
 struct esp_engine *esp_engine_new(void)
 {
-	struct esp_engine *engine;
-	int error = ENOMEM;
-
-	/* Without these the library would emulate AES in tables: slow, and its timing tells the key. */
-	if ((imb_get_feature_flags() & IMB_CPUFLAGS_SSE) != IMB_CPUFLAGS_SSE) {
-		errno = ENOTSUP;
+	pthread_once(&measured_once, engine_measure);
+	if (measured_error != 0) {
+		errno = measured_error;
 		return NULL;
 	}
-	engine = engine_allocate(sizeof(*engine));
-	if (!engine)
-		goto fail;
-	/* Memory of our own instead of alloc_mb_mgr's, so that it can be wiped at the end. */
-	engine->manager = engine_allocate(imb_get_mb_mgr_size());
-	if (!engine->manager)
-		goto free_engine;
-	error = ENOTSUP;
-	if (!engine_init_manager(engine->manager))
-		goto free_manager;
-	return engine;
+	return engine_make(&measured);
+}
 
-free_manager:
-	free(engine->manager);
-free_engine:
-	free(engine);
-fail:
-	errno = error;
+struct esp_engine *esp_engine_new_on(const char *instructions)
+{
+	struct choice choice;
+
+	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++) {
+		if (strcmp(archs[arch].name, instructions) != 0)
+			continue;
+		choice_fix(&choice, arch);
+		return engine_make(&choice);
+	}
+	errno = ENOTSUP;
 	return NULL;
 }
 
@@ -63,8 +134,69 @@ void esp_engine_free(struct esp_engine *engine)
 {
 	if (!engine)
 		return;
-	explicit_bzero(engine->manager, imb_get_mb_mgr_size());
-	free(engine->manager);
+	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++) {
+		if (engine->managers[arch])
+			explicit_bzero(engine->managers[arch], imb_get_mb_mgr_size());
+		free(engine->managers[arch]);
+	}
 	explicit_bzero(engine, sizeof(*engine));
 	free(engine);
+}
+
+const char *esp_engine_describe(const struct esp_engine *engine, uint32_t suite_id, char *text)
+{
+	const struct esp_suite *suite = esp_suite_get(suite_id);
+	const char *before = "; times as long:";
+	const float *cost;
+	enum arch chosen;
+	int len;
+
+	if (!suite)
+		return strcpy(text, "none");
+	cost = engine->choice.cost[choice_class(suite)];
+	chosen = engine->choice.arch[choice_class(suite)];
+	len = snprintf(text, ESP_ENGINE_TEXT_LEN, "%s", archs[chosen].name);
+	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT && len < ESP_ENGINE_TEXT_LEN; arch++) {
+		if (arch == chosen || cost[arch] <= 0)
+			continue;
+		len += snprintf(text + len, (size_t)(ESP_ENGINE_TEXT_LEN - len), "%s %s %.2f", before, archs[arch].name,
+			(double)(cost[arch] / cost[chosen]));
+		before = "";
+	}
+	return text;
+}
+
+void engine_batches_clear(struct engine_batches *batches)
+{
+	batches->gcm.count = 0;
+	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++)
+		batches->jobs[arch].count = 0;
+}
+
+void engine_batches_add(struct engine_batches *batches, const struct esp_engine *engine, struct esp_packet *packet)
+{
+	const struct esp_suite *suite = esp_key_suite(packet->key);
+	struct engine_batch *batch =
+		suite->mode == ESP_MODE_GCM ? &batches->gcm : &batches->jobs[engine->choice.arch[choice_class(suite)]];
+
+	batch->packets[batch->count++] = packet;
+}
+
+void engine_make_nonce(const struct esp_key *key, const uint8_t *iv, uint8_t *nonce)
+{
+	memcpy(nonce, key->salt, sizeof(key->salt));
+	memcpy(nonce + sizeof(key->salt), iv, NONCE_LEN - sizeof(key->salt));
+}
+
+size_t engine_make_aad(const struct esp_packet *packet, uint8_t *aad)
+{
+	uint64_t sequence = htobe64(packet->sequence);
+
+	memcpy(aad, packet->data, ESP_HDR_LEN);
+	if (!packet->key->extended)
+		return ESP_HDR_LEN;
+	/* The low half is that of the packet, on open too: what the caller passes counts for its high half alone. */
+	memcpy(aad + 8, aad + 4, 4);
+	memcpy(aad + 4, &sequence, 4);
+	return ESP_HDR_LEN + 4;
 }

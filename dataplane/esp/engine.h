@@ -1,58 +1,86 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The seam to the crypto library, inside the ESP module: what a thread's engine and an expanded key hold, and the few
- * functions that gcm.c and cbc_hmac.c offer to key.c, seal.c and open.c. Another engine replaces these two files and
- * these structs; layout, callers and tests stay. Here it is Intel IPsec-MB.
+ * functions that gcm.c and jobs.c offer to key.c, seal.c and open.c. Another engine replaces these two files, hmac.c
+ * and these structs; layout, callers and tests stay. Here it is Intel IPsec-MB, once for each set of processor
+ * instructions that is the fastest at something (choice.h).
  */
 #pragma once
 
+#include "esp/choice.h"
 #include "esp/esp.h"
 
 #include <intel-ipsec-mb.h>
 
-enum { ICV_MAX = 16 };
+enum { ICV_MAX = 32, NONCE_LEN = 12, AAD_MAX = 12 };
 
-/* Scratch of one thread. No packet's data stays in it between two bursts, only what a tag or counter block tells. */
+/* What a job points to besides packet and key. */
+struct engine_scratch {
+	uint8_t tag[ICV_MAX];	   /* open: what the ICV has to be */
+	uint8_t received[ICV_MAX]; /* open: what it is, out of the way of the number's high half */
+	uint8_t nonce[NONCE_LEN];
+	uint8_t aad[AAD_MAX];
+};
+
+/* State of one thread. No packet's data stays in it between two bursts, only what a tag or counter block tells. */
 struct esp_engine {
-	IMB_MGR *manager;
+	IMB_MGR *managers[ARCH_COUNT]; /* NULL where no class of suites needs it */
+	struct choice choice;
 	IMB_JOB *jobs[ESP_BURST_MAX];
-	uint8_t tags[ESP_BURST_MAX][ICV_MAX];
+	struct engine_scratch scratch[ESP_BURST_MAX];
 	struct gcm_context_data gcm;
 };
 
-struct cbc_hmac_key {
+struct job_key {
 	/* 16-byte aligned by the library's wish. Both schedules: one key type serves both directions. */
-	uint8_t encrypt[15 * 16] __attribute__((aligned(16)));
+	uint8_t encrypt[15 * 16] __attribute__((aligned(16))); /* of ChaCha20: the key itself */
 	uint8_t decrypt[15 * 16] __attribute__((aligned(16)));
-	uint8_t inner[32] __attribute__((aligned(16))); /* the hash's state after key ^ ipad, RFC 2104 section 4 */
-	uint8_t outer[32] __attribute__((aligned(16)));
+	uint8_t inner[64] __attribute__((aligned(16))); /* the hash's state after key ^ ipad, RFC 2104 section 4 */
+	uint8_t outer[64] __attribute__((aligned(16)));
 };
 
 struct esp_key {
 	uint32_t suite; /* a number, not a pointer: keys may lie where another process maps them elsewhere */
 	uint8_t salt[4];
+	bool extended; /* 64-bit sequence numbers, RFC 4303 section 2.2.1 */
 	union {
 		struct gcm_key_data gcm;
-		struct cbc_hmac_key cbc_hmac;
+		struct job_key job;
 	};
 } __attribute__((aligned(ESP_KEY_ALIGN)));
 
-/* The packets of a burst that share a mode. */
+/* Packets of a burst that go the same way. */
 struct engine_batch {
 	size_t count;
 	struct esp_packet *packets[ESP_BURST_MAX];
 };
 
-static inline void engine_batch_add(struct engine_batch *batch, struct esp_packet *packet)
+/* A burst, sorted: AES-GCM is called packet by packet, all else is a job for the manager of its class. */
+struct engine_batches {
+	struct engine_batch gcm;
+	struct engine_batch jobs[ARCH_COUNT];
+};
+
+/* An engine with the managers that the choice names; NULL with errno as of esp_engine_new. */
+struct esp_engine *engine_make(const struct choice *choice);
+
+void engine_batches_clear(struct engine_batches *batches);
+void engine_batches_add(struct engine_batches *batches, const struct esp_engine *engine, struct esp_packet *packet);
+
+/* The manager for a suite, never NULL. */
+static inline IMB_MGR *engine_manager(const struct esp_engine *engine, const struct esp_suite *suite)
 {
-	batch->packets[batch->count++] = packet;
+	return engine->managers[engine->choice.arch[choice_class(suite)]];
 }
 
-/* Suites without an integrity key of their own are combined mode (RFC 4303 section 3.3.2.2): AES-GCM. */
-static inline bool engine_suite_is_gcm(const struct esp_suite *suite)
-{
-	return suite->auth_key_len == 0;
-}
+/* The bytes in front of the nonce's or counter's explicit part: RFC 4106 section 4, RFC 7634 section 2, RFC 3686. */
+void engine_make_nonce(const struct esp_key *key, const uint8_t *iv, uint8_t *nonce);
+
+/*
+ * What combined modes authenticate besides the payload: SPI and sequence number, with an extended one all 64 bits of it
+ * (RFC 4106 section 5, RFC 7634 section 2.1). Returns the length, at most AAD_MAX.
+ */
+size_t engine_make_aad(const struct esp_packet *packet, uint8_t *aad);
 
 /* Compares ICVs in a time that does not depend on where they differ. */
 static inline bool engine_icv_equal(const uint8_t *a, const uint8_t *b, size_t icv_len)
@@ -65,15 +93,15 @@ static inline bool engine_icv_equal(const uint8_t *a, const uint8_t *b, size_t i
 }
 
 /* Fill the part of `key` that belongs to the mode from key material of the suite's length. */
-void gcm_expand(struct esp_engine *engine, const struct esp_suite *suite, const uint8_t *keymat, struct esp_key *key);
-void cbc_hmac_expand(
-	struct esp_engine *engine, const struct esp_suite *suite, const uint8_t *keymat, struct esp_key *key);
+void gcm_expand(IMB_MGR *manager, const struct esp_suite *suite, const uint8_t *keymat, struct esp_key *key);
+void jobs_expand(IMB_MGR *manager, const struct esp_suite *suite, const uint8_t *keymat, struct esp_key *key);
+void hmac_expand(IMB_MGR *manager, const struct esp_suite *suite, const uint8_t *auth_key, struct job_key *key);
 
 /*
- * Work in place on packets of the mode whose layout is checked. Each status becomes ESP_OK or
- * ESP_FAILED, and for open ESP_BAD_ICV; what open left in the buffer of a bad packet is garbage.
+ * Work in place on packets of the mode whose layout is checked. Each status becomes ESP_OK or ESP_FAILED, and for open
+ * ESP_BAD_ICV; what open left in the buffer of a bad packet is garbage.
  */
 void gcm_seal(struct esp_engine *engine, const struct engine_batch *batch);
 void gcm_open(struct esp_engine *engine, const struct engine_batch *batch);
-void cbc_hmac_seal(struct esp_engine *engine, const struct engine_batch *batch);
-void cbc_hmac_open(struct esp_engine *engine, const struct engine_batch *batch);
+void jobs_seal(struct esp_engine *engine, IMB_MGR *manager, const struct engine_batch *batch);
+void jobs_open(struct esp_engine *engine, IMB_MGR *manager, const struct engine_batch *batch);

@@ -3,7 +3,7 @@
  * ESP over flat buffers (RFC 4303): header, IV, padding, trailer and ICV around a payload, and off again, a burst at a
  * time. Knows no packet memory, no lookup, no sequence counter and no replay window: the caller has taken the numbers
  * and checks the window (esp/replay.h). The same code serves workers, kernel-socket clients, tests and fuzzers.
- * Suites: AES-GCM (RFC 4106), AES-CBC (RFC 3602) with HMAC-SHA1-96 (RFC 2404) or HMAC-SHA2-256-128 (RFC 4868).
+ * Suites: those of tables/suite.h, each with 32-bit or extended sequence numbers.
  */
 #pragma once
 
@@ -21,24 +21,38 @@ enum {
 /* What became of one packet of a burst. */
 enum esp_status {
 	ESP_OK = 0,
-	ESP_TOO_SHORT,  /* open: no room for header, IV, one block and ICV */
+	ESP_TOO_SHORT,	/* open: no room for header, IV, one block and ICV */
 	ESP_BAD_LENGTH, /* open: the ciphertext is no multiple of the block */
-	ESP_BAD_ICV,    /* open: not authentic */
-	ESP_BAD_PAD,    /* open: authentic, but the pad length exceeds the payload or the pad bytes are not 1, 2, 3 ... */
-	ESP_NO_ROOM,    /* seal: too little room before or behind the payload */
-	ESP_FAILED,     /* the crypto library refused the job, or would: longer than ESP_LEN_MAX */
+	ESP_BAD_ICV,	/* open: not authentic */
+	ESP_BAD_PAD, /* open: authentic, but the pad length exceeds the payload or the pad bytes are not 1, 2, 3 ... */
+	ESP_NO_ROOM, /* seal: too little room before or behind the payload */
+	ESP_FAILED,  /* the crypto library refused the job, or would: longer than ESP_LEN_MAX */
 };
 
 /* The crypto library's state of one thread (an IPsec-MB manager). Never shared. */
 struct esp_engine;
 
-/* NULL with errno (ENOMEM, ENOTSUP without AES-NI). */
+/*
+ * NULL with errno (ENOMEM, ENOTSUP without AES-NI). The first call of a process takes some 20 ms more to find out which
+ * instructions are the fastest here; all engines of the process then use the same.
+ */
 struct esp_engine *esp_engine_new(void);
+
+/* Without a measurement, on "sse", "avx", "avx2" or "avx512". ENOTSUP too where the processor lacks these. */
+struct esp_engine *esp_engine_new_on(const char *instructions);
 void esp_engine_free(struct esp_engine *engine);
 
 /*
+ * Which instructions the engine uses for a suite, and how the others compare where that was measured ("avx512; times
+ * as long: sse 1.73 avx 1.74 avx2 1.73"). Writes to `text`, ESP_ENGINE_TEXT_LEN bytes, and returns it.
+ */
+enum { ESP_ENGINE_TEXT_LEN = 128 };
+const char *esp_engine_describe(const struct esp_engine *engine, uint32_t suite, char *text);
+
+/*
  * The expanded key of one direction of one SA: round keys, GHASH tables, HMAC inner and outer state. Read-only once
- * made, shared by all threads. Made once an SA, so it is allowed to be large: a later engine may hold it compactly.
+ * made, shared by all threads whose engines were made the same way. Made once an SA, so it is allowed to be large: a
+ * later engine may hold it compactly.
  */
 struct esp_key;
 
@@ -47,12 +61,14 @@ size_t esp_key_size(void);
 enum { ESP_KEY_ALIGN = 64 };
 
 /*
- * Expands `keymat` (esp_suite_keymat_len bytes in the order of tables/suite.h) into `key`, esp_key_size bytes aligned to
- * ESP_KEY_ALIGN. 0; -EINVAL for an unknown suite or another length. The caller wipes keymat.
+ * Expands `keymat` (esp_suite_keymat_len bytes in the order of tables/suite.h) into `key`, esp_key_size bytes aligned
+ * to ESP_KEY_ALIGN. `extended`: the SA has 64-bit sequence numbers (RFC 4303 section 2.2.1), whose high half is part of
+ * every ICV. 0; -EINVAL for an unknown suite or another length. The caller wipes keymat.
  */
-int esp_key_expand(struct esp_engine *engine, uint32_t suite, const uint8_t *keymat, size_t keymat_len,
+int esp_key_expand(struct esp_engine *engine, uint32_t suite, bool extended, const uint8_t *keymat, size_t keymat_len,
 	struct esp_key *key);
 void esp_key_wipe(struct esp_key *key);
+bool esp_key_extended(const struct esp_key *key);
 /* NULL once wiped; such a key must not come with a packet any more. */
 const struct esp_suite *esp_key_suite(const struct esp_key *key);
 
@@ -61,20 +77,22 @@ const struct esp_suite *esp_key_suite(const struct esp_key *key);
  *   seal  in: data, len = the payload; headroom before it, tailroom behind it; spi, sequence, next_header
  *         out: data, len = the ESP packet, SPI first
  *   open  in: data, len = the ESP packet, SPI first
+ *             with an extended key: sequence = the 64-bit number that replay_infer (esp/replay.h) makes of the packet's
+ *             32 bits. A wrong high half is a bad ICV. With any other key, it is not looked at.
  *         out: data, len = the payload; next_header. Nothing of the payload is to be used unless status is ESP_OK.
- * The explicit IV is the 64-bit sequence number (GCM) or its encryption (CBC, NIST SP 800-38A appendix C): an SA's
- * numbers must never repeat under one key.
+ * The explicit IV is the 64-bit sequence number (all counter modes) or its encryption (CBC, NIST SP 800-38A appendix
+ * C): an SA's numbers must never repeat under one key.
  */
 struct esp_packet {
 	const struct esp_key *key;
 	uint8_t *data;
 	uint32_t len;
 	uint16_t headroom, tailroom;
-	uint32_t spi;             /* host order */
-	uint64_t sequence;        /* seal: in; the low 32 bits go on the wire */
+	uint32_t spi;	   /* host order */
+	uint64_t sequence; /* in; the low 32 bits go on the wire */
 	uint8_t next_header;
-	uint8_t status;           /* enum esp_status; out */
-	void *owner;              /* the caller's; not touched */
+	uint8_t status; /* enum esp_status; out */
+	void *owner;	/* the caller's; not touched */
 };
 
 /*

@@ -5,69 +5,65 @@
 
 #include <string.h>
 
-enum { GCM_NONCE_LEN = 12, GCM_KEY_256 = 32 };
-
-void gcm_expand(struct esp_engine *engine, const struct esp_suite *suite, const uint8_t *keymat, struct esp_key *key)
+void gcm_expand(IMB_MGR *manager, const struct esp_suite *suite, const uint8_t *keymat, struct esp_key *key)
 {
-	if (suite->key_len == GCM_KEY_256)
-		IMB_AES256_GCM_PRE(engine->manager, keymat, &key->gcm);
-	else
-		IMB_AES128_GCM_PRE(engine->manager, keymat, &key->gcm);
-	memcpy(key->salt, keymat + suite->key_len, suite->salt_len);
+	switch (suite->key_len) {
+	case IMB_KEY_128_BYTES: IMB_AES128_GCM_PRE(manager, keymat, &key->gcm); break;
+	case IMB_KEY_192_BYTES: IMB_AES192_GCM_PRE(manager, keymat, &key->gcm); break;
+	default: IMB_AES256_GCM_PRE(manager, keymat, &key->gcm); break;
+	}
 }
 
-/* RFC 4106 section 4: salt, then the explicit IV. */
-static void gcm_make_nonce(const struct esp_key *key, const uint8_t *iv, uint8_t *nonce)
+static aes_gcm_enc_dec_t gcm_encryption(const IMB_MGR *manager, const struct esp_suite *suite)
 {
-	memcpy(nonce, key->salt, sizeof(key->salt));
-	memcpy(nonce + sizeof(key->salt), iv, GCM_NONCE_LEN - sizeof(key->salt));
+	switch (suite->key_len) {
+	case IMB_KEY_128_BYTES: return manager->gcm128_enc;
+	case IMB_KEY_192_BYTES: return manager->gcm192_enc;
+	default: return manager->gcm256_enc;
+	}
 }
 
-/* The additional data are SPI and sequence number as they stand in the packet (RFC 4106 section 5). */
-static void gcm_seal_one(struct esp_engine *engine, struct esp_packet *packet)
+static aes_gcm_enc_dec_t gcm_decryption(const IMB_MGR *manager, const struct esp_suite *suite)
 {
-	const struct esp_suite *suite = esp_key_suite(packet->key);
-	struct layout layout = layout_of(packet, suite);
-	uint8_t nonce[GCM_NONCE_LEN];
-
-	gcm_make_nonce(packet->key, layout.iv, nonce);
-	if (suite->key_len == GCM_KEY_256)
-		IMB_AES256_GCM_ENC(engine->manager, &packet->key->gcm, &engine->gcm, layout.ciphertext,
-			layout.ciphertext, layout.ciphertext_len, nonce, packet->data, ESP_HDR_LEN, layout.icv,
-			suite->icv_len);
-	else
-		IMB_AES128_GCM_ENC(engine->manager, &packet->key->gcm, &engine->gcm, layout.ciphertext,
-			layout.ciphertext, layout.ciphertext_len, nonce, packet->data, ESP_HDR_LEN, layout.icv,
-			suite->icv_len);
-	packet->status = ESP_OK;
+	switch (suite->key_len) {
+	case IMB_KEY_128_BYTES: return manager->gcm128_dec;
+	case IMB_KEY_192_BYTES: return manager->gcm192_dec;
+	default: return manager->gcm256_dec;
+	}
 }
 
-static void gcm_open_one(struct esp_engine *engine, struct esp_packet *packet)
+static void gcm_work(struct esp_engine *engine, aes_gcm_enc_dec_t crypt, const struct esp_packet *packet,
+	const struct layout *layout, uint8_t *tag)
 {
-	const struct esp_suite *suite = esp_key_suite(packet->key);
-	struct layout layout = layout_of(packet, suite);
-	uint8_t nonce[GCM_NONCE_LEN], *tag = engine->tags[0];
+	uint8_t nonce[NONCE_LEN], aad[AAD_MAX];
+	size_t aad_len = engine_make_aad(packet, aad);
 
-	gcm_make_nonce(packet->key, layout.iv, nonce);
-	if (suite->key_len == GCM_KEY_256)
-		IMB_AES256_GCM_DEC(engine->manager, &packet->key->gcm, &engine->gcm, layout.ciphertext,
-			layout.ciphertext, layout.ciphertext_len, nonce, packet->data, ESP_HDR_LEN, tag,
-			suite->icv_len);
-	else
-		IMB_AES128_GCM_DEC(engine->manager, &packet->key->gcm, &engine->gcm, layout.ciphertext,
-			layout.ciphertext, layout.ciphertext_len, nonce, packet->data, ESP_HDR_LEN, tag,
-			suite->icv_len);
-	packet->status = engine_icv_equal(tag, layout.icv, suite->icv_len) ? ESP_OK : ESP_BAD_ICV;
+	engine_make_nonce(packet->key, layout->iv, nonce);
+	crypt(&packet->key->gcm, &engine->gcm, layout->ciphertext, layout->ciphertext, layout->ciphertext_len, nonce,
+		aad, aad_len, tag, esp_key_suite(packet->key)->icv_len);
 }
 
 void gcm_seal(struct esp_engine *engine, const struct engine_batch *batch)
 {
-	for (size_t i = 0; i < batch->count; i++)
-		gcm_seal_one(engine, batch->packets[i]);
+	for (size_t i = 0; i < batch->count; i++) {
+		struct esp_packet *packet = batch->packets[i];
+		const struct esp_suite *suite = esp_key_suite(packet->key);
+		struct layout layout = layout_of(packet, suite);
+
+		gcm_work(engine, gcm_encryption(engine_manager(engine, suite), suite), packet, &layout, layout.icv);
+		packet->status = ESP_OK;
+	}
 }
 
 void gcm_open(struct esp_engine *engine, const struct engine_batch *batch)
 {
-	for (size_t i = 0; i < batch->count; i++)
-		gcm_open_one(engine, batch->packets[i]);
+	for (size_t i = 0; i < batch->count; i++) {
+		struct esp_packet *packet = batch->packets[i];
+		const struct esp_suite *suite = esp_key_suite(packet->key);
+		struct layout layout = layout_of(packet, suite);
+		uint8_t tag[ICV_MAX];
+
+		gcm_work(engine, gcm_decryption(engine_manager(engine, suite), suite), packet, &layout, tag);
+		packet->status = engine_icv_equal(tag, layout.icv, suite->icv_len) ? ESP_OK : ESP_BAD_ICV;
+	}
 }

@@ -9,8 +9,8 @@ size_t esp_key_size(void)
 	return sizeof(struct esp_key);
 }
 
-int esp_key_expand(
-	struct esp_engine *engine, uint32_t suite_id, const uint8_t *keymat, size_t keymat_len, struct esp_key *key)
+int esp_key_expand(struct esp_engine *engine, uint32_t suite_id, bool extended, const uint8_t *keymat,
+	size_t keymat_len, struct esp_key *key)
 {
 	const struct esp_suite *suite = esp_suite_get(suite_id);
 
@@ -18,10 +18,12 @@ int esp_key_expand(
 		return -EINVAL;
 	memset(key, 0, sizeof(*key));
 	key->suite = suite_id;
-	if (engine_suite_is_gcm(suite))
-		gcm_expand(engine, suite, keymat, key);
+	key->extended = extended;
+	memcpy(key->salt, keymat + suite->key_len, suite->salt_len);
+	if (suite->mode == ESP_MODE_GCM)
+		gcm_expand(engine_manager(engine, suite), suite, keymat, key);
 	else
-		cbc_hmac_expand(engine, suite, keymat, key);
+		jobs_expand(engine_manager(engine, suite), suite, keymat, key);
 	return 0;
 }
 
@@ -33,4 +35,9 @@ void esp_key_wipe(struct esp_key *key)
 const struct esp_suite *esp_key_suite(const struct esp_key *key)
 {
 	return esp_suite_get(key->suite);
+}
+
+bool esp_key_extended(const struct esp_key *key)
+{
+	return key->extended;
 }

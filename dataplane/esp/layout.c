@@ -65,6 +65,8 @@ enum esp_status layout_wrap(struct esp_packet *packet)
 	packet->len += (uint32_t)overhead;
 	layout_write_be32(packet->data, packet->spi);
 	layout_write_be32(packet->data + 4, (uint32_t)packet->sequence);
+	if (suite->iv_len == 0)
+		return ESP_OK;
 	memset(packet->data + ESP_HDR_LEN, 0, suite->iv_len);
 	memcpy(packet->data + ESP_HDR_LEN, &nonce, sizeof(nonce));
 	return ESP_OK;

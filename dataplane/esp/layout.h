@@ -5,6 +5,8 @@
  *
  *   SPI 4 | sequence 4 | IV | payload, pad 1 2 3 ..., pad length 1, next header 1 | ICV
  *   |<---- front ---------->|<---- ciphertext: a multiple of the block --------->|
+ *
+ * The high half of an extended sequence number is nowhere in it: RFC 4303 section 2.2.1.
  */
 #pragma once
 

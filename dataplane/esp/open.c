@@ -6,28 +6,23 @@
 
 size_t esp_open(struct esp_engine *engine, struct esp_packet *packets, size_t count)
 {
-	struct engine_batch gcm, cbc_hmac;
+	struct engine_batches batches;
 	size_t opened = 0;
 
 	assert(count <= ESP_BURST_MAX);
-	gcm.count = cbc_hmac.count = 0;
+	engine_batches_clear(&batches);
 
-	/* 1. Lengths, before anything is read through them; by mode, since one burst may mix suites. */
+	/* 1. Lengths, before anything is read through them; sorted, since one burst may mix suites. */
 	for (size_t i = 0; i < count; i++) {
-		struct esp_packet *packet = &packets[i];
-
-		packet->status = layout_check(packet);
-		if (packet->status != ESP_OK)
-			continue;
-		if (engine_suite_is_gcm(esp_key_suite(packet->key)))
-			engine_batch_add(&gcm, packet);
-		else
-			engine_batch_add(&cbc_hmac, packet);
+		packets[i].status = layout_check(&packets[i]);
+		if (packets[i].status == ESP_OK)
+			engine_batches_add(&batches, engine, &packets[i]);
 	}
 
 	/* 2. The ICV, and decryption. */
-	gcm_open(engine, &gcm);
-	cbc_hmac_open(engine, &cbc_hmac);
+	gcm_open(engine, &batches.gcm);
+	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++)
+		jobs_open(engine, engine->managers[arch], &batches.jobs[arch]);
 
 	/* 3. Padding and trailer off what is authentic. */
 	for (size_t i = 0; i < count; i++) {

@@ -38,6 +38,14 @@ int replay_init(struct replay *replay, uint32_t window)
 	return 0;
 }
 
+uint64_t replay_infer(const struct replay *replay, uint32_t low)
+{
+	/* Cases A and B of appendix A2.1 are one: the window's left edge, be it in this subspace or the one before. */
+	uint64_t bottom = replay->highest >= replay->window ? replay->highest - replay->window + 1 : 0;
+
+	return bottom + (uint32_t)(low - (uint32_t)bottom);
+}
+
 bool replay_check(const struct replay *replay, uint64_t sequence)
 {
 	if (sequence == 0)

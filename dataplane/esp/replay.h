@@ -25,6 +25,13 @@ size_t replay_size(uint32_t window);
 /* An empty window. 0, or -EINVAL for another size: zero is refused, never taken as "off". */
 int replay_init(struct replay *replay, uint32_t window);
 
+/*
+ * For SAs with extended numbers: the one that a packet's low 32 bits stand for (RFC 4303 appendix A2). Of all numbers
+ * with these, it is the lowest that is not left of the window. So a sender more than 2^32 - window ahead is misread,
+ * and its packets fail at their ICV. Whether the number is new, replay_check tells.
+ */
+uint64_t replay_infer(const struct replay *replay, uint32_t low);
+
 /* May this number still be new? Number 0 is never valid (RFC 4303 section 3.3.3). */
 bool replay_check(const struct replay *replay, uint64_t sequence);
 

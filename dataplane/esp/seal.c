@@ -6,28 +6,23 @@
 
 size_t esp_seal(struct esp_engine *engine, struct esp_packet *packets, size_t count)
 {
-	struct engine_batch gcm, cbc_hmac;
+	struct engine_batches batches;
 	size_t sealed = 0;
 
 	assert(count <= ESP_BURST_MAX);
-	gcm.count = cbc_hmac.count = 0;
+	engine_batches_clear(&batches);
 
-	/* 1. Header, nonce, padding and trailer around each payload; by mode, since one burst may mix suites. */
+	/* 1. Header, nonce, padding and trailer around each payload; sorted, since one burst may mix suites. */
 	for (size_t i = 0; i < count; i++) {
-		struct esp_packet *packet = &packets[i];
-
-		packet->status = layout_wrap(packet);
-		if (packet->status != ESP_OK)
-			continue;
-		if (engine_suite_is_gcm(esp_key_suite(packet->key)))
-			engine_batch_add(&gcm, packet);
-		else
-			engine_batch_add(&cbc_hmac, packet);
+		packets[i].status = layout_wrap(&packets[i]);
+		if (packets[i].status == ESP_OK)
+			engine_batches_add(&batches, engine, &packets[i]);
 	}
 
 	/* 2. Encryption, and the ICV behind it. */
-	gcm_seal(engine, &gcm);
-	cbc_hmac_seal(engine, &cbc_hmac);
+	gcm_seal(engine, &batches.gcm);
+	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++)
+		jobs_seal(engine, engine->managers[arch], &batches.jobs[arch]);
 
 	for (size_t i = 0; i < count; i++)
 		sealed += packets[i].status == ESP_OK;

@@ -3,8 +3,20 @@
 
 #include <string.h>
 
+/* The lengths that suites take from their mode and integrity algorithm, as constants of their names. */
+enum {
+#define X(mode, salt, iv, block, icv) mode##_SALT = salt, mode##_IV = iv, mode##_BLOCK = block, mode##_ICV = icv,
+	ESP_MODES(X)
+#undef X
+#define X(integrity, key, icv) integrity##_KEY = key, integrity##_ICV = icv,
+		ESP_INTEGRITIES(X)
+#undef X
+};
+
 static const struct esp_suite suites[ESP_SUITE_COUNT] = {
-#define X(id, name, key, salt, iv, block, auth, icv) [id] = {name, key, salt, iv, block, auth, icv},
+#define X(id, name, mode, key_bits, integrity)                                                                         \
+	[id] = {name, mode, integrity, key_bits / 8, mode##_SALT, mode##_IV, mode##_BLOCK, integrity##_KEY,            \
+		mode##_ICV + integrity##_ICV},
 	ESP_SUITES(X)
 #undef X
 };

@@ -37,6 +37,11 @@ dial() {
 	strongswan_stop branch
 }
 
+# Those that are no defaults are Sluice's to allow.
+ESP_NAMES='"aes256gcm", "aes192gcm", "aes128gcm", "aes256-sha512", "aes192-sha384", "aes256-sha256", "aes128-sha256",
+	"aes256-sha1", "aes128-sha1", "aes128ctr-sha256"'
+SLUICE_CHANGES="s/#esp = .*/esp = [${ESP_NAMES//$'\n'/}];/"
+
 need_sluice
 story_begin
 huge_pages_reserve 256 || :
@@ -47,4 +52,8 @@ dial aes256-sha256-ecp256 aes256gcm16-ecp256
 dial aes128-sha256-modp2048 aes128-sha1
 dial aes128-sha256-ecp256 aes256-sha1-modp2048
 dial aes256-sha256-modp2048 aes128-sha256
+dial aes256-sha256-modp2048 aes192gcm16
+dial aes256-sha256-modp2048 aes192-sha384
+dial aes256-sha256-modp2048 aes256-sha512
+dial aes256-sha256-modp2048 aes128ctr-sha256
 dial aes256-sha256-modp2048 aes256-sha256-modp2048

@@ -3,26 +3,29 @@
 """
 ESP packets from a second implementation: scapy (tunnel mode) over python3-cryptography. Its output is stored as
 esp_scapy.txt and opened by the unit tests; keys and IVs derive from names, so every run writes the same file.
-A line: suite, key material, SPI, sequence number, payload (the inner IPv4 packet), ESP packet. Usage:
+A line: suite, key material, SPI, sequence number, payload (the inner IPv4 packet), ESP packet. Numbers beyond 32 bits
+are extended ones, which scapy has for combined modes alone. Usage:
 
     tests/vectors/esp_scapy.py > tests/vectors/esp_scapy.txt
 """
 import hashlib
+import itertools
 
 from scapy.config import conf
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.ipsec import ESP, SecurityAssociation
 from scapy.packet import Raw
 
+HASHES = [("sha1", 20, "HMAC-SHA1-96"), ("sha256", 32, "SHA2-256-128"), ("sha384", 48, "SHA2-384-192"),
+          ("sha512", 64, "SHA2-512-256")]
 # name, bytes of key and salt together, of IV, of the integrity key; scapy's names
-SUITES = [
-    ("aes128gcm", 20, 8, 0, "AES-GCM", "NULL"),
-    ("aes256gcm", 36, 8, 0, "AES-GCM", "NULL"),
-    ("aes128-sha1", 16, 16, 20, "AES-CBC", "HMAC-SHA1-96"),
-    ("aes256-sha1", 32, 16, 20, "AES-CBC", "HMAC-SHA1-96"),
-    ("aes128-sha256", 16, 16, 32, "AES-CBC", "SHA2-256-128"),
-    ("aes256-sha256", 32, 16, 32, "AES-CBC", "SHA2-256-128"),
-]
+SUITES = [(f"aes{bits}gcm", bits // 8 + 4, 8, 0, "AES-GCM", "NULL") for bits in (128, 192, 256)]
+SUITES += [("chacha20poly1305", 36, 8, 0, "CHACHA20-POLY1305", "NULL")]
+SUITES += [(f"aes{bits}-{name}", bits // 8, 16, auth_len, "AES-CBC", auth)
+           for name, auth_len, auth in HASHES for bits in (128, 192, 256)]
+SUITES += [(f"aes{bits}ctr-{name}", bits // 8 + 4, 8, auth_len, "AES-CTR", auth)
+           for name, auth_len, auth in HASHES for bits in (128, 192, 256)]
+SUITES += [(f"null-{name}", 0, 0, auth_len, "NULL", auth) for name, auth_len, auth in HASHES]
 LENGTHS = [0, 1, 2, 15, 16, 17, 100, 1372]
 
 
@@ -47,13 +50,14 @@ def main():
         auth_key = derive(name + " auth", auth_len)
         spi = 0x80000101 + index
         sa = SecurityAssociation(
-            ESP, spi=spi, crypt_algo=crypt, crypt_key=key, auth_algo=auth, auth_key=auth_key or None,
+            ESP, spi=spi, crypt_algo=crypt, crypt_key=key or None, auth_algo=auth, auth_key=auth_key or None,
             tunnel_header=IP(src="192.0.2.1", dst="192.0.2.2"))
-        for sequence, length in enumerate(LENGTHS, start=1):
+        high_halves = [0] if auth_len else [0, 0x1A2B3C4D]
+        for high, (sequence, length) in itertools.product(high_halves, enumerate(LENGTHS, start=1)):
             payload = IP(bytes(inner_packet(length)))
-            iv = derive(f"{name} iv {sequence}", iv_len)
-            esp = bytes(sa.encrypt(payload, seq_num=sequence, iv=iv)[ESP])
-            print(name, (key + auth_key).hex(), f"{spi:08x}", sequence, bytes(payload).hex(), esp.hex())
+            iv = derive(f"{name} iv {high << 32 | sequence}", iv_len)
+            esp = bytes(sa.encrypt(payload, seq_num=sequence, iv=iv, esn_en=high > 0, esn=high)[ESP])
+            print(name, (key + auth_key).hex(), f"{spi:08x}", high << 32 | sequence, bytes(payload).hex(), esp.hex())
 
 
 if __name__ == "__main__":

@@ -116,8 +116,12 @@ static void test_algorithms(void **state)
 		"t.cfg:8: peers[0].ike[0]: \"aes256-sha256\" is not an IKE proposal; expected CIPHER-HASH-GROUP with aes128 "
 		"aes192 aes256 3des - md5 sha1 sha256 sha384 sha512 - modp1024 modp1536 modp2048 ecp256 ecp384\n");
 	fixture_expect_refusal(FILE_PEER("esp = [\"rot13\"];"),
-		"t.cfg:8: peers[0].esp[0]: \"rot13\" is not an ESP suite; expected one of aes128gcm aes256gcm aes128-sha1 "
-		"aes256-sha1 aes128-sha256 aes256-sha256\n");
+		"t.cfg:8: peers[0].esp[0]: \"rot13\" is not an ESP suite; expected aesNgcm, chacha20poly1305, "
+		"aesN-HASH, aesNctr-HASH or null-HASH (which does NOT encrypt), where N is 128, 192 or 256 and HASH sha1, "
+		"sha256, sha384 or sha512\n");
+	fixture_expect_refusal(FILE_PEER("esp = [\"aes256gcm\", \"chacha20poly1305\"];"),
+		"t.cfg:8: peers[0].esp[1]: \"chacha20poly1305\" is not for IKEv1, which has no number for it; expected another "
+		"suite\n");
 	expect_acceptance(DATAPLANE("") IKE("legacy = true;") PEERS("{" PEER_WHO PEER_KEY PEER_MODE PEER_NETS
 		"ike = [\"3des-md5-modp1024\", \"aes128-sha1-modp1536\"]; pfs = \"modp1024\"; }"));
 }

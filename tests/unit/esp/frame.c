@@ -31,45 +31,55 @@ struct esp_key *fixture_make_key(struct esp_engine *engine, const struct referen
 	struct esp_key *key = aligned_alloc(ESP_KEY_ALIGN, esp_key_size());
 
 	assert_non_null(key);
-	assert_int_equal(esp_key_expand(engine, esp_suite_find(sa->suite->name), sa->keymat,
+	assert_int_equal(esp_key_expand(engine, esp_suite_find(sa->suite->name), sa->extended, sa->keymat,
 				 esp_suite_keymat_len(sa->suite), key),
 		0);
 	return key;
 }
 
-int fixture_setup(void **state)
+void fixture_fill(struct fixture *fixture, struct esp_engine *engine)
 {
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	assert_non_null(fixture);
-	fixture->engine = esp_engine_new();
-	assert_non_null(fixture->engine);
-	for (uint32_t id = ESP_SUITE_NONE + 1; id < ESP_SUITE_COUNT; id++) {
+	memset(fixture, 0, sizeof(*fixture));
+	assert_non_null(engine);
+	fixture->engine = engine;
+	for (uint32_t id = FIXTURE_SA_FIRST; id < FIXTURE_SA_COUNT; id++) {
 		struct reference_sa *sa = &fixture->sas[id];
 
-		sa->suite = esp_suite_get(id);
+		sa->extended = id >= FIXTURE_SA_EXTENDED;
+		sa->suite = esp_suite_get(sa->extended ? id - FIXTURE_SA_EXTENDED + FIXTURE_SA_FIRST : id);
 		sa->spi = 0x80000000 | (uint32_t)noise_next();
 		noise_fill(sa->keymat, esp_suite_keymat_len(sa->suite));
 		fixture->keys[id] = fixture_make_key(fixture->engine, sa);
 	}
+}
+
+void fixture_empty(struct fixture *fixture)
+{
+	for (int id = FIXTURE_SA_FIRST; id < FIXTURE_SA_COUNT; id++) {
+		esp_key_wipe(fixture->keys[id]);
+		free(fixture->keys[id]);
+	}
+	esp_engine_free(fixture->engine);
+}
+
+int fixture_setup(void **state)
+{
+	struct fixture *fixture = malloc(sizeof(*fixture));
+
+	assert_non_null(fixture);
+	fixture_fill(fixture, esp_engine_new());
 	*state = fixture;
 	return 0;
 }
 
 int fixture_teardown(void **state)
 {
-	struct fixture *fixture = *state;
-
-	for (int id = ESP_SUITE_NONE + 1; id < ESP_SUITE_COUNT; id++) {
-		esp_key_wipe(fixture->keys[id]);
-		free(fixture->keys[id]);
-	}
-	esp_engine_free(fixture->engine);
-	free(fixture);
+	fixture_empty(*state);
+	free(*state);
 	return 0;
 }
 
-struct frame frame_open(struct esp_packet *packet, const struct fixture *fixture, int suite_id, const uint8_t *content,
+struct frame frame_open(struct esp_packet *packet, const struct fixture *fixture, int id, const uint8_t *content,
 	size_t content_len, size_t headroom, size_t tailroom)
 {
 	struct frame frame = {.room_len = headroom + content_len + tailroom};
@@ -79,12 +89,12 @@ struct frame frame_open(struct esp_packet *packet, const struct fixture *fixture
 	assert_non_null(frame.memory);
 	memset(frame.memory, CANARY, frame.memory_len);
 	*packet = (struct esp_packet){
-		.key = fixture->keys[suite_id],
+		.key = fixture->keys[id],
 		.data = frame.memory + FRAME_CANARY_LEN + headroom,
 		.len = (uint32_t)content_len,
 		.headroom = (uint16_t)headroom,
 		.tailroom = (uint16_t)tailroom,
-		.spi = fixture->sas[suite_id].spi,
+		.spi = fixture->sas[id].spi,
 	};
 	if (content_len)
 		memcpy(packet->data, content, content_len);

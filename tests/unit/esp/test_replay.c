@@ -10,6 +10,16 @@
 
 #include <cmocka.h>
 
+static uint64_t next_random(void)
+{
+	static uint64_t state = UINT64_C(0x853c49e6748fea9b);
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
 static struct replay *make(uint32_t window)
 {
 	struct replay *replay = malloc(replay_size(window));
@@ -132,6 +142,116 @@ static void numbers_pass_2_to_the_32(void **state)
 	free(replay);
 }
 
+/* One row: the highest number accepted, a packet's low half, and the number that it is taken for. */
+struct inference {
+	uint64_t highest;
+	uint32_t low;
+	uint64_t sequence;
+};
+
+static void check_inferences(uint32_t window, const struct inference *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct replay *replay = make(window);
+
+		if (rows[i].highest)
+			assert_true(replay_accept(replay, rows[i].highest));
+		if (replay_infer(replay, rows[i].low) != rows[i].sequence)
+			fail_msg("window %u, row %zu: %#lx", window, i,
+				(unsigned long)replay_infer(replay, rows[i].low));
+		free(replay);
+	}
+}
+
+/* RFC 4303 appendix A2.1 at every edge: T the top, W = 64. */
+static void low_halves_are_completed(void **state)
+{
+	static const struct inference rows[] = {
+		/* nothing received yet, or less than a window: the first subspace */
+		{0, 0, 0},
+		{0, 1, 1},
+		{0, 0xffffffff, 0xffffffff},
+		{1, 0xffffffff, 0xffffffff},
+		{62, 0, 0},
+		{62, 0xffffffff, 0xffffffff},
+		{63, 0, 0},
+		/* case A, the window in one subspace: left of its left edge is the next one */
+		{64, 0, 0x100000000},
+		{64, 1, 1},
+		{1000, 936, 0x1000003a8},
+		{1000, 937, 937},
+		{1000, 1000, 1000},
+		{1000, 1001, 1001},
+		{1000, 0xffffffff, 0xffffffff},
+		{0xffffffff, 0xffffffbf, 0x1ffffffbf},
+		{0xffffffff, 0xffffffc0, 0xffffffc0},
+		{0xffffffff, 0xffffffff, 0xffffffff},
+		{0xffffffff, 0, 0x100000000},
+		{0xffffffff, 1, 0x100000001},
+		/* case B, the window in two: its left part is in the subspace before */
+		{0x100000000, 0xffffffc0, 0x1ffffffc0},
+		{0x100000000, 0xffffffc1, 0xffffffc1},
+		{0x100000000, 0xffffffff, 0xffffffff},
+		{0x100000000, 0, 0x100000000},
+		{0x100000000, 1, 0x100000001},
+		{0x10000003e, 0xfffffffe, 0x1fffffffe},
+		{0x10000003e, 0xffffffff, 0xffffffff},
+		{0x10000003e, 0, 0x100000000},
+		/* and the first top whose window is in one again */
+		{0x10000003f, 0xffffffff, 0x1ffffffff},
+		{0x10000003f, 0, 0x100000000},
+		{0x100000040, 0, 0x200000000},
+		{0x100000040, 1, 0x100000001},
+		/* further on */
+		{0x7fffffff00000005, 0xffffffc5, 0x7fffffffffffffc5},
+		{0x7fffffff00000005, 0xffffffc6, 0x7ffffffeffffffc6},
+		/* no number is left: what wraps is old, and no packet's */
+		{0xffffffffffffffff, 0xffffffbf, 0x00000000ffffffbf},
+		{0xffffffffffffffff, 0xffffffc0, 0xffffffffffffffc0},
+		{0xffffffffffffffff, 0, 0},
+	};
+
+	(void)state;
+	check_inferences(64, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+/* The same by definition: the only number with these low bits that is in the window or within 2^32 - window ahead. */
+static void inferred_number_is_the_nearest(void **state)
+{
+	(void)state;
+	for (uint32_t window = REPLAY_WINDOW_MIN; window <= REPLAY_WINDOW_MAX; window *= 2) {
+		struct replay *replay = make(window);
+
+		for (size_t i = 0; i < 20000; i++) {
+			uint64_t sequence;
+
+			replay->highest = next_random() >> next_random() % 34;
+			if (replay->highest < window)
+				continue;
+			sequence = replay->highest - window + 1 + (next_random() & 0xffffffff);
+			assert_int_equal(replay_infer(replay, (uint32_t)sequence), sequence);
+		}
+		free(replay);
+	}
+}
+
+/* Numbers of which every one comes, late or not, are told apart over the border, and a replay stays one. */
+static void inferred_numbers_are_accepted_once(void **state)
+{
+	struct replay *replay = make(64);
+
+	(void)state;
+	assert_true(replay_accept(replay, 0xffffff80));
+	for (uint64_t sequence = 0xffffffc0; sequence < 0x100000080; sequence++) {
+		uint64_t late = sequence ^ 7;
+
+		assert_int_equal(replay_infer(replay, (uint32_t)late), late);
+		assert_true(replay_accept(replay, replay_infer(replay, (uint32_t)late)));
+		assert_false(replay_check(replay, replay_infer(replay, (uint32_t)late)));
+	}
+	free(replay);
+}
+
 static void numbers_reach_the_end(void **state)
 {
 	struct replay *replay = make(64);
@@ -160,16 +280,6 @@ static bool naive_accept(struct naive *naive, uint64_t sequence)
 	if (sequence > naive->highest)
 		naive->highest = sequence;
 	return true;
-}
-
-static uint64_t next_random(void)
-{
-	static uint64_t state = UINT64_C(0x853c49e6748fea9b);
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
 }
 
 /* Near the front mostly, all over the window and behind it often, a jump now and then. */
@@ -227,6 +337,9 @@ int main(void)
 		cmocka_unit_test(edges_of_the_window),
 		cmocka_unit_test(jumps_empty_what_they_pass),
 		cmocka_unit_test(numbers_pass_2_to_the_32),
+		cmocka_unit_test(low_halves_are_completed),
+		cmocka_unit_test(inferred_number_is_the_nearest),
+		cmocka_unit_test(inferred_numbers_are_accepted_once),
 		cmocka_unit_test(numbers_reach_the_end),
 		cmocka_unit_test(every_window_agrees_with_the_definition),
 	};

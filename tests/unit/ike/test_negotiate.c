@@ -60,10 +60,16 @@ static void every_suite(void **state)
 {
 	(void)state;
 	for (uint8_t suite = ESP_SUITE_NONE + 1; suite < ESP_SUITE_COUNT; suite++) {
+		uint8_t count = 0;
+
+		if (suite == ESP_CHACHA20_POLY1305) /* has no number in IKEv1 */
+			continue;
 		exchange_prepare(&x);
-		for (uint8_t i = 0; i + 1 < ESP_SUITE_COUNT; i++) /* the branch offers all, the gateway takes one */
-			x.sides[BRANCH].peers[0].esp[i] = i + 1;
-		x.sides[BRANCH].peers[0].n_esp = ESP_SUITE_COUNT - 1;
+		/* The branch offers as many as it can, from three before the one that the gateway takes. */
+		for (int i = suite - 3; count < CONFIG_PROPOSALS_MAX && i < ESP_SUITE_COUNT; i++)
+			if (i > ESP_SUITE_NONE)
+				x.sides[BRANCH].peers[0].esp[count++] = (uint8_t)i;
+		x.sides[BRANCH].peers[0].n_esp = count;
 		x.sides[GATEWAY].peers[0].esp[0] = suite;
 		exchange_open(&x);
 		exchange_connect(&x);

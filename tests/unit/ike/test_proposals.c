@@ -131,6 +131,125 @@ static void test_phase2_attributes(void **state)
 	}
 }
 
+/* How each suite is written in a proposal, and that it is read back as what it was. */
+static void test_phase2_numbers(void **state)
+{
+	static const struct {
+		uint8_t suite, id;
+		const char *attributes; /* up to the mode */
+		size_t len;
+	} rows[] = {
+		{ESP_AES128_GCM, 20, ATTRIBUTES("\x80\x06\0\x80")},
+		{ESP_AES192_GCM, 20, ATTRIBUTES("\x80\x06\0\xc0")},
+		{ESP_AES256_GCM, 20, ATTRIBUTES("\x80\x06\x01\0")},
+		{ESP_AES128_CBC_SHA1_96, 12, ATTRIBUTES("\x80\x06\0\x80\x80\x05\0\x02")},
+		{ESP_AES192_CBC_SHA1_96, 12, ATTRIBUTES("\x80\x06\0\xc0\x80\x05\0\x02")},
+		{ESP_AES256_CBC_SHA1_96, 12, ATTRIBUTES("\x80\x06\x01\0\x80\x05\0\x02")},
+		{ESP_AES128_CBC_SHA256_128, 12, ATTRIBUTES("\x80\x06\0\x80\x80\x05\0\x05")},
+		{ESP_AES192_CBC_SHA256_128, 12, ATTRIBUTES("\x80\x06\0\xc0\x80\x05\0\x05")},
+		{ESP_AES256_CBC_SHA256_128, 12, ATTRIBUTES("\x80\x06\x01\0\x80\x05\0\x05")},
+		{ESP_AES128_CBC_SHA384_192, 12, ATTRIBUTES("\x80\x06\0\x80\x80\x05\0\x06")},
+		{ESP_AES192_CBC_SHA384_192, 12, ATTRIBUTES("\x80\x06\0\xc0\x80\x05\0\x06")},
+		{ESP_AES256_CBC_SHA384_192, 12, ATTRIBUTES("\x80\x06\x01\0\x80\x05\0\x06")},
+		{ESP_AES128_CBC_SHA512_256, 12, ATTRIBUTES("\x80\x06\0\x80\x80\x05\0\x07")},
+		{ESP_AES192_CBC_SHA512_256, 12, ATTRIBUTES("\x80\x06\0\xc0\x80\x05\0\x07")},
+		{ESP_AES256_CBC_SHA512_256, 12, ATTRIBUTES("\x80\x06\x01\0\x80\x05\0\x07")},
+		{ESP_AES128_CTR_SHA1_96, 13, ATTRIBUTES("\x80\x06\0\x80\x80\x05\0\x02")},
+		{ESP_AES192_CTR_SHA1_96, 13, ATTRIBUTES("\x80\x06\0\xc0\x80\x05\0\x02")},
+		{ESP_AES256_CTR_SHA1_96, 13, ATTRIBUTES("\x80\x06\x01\0\x80\x05\0\x02")},
+		{ESP_AES128_CTR_SHA256_128, 13, ATTRIBUTES("\x80\x06\0\x80\x80\x05\0\x05")},
+		{ESP_AES192_CTR_SHA256_128, 13, ATTRIBUTES("\x80\x06\0\xc0\x80\x05\0\x05")},
+		{ESP_AES256_CTR_SHA256_128, 13, ATTRIBUTES("\x80\x06\x01\0\x80\x05\0\x05")},
+		{ESP_AES128_CTR_SHA384_192, 13, ATTRIBUTES("\x80\x06\0\x80\x80\x05\0\x06")},
+		{ESP_AES192_CTR_SHA384_192, 13, ATTRIBUTES("\x80\x06\0\xc0\x80\x05\0\x06")},
+		{ESP_AES256_CTR_SHA384_192, 13, ATTRIBUTES("\x80\x06\x01\0\x80\x05\0\x06")},
+		{ESP_AES128_CTR_SHA512_256, 13, ATTRIBUTES("\x80\x06\0\x80\x80\x05\0\x07")},
+		{ESP_AES192_CTR_SHA512_256, 13, ATTRIBUTES("\x80\x06\0\xc0\x80\x05\0\x07")},
+		{ESP_AES256_CTR_SHA512_256, 13, ATTRIBUTES("\x80\x06\x01\0\x80\x05\0\x07")},
+		{ESP_NULL_SHA1_96, 11, ATTRIBUTES("\x80\x05\0\x02")},
+		{ESP_NULL_SHA256_128, 11, ATTRIBUTES("\x80\x05\0\x05")},
+		{ESP_NULL_SHA384_192, 11, ATTRIBUTES("\x80\x05\0\x06")},
+		{ESP_NULL_SHA512_256, 11, ATTRIBUTES("\x80\x05\0\x07")},
+	};
+	enum { COUNT = sizeof(rows) / sizeof(rows[0]), TRANSFORM_AT = 4 + 8 + 12 };
+	struct phase2_offers offers;
+	struct builder builder;
+	uint8_t data[512];
+	const char *why;
+
+	(void)state;
+	assert_int_equal(COUNT, ESP_SUITE_COUNT - 2); /* all but ChaCha20-Poly1305 */
+	for (size_t i = 0; i < COUNT; i++) {
+		struct config_peer peer = {.esp = {rows[i].suite}, .n_esp = 1, .lifetime = 3600};
+		const uint8_t *transform = data + sizeof(hdr) + TRANSFORM_AT;
+
+		builder_begin(&builder, data, sizeof(data), &hdr);
+		phase2_write_offers(&builder, &peer, 0x12345678, IPSEC_TUNNEL, IKE_GROUP_NONE);
+		assert_int_equal(transform[5], rows[i].id);
+		assert_memory_equal(transform + 8, rows[i].attributes, rows[i].len);
+		assert_memory_equal(transform + 8 + rows[i].len, "\x80\x04\0\x01", 4);
+		assert_int_equal(phase2_parse(bytes_of(data + 32, builder.len - 32), &offers, &why), 0);
+		assert_int_equal(offers.count, 1);
+		assert_true(offers.items[0].usable);
+		assert_int_equal(offers.items[0].suite, rows[i].suite);
+	}
+}
+
+/* Near misses are no suites: a number that IKEv2 has, lengths and algorithms that a cipher doesn't take. */
+static void test_phase2_no_suites(void **state)
+{
+	static const struct {
+		uint8_t id;
+		const char *attributes;
+		size_t len;
+	} rows[] = {
+		{28, ATTRIBUTES("\x80\x06\x01\0")},		  /* ChaCha20-Poly1305 in IKEv2 */
+		{0, ATTRIBUTES("\x80\x06\x01\0")},		  /* its number in our table */
+		{11, ATTRIBUTES("\x80\x04\0\x01")},		  /* neither encryption nor integrity */
+		{11, ATTRIBUTES("\x80\x06\0\x80\x80\x05\0\x05")}, /* a key for nothing */
+		{13, ATTRIBUTES("\x80\x06\0\x80")},		  /* RFC 3686: never without integrity */
+		{13, ATTRIBUTES("\x80\x06\0\xa0\x80\x05\0\x05")}, /* 160 bits: with the nonce */
+		{12, ATTRIBUTES("\x80\x05\0\x05")},		  /* no length */
+		{20, ATTRIBUTES("\x80\x06\0\x80\x80\x05\0\x05")}, /* GCM and an HMAC */
+		{18, ATTRIBUTES("\x80\x06\0\x80")},		  /* GCM with an ICV of 8 bytes */
+		{12, ATTRIBUTES("\x80\x06\0\x80\x80\x05\0\x08")}, /* HMAC-RIPEMD */
+	};
+	struct phase2_offers offers;
+	uint8_t body[512];
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bytes sa = one_transform(body, ISAKMP_PROTO_ESP, rows[i].id, rows[i].attributes, rows[i].len);
+
+		assert_int_equal(phase2_parse(sa, &offers, &why), 0);
+		if (offers.items[0].suite != ESP_SUITE_NONE)
+			fail_msg("row %zu", i);
+	}
+}
+
+/* What IKEv1 has no number for is left out, and the last of the rest says that it is the last. */
+static void test_phase2_without_number(void **state)
+{
+	struct config_peer peer = {
+		.esp = {ESP_AES256_GCM, ESP_CHACHA20_POLY1305, ESP_NULL_SHA1_96, ESP_CHACHA20_POLY1305}, .n_esp = 4};
+	struct phase2_terms terms = {.peer = &peer};
+	struct phase2_offers offers;
+	struct builder builder;
+	uint8_t data[512];
+	const char *why;
+
+	(void)state;
+	builder_begin(&builder, data, sizeof(data), &hdr);
+	phase2_write_offers(&builder, &peer, 0x12345678, IPSEC_TUNNEL, IKE_GROUP_NONE);
+	assert_int_equal(phase2_parse(bytes_of(data + 32, builder.len - 32), &offers, &why), 0);
+	assert_int_equal(offers.count, 2);
+	assert_int_equal(offers.items[0].suite, ESP_AES256_GCM);
+	assert_int_equal(offers.items[1].suite, ESP_NULL_SHA1_96);
+	peer.esp[0] = ESP_CHACHA20_POLY1305;
+	assert_ptr_equal(phase2_choose(&offers, &terms), &offers.items[1]);
+}
+
 /* ESP and AH of one number are one bundle; what follows it with another number is free. */
 static void test_bundles(void **state)
 {
@@ -188,6 +307,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_phase1_attributes),
 		cmocka_unit_test(test_phase2_attributes),
+		cmocka_unit_test(test_phase2_numbers),
+		cmocka_unit_test(test_phase2_no_suites),
+		cmocka_unit_test(test_phase2_without_number),
 		cmocka_unit_test(test_bundles),
 		cmocka_unit_test(test_sa_structure),
 	};
