@@ -61,7 +61,7 @@ static void packet_to_kernel(struct worker *worker, struct rte_mbuf *packet, uin
 
 void exit_kernel_packet(struct worker *worker, struct rte_mbuf *packet, uint16_t port)
 {
-	uint16_t mtu = worker->dataplane->ports[port].mtu, count;
+	uint16_t mtu = worker->dataplane->ports[port].kernel_mtu, count;
 	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
 
 	if (rte_pktmbuf_data_len(packet) <= mtu) {

@@ -72,8 +72,9 @@ static int exception_start(struct port *port, struct rte_mempool *packets)
 		rc = rte_eth_dev_get_port_by_name(name, &port->exception);
 	if (rc == 0)
 		rc = queues_start(port->exception, 1, EXCEPTION_DESCRIPTORS, EXCEPTION_DESCRIPTORS, packets);
-	if (rc == 0)
-		rc = rte_eth_dev_set_mtu(port->exception, port->mtu);
+	/* net_tap takes no more than 1,504 bytes: larger packets to us are cut on their way to the kernel. */
+	if (rc == 0 && rte_eth_dev_set_mtu(port->exception, port->mtu) < 0)
+		rc = rte_eth_dev_get_mtu(port->exception, &port->kernel_mtu);
 	if (rc < 0)
 		log_error("event=port_failed port=%s reason=\"the kernel interface can't be made as %s (%s): is /dev/net/tun "
 			  "there, and the name free?\"",
@@ -114,7 +115,13 @@ int port_start(struct port *port, const struct config_port *config, uint16_t num
 	int rc;
 
 	*port = (struct port){
-		.config = config, .number = number, .device = PORT_NONE, .exception = PORT_NONE, .mtu = config->mtu};
+		.config = config,
+		.number = number,
+		.device = PORT_NONE,
+		.exception = PORT_NONE,
+		.mtu = config->mtu,
+		.kernel_mtu = config->mtu,
+	};
 	rc = device_find(config, &port->device);
 	if (rc < 0) {
 		log_error("event=port_failed port=%s reason=\"DPDK found no device %s: a PCI device must be bound to vfio-pci, a "

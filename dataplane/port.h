@@ -28,6 +28,7 @@ struct port {
 	uint16_t device;    /* DPDK's */
 	uint16_t exception; /* DPDK's number of the exception port; PORT_NONE: none */
 	uint16_t mtu;
+	uint16_t kernel_mtu; /* of the exception port, which may take less than the wire */
 	struct rte_ether_addr mac;
 	struct rte_ring *to_kernel;   /* workers -> main */
 	struct rte_ring *from_kernel; /* main -> worker `number` modulo their count */

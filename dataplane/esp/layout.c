@@ -7,9 +7,8 @@
 /* Padding up to the block; RFC 4303 section 2.4 asks for 4 bytes even where the cipher does not. */
 static size_t layout_pad_len(const struct esp_suite *suite, size_t payload_len)
 {
-	size_t partial = (payload_len + ESP_TRAILER_LEN) % suite->block_len;
-
-	return partial ? suite->block_len - partial : 0;
+	/* Every block is a power of two. */
+	return -(payload_len + ESP_TRAILER_LEN) & (suite->block_len - 1u);
 }
 
 size_t esp_overhead(const struct esp_suite *suite, size_t payload_len)
@@ -81,7 +80,7 @@ enum esp_status layout_check(const struct esp_packet *packet)
 		return ESP_TOO_SHORT;
 	if (packet->len > ESP_LEN_MAX)
 		return ESP_FAILED;
-	if ((packet->len - fixed_len) % suite->block_len)
+	if ((packet->len - fixed_len) & (suite->block_len - 1u))
 		return ESP_BAD_LENGTH;
 	return ESP_OK;
 }

@@ -13,7 +13,7 @@ enum {
 #undef X
 };
 
-static const struct esp_suite suites[ESP_SUITE_COUNT] = {
+const struct esp_suite esp_suites[ESP_SUITE_COUNT] = {
 #define X(id, name, mode, key_bits, integrity)                                                                         \
 	[id] = {name, mode, integrity, key_bits / 8, mode##_SALT, mode##_IV, mode##_BLOCK, integrity##_KEY,            \
 		mode##_ICV + integrity##_ICV},
@@ -21,15 +21,10 @@ static const struct esp_suite suites[ESP_SUITE_COUNT] = {
 #undef X
 };
 
-const struct esp_suite *esp_suite_get(uint32_t id)
-{
-	return id > ESP_SUITE_NONE && id < ESP_SUITE_COUNT ? &suites[id] : NULL;
-}
-
 enum esp_suite_id esp_suite_find(const char *name)
 {
 	for (int id = ESP_SUITE_NONE + 1; id < ESP_SUITE_COUNT; id++)
-		if (strcmp(suites[id].name, name) == 0)
+		if (strcmp(esp_suites[id].name, name) == 0)
 			return (enum esp_suite_id)id;
 	return ESP_SUITE_NONE;
 }

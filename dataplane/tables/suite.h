@@ -103,8 +103,14 @@ enum {
 	ESP_KEYMAT_MAX = 32 + 4 + 64, /* the longest of the list above: AES256 in counter mode with SHA512 */
 };
 
+/* Position 0 is none. */
+extern const struct esp_suite esp_suites[ESP_SUITE_COUNT];
+
 /* The description of a suite; NULL when the number is not one. */
-const struct esp_suite *esp_suite_get(uint32_t id);
+static inline const struct esp_suite *esp_suite_get(uint32_t id)
+{
+	return id > ESP_SUITE_NONE && id < ESP_SUITE_COUNT ? &esp_suites[id] : NULL;
+}
 
 /* ESP_SUITE_NONE when nothing has that name. */
 enum esp_suite_id esp_suite_find(const char *name);

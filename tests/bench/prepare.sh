@@ -58,7 +58,7 @@ dpdk_source_fetch() (
 
 bench_build() {
 	[[ -f $BENCH_BUILD/build.ninja ]] ||
-		meson setup -Dbuildtype=release -Dtests=false -Dbench=true "$BENCH_BUILD" "$TOP" || return
+		meson setup -Dbuildtype=release -Db_lto=true -Dtests=false -Dbench=true "$BENCH_BUILD" "$TOP" || return
 	ninja -C "$BENCH_BUILD" -j "$JOBS" dataplane/sluice-dataplane tests/bench/device/libnet_bench.so \
 		tests/bench/bench-load tests/bench/bench-secgw tests/bench/bench-crypto
 }

@@ -135,6 +135,7 @@ static void ports_fill(struct dataplane *dataplane)
 			.device = devices[i],
 			.exception = PORT_NONE,
 			.mtu = harness.config.dataplane.ports[i].mtu,
+			.kernel_mtu = harness.config.dataplane.ports[i].mtu,
 			.to_kernel = to_kernel[i],
 			.from_kernel = from_kernel[i],
 		};
