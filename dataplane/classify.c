@@ -12,7 +12,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { NAT_KEEPALIVE = 0xff };
+enum { NAT_KEEPALIVE = 0xff, PREFETCH_AHEAD = 4 };
 
 /* The Ethernet header goes; what the frame was padded with, too. false: the packet has left. */
 static bool ipv4_begin(struct worker *worker, struct rte_mbuf *frame)
@@ -179,8 +179,12 @@ void classify_frames(struct worker *worker, uint16_t port, struct rte_mbuf **fra
 {
 	out->n_esp = out->n_plain = 0;
 	for (uint16_t i = 0; i < count; i++) {
-		if (i + 2 < count)
-			rte_prefetch0(rte_pktmbuf_mtod(frames[i + 2], void *));
+		/* The line before the frame, too: the outer headers go there. */
+		if (i + PREFETCH_AHEAD < count) {
+			rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH_AHEAD], void *));
+			rte_prefetch0(rte_pktmbuf_mtod_offset(
+				frames[i + PREFETCH_AHEAD], void *, -(ptrdiff_t)RTE_CACHE_LINE_SIZE));
+		}
 		classify_frame(worker, port, frames[i], out);
 	}
 }

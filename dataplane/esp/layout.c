@@ -41,13 +41,36 @@ uint32_t esp_read_sequence(const uint8_t *esp)
 	return layout_read_be32(esp + 4);
 }
 
+/* RFC 4303 section 2.4: 1, 2, 3, ... In one store where there is room for more than the padding: all of it is overwritten. */
+static void layout_write_pad(uint8_t *pad, size_t pad_len, size_t room)
+{
+	static const uint8_t bytes[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+	if (room >= sizeof(bytes))
+		memcpy(pad, bytes, sizeof(bytes));
+	else
+		memcpy(pad, bytes, pad_len);
+}
+
+/* The nonce is the sequence number; an IV field of 16 bytes has 8 zeros behind it. */
+static void layout_write_iv(uint8_t *iv, size_t iv_len, uint64_t sequence)
+{
+	static const uint64_t zero = 0;
+	uint64_t nonce = htobe64(sequence);
+
+	if (iv_len == 0)
+		return;
+	memcpy(iv, &nonce, sizeof(nonce));
+	if (iv_len > sizeof(nonce))
+		memcpy(iv + sizeof(nonce), &zero, sizeof(zero));
+}
+
 enum esp_status layout_wrap(struct esp_packet *packet)
 {
 	const struct esp_suite *suite = esp_key_suite(packet->key);
 	size_t front_len = esp_front_len(suite);
 	size_t pad_len = layout_pad_len(suite, packet->len);
-	size_t overhead = esp_overhead(suite, packet->len);
-	uint64_t nonce = htobe64(packet->sequence);
+	size_t overhead = front_len + pad_len + ESP_TRAILER_LEN + suite->icv_len;
 	uint8_t *trailer = packet->data + packet->len;
 
 	if (packet->len > ESP_LEN_MAX - overhead)
@@ -55,8 +78,8 @@ enum esp_status layout_wrap(struct esp_packet *packet)
 	if (packet->headroom < front_len || packet->tailroom < overhead - front_len)
 		return ESP_NO_ROOM;
 
-	for (size_t i = 0; i < pad_len; i++)
-		*trailer++ = (uint8_t)(i + 1);
+	layout_write_pad(trailer, pad_len, packet->tailroom);
+	trailer += pad_len;
 	trailer[0] = (uint8_t)pad_len;
 	trailer[1] = packet->next_header;
 
@@ -64,10 +87,7 @@ enum esp_status layout_wrap(struct esp_packet *packet)
 	packet->len += (uint32_t)overhead;
 	layout_write_be32(packet->data, packet->spi);
 	layout_write_be32(packet->data + 4, (uint32_t)packet->sequence);
-	if (suite->iv_len == 0)
-		return ESP_OK;
-	memset(packet->data + ESP_HDR_LEN, 0, suite->iv_len);
-	memcpy(packet->data + ESP_HDR_LEN, &nonce, sizeof(nonce));
+	layout_write_iv(packet->data + ESP_HDR_LEN, suite->iv_len, packet->sequence);
 	return ESP_OK;
 }
 
