@@ -32,7 +32,7 @@ struct key {
 /* A packet of which pieces are here, sorted by offset. */
 struct pending {
 	struct key key;
-	uint64_t since; /* TSC */
+	uint64_t since;	      /* TSC */
 	uint32_t have, total; /* bytes of payload; total 0: the last piece has not come */
 	uint16_t n_pieces;
 	struct piece pieces[REASSEMBLE_PIECES_MAX];
@@ -46,7 +46,7 @@ TAILQ_HEAD(pending_list, pending);
 struct reassembly {
 	struct reassembly_limits limits;
 	uint64_t timeout; /* TSC */
-	uint32_t held; /* pieces */
+	uint32_t held;	  /* pieces */
 	uint32_t bucket_mask, seed;
 	struct pending *pool;
 	struct pending_bucket *buckets;
@@ -145,7 +145,7 @@ static struct pending *pending_open(struct worker *worker, struct reassembly *r,
 		&r->buckets[rte_jhash_32b((const uint32_t *)key, sizeof(*key) / 4, r->seed) & r->bucket_mask];
 	struct pending *pending;
 
-	LIST_FOREACH (pending, bucket, bucket)
+	LIST_FOREACH(pending, bucket, bucket)
 		if (memcmp(&pending->key, key, sizeof(*key)) == 0)
 			return pending;
 	if (*source_count(r, key->source) >= r->limits.per_source)

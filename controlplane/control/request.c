@@ -41,8 +41,7 @@ static int take_members(json_t *object, struct control_request *out, char error[
 		snprintf(error, REQUEST_ERROR_LEN, "a request is one JSON object");
 		return -EINVAL;
 	}
-	json_object_foreach(object, key, value)
-	{
+	json_object_foreach(object, key, value) {
 		if (strcmp(key, "command") != 0 && strcmp(key, "arguments") != 0) {
 			snprintf(error, REQUEST_ERROR_LEN, "a request has \"command\" and \"arguments\", not \"%.64s\"",
 				key);

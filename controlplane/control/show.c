@@ -56,8 +56,7 @@ static void put_networks(struct format_table *table, const json_t *session, cons
 	const json_t *child;
 	size_t i;
 
-	json_array_foreach(json_object_get(session, "children"), i, child)
-	{
+	json_array_foreach(json_object_get(session, "children"), i, child) {
 		const char *network = text_of(child, key);
 		size_t len = strlen(text);
 
@@ -79,8 +78,7 @@ void show_sessions(const json_t *reply, bool wide, FILE *out)
 	size_t i;
 
 	head_dataplane(reply, out);
-	json_array_foreach(json_object_get(reply, "sessions"), i, session)
-	{
+	json_array_foreach(json_object_get(reply, "sessions"), i, session) {
 		format_table_put(table, text_of(session, "peer"));
 		format_table_put(table, text_of(session, "identity"));
 		format_table_put(table, text_of(session, "state"));
@@ -128,9 +126,9 @@ void show_sas(const json_t *reply, bool wide, FILE *out)
 
 	if (!wide)
 		head_dataplane(reply, out);
-	json_array_foreach(json_object_get(reply, "sessions"), i, session)
-	{
-		json_array_foreach(json_object_get(session, "children"), j, child) put_sa(table, session, child, now);
+	json_array_foreach(json_object_get(reply, "sessions"), i, session) {
+		json_array_foreach(json_object_get(session, "children"), j, child)
+			put_sa(table, session, child, now);
 	}
 	format_table_end(table, out, "No child SAs.");
 }
@@ -145,8 +143,7 @@ void show_ike(const json_t *reply, bool wide, FILE *out)
 	size_t i;
 
 	(void)wide;
-	json_array_foreach(json_object_get(reply, "ike_sas"), i, sa)
-	{
+	json_array_foreach(json_object_get(reply, "ike_sas"), i, sa) {
 		bool peer_nat = json_is_true(json_object_get(sa, "peer_behind_nat"));
 		bool our_nat = json_is_true(json_object_get(sa, "we_behind_nat"));
 		const json_t *cookies = json_object_get(sa, "cookies");
@@ -179,8 +176,7 @@ static void group_counters(struct format_table *table, const char *group, const 
 	const char *name;
 
 	/* jansson's iterator wants what it does not change to be changeable. */
-	json_object_foreach((json_t *)counters, name, value)
-	{
+	json_object_foreach((json_t *)counters, name, value) {
 		if (!json_is_integer(value) || (!all && json_integer_value(value) == 0))
 			continue;
 		format_table_put(table, group);
@@ -219,8 +215,7 @@ void show_workers(const json_t *reply, bool wide, FILE *out)
 
 	(void)wide;
 	head_dataplane(reply, out);
-	json_array_foreach(json_object_get(reply, "workers"), i, worker)
-	{
+	json_array_foreach(json_object_get(reply, "workers"), i, worker) {
 		char text[FORMAT_LEN];
 
 		put_count(table, number_of(worker, "worker"));
@@ -241,8 +236,7 @@ static void net_addresses(const json_t *reply, FILE *out)
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "addresses"), i, entry)
-	{
+	json_array_foreach(json_object_get(reply, "addresses"), i, entry) {
 		format_table_put(table, text_of(entry, "address"));
 		format_table_put(table, text_of(entry, "interface"));
 	}
@@ -256,8 +250,7 @@ static void net_routes(const json_t *reply, FILE *out)
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "routes"), i, entry)
-	{
+	json_array_foreach(json_object_get(reply, "routes"), i, entry) {
 		format_table_put(table, text_of(entry, "prefix"));
 		format_table_put(table, text_of(entry, "gateway"));
 		format_table_put(table, text_of(entry, "interface"));
@@ -274,8 +267,7 @@ static void net_neighbours(const json_t *reply, FILE *out)
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "neighbours"), i, entry)
-	{
+	json_array_foreach(json_object_get(reply, "neighbours"), i, entry) {
 		format_table_put(table, text_of(entry, "address"));
 		format_table_put(table, text_of(entry, "interface"));
 		format_table_put(table, text_of(entry, "mac"));
@@ -292,8 +284,7 @@ void show_net(const json_t *reply, bool wide, FILE *out)
 
 	(void)wide;
 	head_dataplane(reply, out);
-	json_array_foreach(json_object_get(reply, "ports"), i, port)
-	{
+	json_array_foreach(json_object_get(reply, "ports"), i, port) {
 		if (!json_is_true(json_object_get(port, "present")))
 			fprintf(out, "Interface %s does not exist.\n", text_of(port, "interface"));
 	}

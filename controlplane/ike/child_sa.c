@@ -34,8 +34,8 @@ struct child_sa *child_sa_find_outbound(const struct party *party, uint32_t spi_
 	struct child_sa *child;
 
 	TAILQ_FOREACH(child, &party->children, in_party)
-	if (child->spi_out == spi_out)
-		return child;
+		if (child->spi_out == spi_out)
+			return child;
 	return NULL;
 }
 
@@ -45,10 +45,10 @@ static bool child_sa_has_successor(const struct child_sa *child)
 	const struct child_sa *other;
 
 	TAILQ_FOREACH(other, &child->party->children, in_party)
-	if (other != child && other->active && prefix_equal(&other->local_network, &child->local_network) &&
-		prefix_equal(&other->remote_network, &child->remote_network) &&
-		other->expires_ms > child->expires_ms + (uint64_t)child->lifetime * 200)
-		return true;
+		if (other != child && other->active && prefix_equal(&other->local_network, &child->local_network) &&
+			prefix_equal(&other->remote_network, &child->remote_network) &&
+			other->expires_ms > child->expires_ms + (uint64_t)child->lifetime * 200)
+			return true;
 	return false;
 }
 

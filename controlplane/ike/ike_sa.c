@@ -150,8 +150,7 @@ void ike_sa_establish(struct ike_sa *sa)
 
 	ike_sa_close_half(sa);
 	sa->expires_ms = engine_now(ike) + (uint64_t)sa->lifetime * 1000;
-	TAILQ_FOREACH(other, &sa->party->sas, in_party)
-	{
+	TAILQ_FOREACH(other, &sa->party->sas, in_party) {
 		if (other == sa || other->state != V1_ESTABLISHED)
 			continue;
 		oldest = oldest ? oldest : other;

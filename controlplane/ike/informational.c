@@ -135,11 +135,11 @@ static void informational_delete_one(struct ike_sa *sa, const struct notice *not
 		*own = true;
 	} else if (notice->protocol == ISAKMP_PROTO_ISAKMP) {
 		TAILQ_FOREACH(other, &sa->party->sas, in_party)
-		if (other != sa && other->state == V1_ESTABLISHED && informational_is_own(other, spi)) {
-			report_sa(other, IKE_EVENT_DELETED, "deleted by the peer");
-			ike_sa_end(other);
-			return;
-		}
+			if (other != sa && other->state == V1_ESTABLISHED && informational_is_own(other, spi)) {
+				report_sa(other, IKE_EVENT_DELETED, "deleted by the peer");
+				ike_sa_end(other);
+				return;
+			}
 	}
 }
 

@@ -19,10 +19,10 @@ static bool quick_make_room(struct ike_sa *sa)
 	if (sa->n_quicks < ENGINE_QUICKS_PER_SA)
 		return true;
 	TAILQ_FOREACH(quick, &sa->quicks, in_sa)
-	if (quick->state == V1_QUICK_DONE) {
-		quick_end(quick);
-		return true;
-	}
+		if (quick->state == V1_QUICK_DONE) {
+			quick_end(quick);
+			return true;
+		}
 	return false;
 }
 
@@ -59,8 +59,8 @@ struct quick *quick_find(const struct ike_sa *sa, uint32_t message_id)
 	struct quick *quick;
 
 	TAILQ_FOREACH(quick, &sa->quicks, in_sa)
-	if (quick->message_id == message_id)
-		return quick;
+		if (quick->message_id == message_id)
+			return quick;
 	return NULL;
 }
 
@@ -181,8 +181,7 @@ void quick_refused_by_peer(struct ike_sa *sa, uint32_t spi, uint16_t type)
 	struct quick *quick, *found = NULL;
 	size_t waiting = 0;
 
-	TAILQ_FOREACH(quick, &sa->quicks, in_sa)
-	{
+	TAILQ_FOREACH(quick, &sa->quicks, in_sa) {
 		if (!quick->initiator || quick->state != V1_QUICK_SENT_1)
 			continue;
 		if (spi != 0 && quick->terms.spi_in == spi) {

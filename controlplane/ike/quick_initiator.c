@@ -43,8 +43,8 @@ int quick_begin(struct ike_sa *sa, const struct prefix *local_network, const str
 	int rc;
 
 	TAILQ_FOREACH(quick, &sa->quicks, in_sa)
-	if (renewed && quick->replaces == renewed->id && quick->state == V1_QUICK_SENT_1)
-		return -EALREADY;
+		if (renewed && quick->replaces == renewed->id && quick->state == V1_QUICK_SENT_1)
+			return -EALREADY;
 	message_id = ike_sa_new_id(sa);
 	if (message_id == 0)
 		return -EIO;

@@ -9,8 +9,7 @@ void ike_each(const struct ike *ike, void (*each)(void *context, const struct ik
 {
 	const struct ike_sa *sa;
 
-	TAILQ_FOREACH(sa, &ike->sas, in_all)
-	{
+	TAILQ_FOREACH(sa, &ike->sas, in_all) {
 		struct ike_sa_status status = {
 			.id = sa->id,
 			.state = v1_state_name(sa->state),
