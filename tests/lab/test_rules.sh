@@ -25,7 +25,14 @@ listen() {
 	wait_for 10 "a listener at $1, port $3" connects "$1" "$2" "$3"
 }
 
+# fw is the LAN's switch, too, and a packet of srv passes it twice: on its way to hq it must not become a flow of the
+# firewall, or the address translation would be taken for settled when it is routed. Not every kernel filters bridges.
+switch_without_filter() {
+	on fw sh -c 'cd /proc/sys/net/bridge 2>/dev/null || exit 0; echo 0 >bridge-nf-call-iptables'
+}
+
 story_with_sluice
+switch_without_filter
 grep -q 'action = "bypass"; source = "192.168.2.0/24"; destination = "203.0.113.0/24"; }' "$SLUICE_CONFIG" ||
 	fail "the sample configuration has no line for rules any more"
 lab_route srv 203.0.113.0/24 "$HQ"
@@ -49,8 +56,8 @@ before=$(counter no_policy)
 
 step "a discard rule is stronger than the tunnel"
 for port in $CLOSED $OPEN; do
-	listen srv "$SRV" $port
-	listen pc "$PC" $port
+	listen srv "$SRV" "$port"
+	listen pc "$PC" "$port"
 done
 strongswan_initiate
 wait_for_ping
