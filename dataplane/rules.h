@@ -8,9 +8,9 @@
  * packets out of that one's both directions. What a peer sends to an address of ours crosses nothing: its SA's selectors
  * have decided (section 5.2, step 4). Our own host's packets are its firewall's.
  *
- * A fragment with an offset has no ports, so it matches no rule that asks for one. That is less than the stateful check
- * of section 7.4: the rest of a packet whose first piece such a rule bypasses is protected or dropped, but nothing slips
- * by in the clear.
+ * A fragment with an offset has no ports, so it matches no rule that asks for one; later rules and the policies decide
+ * about it. That is less than the stateful check of section 7.4, and errs on the safe side: no rule with a port sends
+ * such a piece in the clear, and where one discards a packet's first piece the others are of no use.
  */
 #pragma once
 
