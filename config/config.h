@@ -20,6 +20,7 @@ enum {
 	CONFIG_NETWORKS_MAX = 16,
 	CONFIG_PROPOSALS_MAX = 16,
 	CONFIG_LISTEN_MAX = 16,
+	CONFIG_RULES_MAX = 256,
 	CONFIG_NAME_LEN = 64,     /* with terminator */
 	CONFIG_IDENTITY_LEN = 128,
 	CONFIG_PATH_LEN = 108,    /* fits a Unix socket's address */
@@ -92,6 +93,22 @@ struct config_peer {
 	uint64_t lifetime_bytes;            /* 0: none */
 };
 
+enum config_action { CONFIG_ACTION_BYPASS, CONFIG_ACTION_DISCARD };
+enum { CONFIG_PROTOCOL_ANY = 256 }; /* beside the numbers that fit an IP header */
+
+/* Destination ports; 0 and 0: the rule says nothing of ports. */
+struct config_port_range {
+	uint16_t first, last;
+};
+
+/* A bypass or discard entry of the SPD (RFC 4301 section 4.4.1). */
+struct config_rule {
+	enum config_action action;
+	struct prefix source, destination;
+	uint16_t protocol; /* of the IP header, or CONFIG_PROTOCOL_ANY */
+	struct config_port_range port;
+};
+
 struct config {
 	char runtime_dir[CONFIG_PATH_LEN - 32]; /* sockets are made here */
 	char user[CONFIG_NAME_LEN];             /* sluiced runs as this user; "": as the one that started it */
@@ -99,6 +116,8 @@ struct config {
 	int log_level;                          /* enum log_level */
 	struct config_dataplane dataplane;
 	struct config_ike ike;
+	struct config_rule rules[CONFIG_RULES_MAX]; /* the first that matches a packet decides */
+	uint16_t n_rules;
 	struct config_peer *peers;
 	size_t n_peers;
 };

@@ -22,6 +22,7 @@ static const char *const level_choices[] = {"error", "warning", "info", "debug",
 static const char *const poll_choices[] = {"adaptive", "busy", NULL};
 static const char *const huge_pages_choices[] = {"auto", "require", "never", NULL};
 static const char *const exception_choices[] = {"net_tap", "virtio_user", NULL};
+static const char *const action_choices[] = {"bypass", "discard", NULL};
 
 static const struct setting log_settings[] = {
 	{"level", SETTING_CHOICE, "\"info\"", "a log level", .choices = level_choices, FIELD(config, log_level)},
@@ -97,6 +98,17 @@ static const struct setting ike_settings[] = {
 	{0},
 };
 
+static const struct setting rule_settings[] = {
+	{"action", SETTING_CHOICE, NULL, "an action", .choices = action_choices, FIELD(config_rule, action)},
+	{"source", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED, FIELD(config_rule, source)},
+	{"destination", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED, FIELD(config_rule, destination)},
+	{"protocol", SETTING_PROTOCOL, "\"any\"", "a protocol", "\"tcp\", \"udp\", \"icmp\", \"any\" or a number, 0 to 255",
+		FIELD(config_rule, protocol)},
+	{"port", SETTING_PORT_RANGE, "", "a port or a range of ports", "1 to 65535, or two of these as \"1024-2047\"",
+		FIELD(config_rule, port)},
+	{0},
+};
+
 static const struct setting peer_settings[] = {
 	{"name", SETTING_NAME, NULL, "a name", "1 to 63 letters, digits and any of . _ - @",
 		.min = 1, FIELD(config_peer, name)},
@@ -137,6 +149,8 @@ const struct setting settings_root[] = {
 		.members = dataplane_settings, FIELD(config, dataplane)},
 	{"ike", SETTING_GROUP, NULL, "a group", "a group with at least identity",
 		.members = ike_settings, FIELD(config, ike)},
+	{"rules", SETTING_GROUPS, "", "a list of rules", "at most 256 groups: ( { ... }, { ... } )",
+		.members = rule_settings, ARRAY(config, rules, n_rules)},
 	{"peers", SETTING_PEERS, "", "a list of peers", "at most 100000 groups: ( { ... }, { ... } )",
 		.members = peer_settings, .offset = offsetof(struct config, peers), .size = sizeof(struct config_peer),
 		.capacity = CONFIG_DEFAULT_PEERS_MAX, .count_offset = offsetof(struct config, n_peers)},

@@ -24,6 +24,8 @@ enum setting_type {
 	SETTING_PROPOSAL,    /* struct ike_proposal */
 	SETTING_SUITE,	     /* enum esp_suite_id in one byte */
 	SETTING_PFS,	     /* enum ike_group */
+	SETTING_PROTOCOL,    /* an IP protocol's number, or CONFIG_PROTOCOL_ANY */
+	SETTING_PORT_RANGE,  /* struct config_port_range */
 	SETTING_SECRET,	     /* its length goes to count_offset */
 	SETTING_SECRET_FILE, /* the same, read from a file */
 	SETTING_GROUP,	     /* `members`, at the offset */

@@ -59,10 +59,24 @@ static void check_ike_ports(struct settings_reader *reader, const config_setting
 		ike->port);
 }
 
+/* Only where packets have ports may a rule ask for them. */
+static void check_rules(struct settings_reader *reader, const config_setting_t *root, const struct config *config)
+{
+	for (unsigned int i = 0; i < config->n_rules; i++) {
+		const struct config_rule *rule = &config->rules[i];
+
+		if (rule->port.first == 0 || rule->protocol == IPPROTO_TCP || rule->protocol == IPPROTO_UDP)
+			continue;
+		settings_refuse(reader, config_setting_get_member(check_element(root, "rules", i), "port"), NULL,
+			"is of no use: only tcp and udp have ports; expected protocol = \"tcp\" or \"udp\" beside it");
+	}
+}
+
 void settings_check(struct settings_reader *reader, const config_setting_t *root, const struct config *config)
 {
 	check_ports(reader, root, &config->dataplane);
 	check_cores(reader, root, &config->dataplane);
 	check_ike_ports(reader, root, &config->ike);
+	check_rules(reader, root, config);
 	settings_check_peers(reader, root, config);
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void value_store_number(const struct setting *setting, int64_t number, void *field)
@@ -129,6 +130,60 @@ static bool value_store_network(struct settings_reader *reader, const struct set
 	return true;
 }
 
+static bool value_store_protocol(
+	const struct setting *setting, const config_setting_t *value, const char *text, void *field)
+{
+	static const struct {
+		const char *name;
+		uint16_t number;
+	} names[] = {{"any", CONFIG_PROTOCOL_ANY}, {"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"icmp", IPPROTO_ICMP}};
+	const struct setting number = {.type = SETTING_INTEGER, .max = UINT8_MAX, .size = setting->size};
+
+	if (!text)
+		return value_store_integer(&number, value, field);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i].name, text) != 0)
+			continue;
+		value_store_number(setting, names[i].number, field);
+		return true;
+	}
+	return false;
+}
+
+/* Reads a port in decimal digits, at most 65535. Returns what follows it; NULL when there is none. */
+static const char *value_parse_port(const char *text, uint16_t *port)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long number = strtoul(text, NULL, 10);
+
+	if (digits == 0 || number > UINT16_MAX)
+		return NULL;
+	*port = (uint16_t)number;
+	return text + digits;
+}
+
+/* A number, or a text of one or two. */
+static bool value_store_ports(const config_setting_t *value, const char *text, void *field)
+{
+	const struct setting number = {.type = SETTING_INTEGER, .min = 1, .max = UINT16_MAX, .size = sizeof(uint16_t)};
+	struct config_port_range range;
+
+	if (!text) {
+		if (!value_store_integer(&number, value, &range.first))
+			return false;
+		range.last = range.first;
+	} else {
+		text = value_parse_port(text, &range.first);
+		range.last = range.first;
+		if (text && *text == '-')
+			text = value_parse_port(text + 1, &range.last);
+		if (!text || *text || range.first == 0 || range.last < range.first)
+			return false;
+	}
+	memcpy(field, &range, sizeof(range));
+	return true;
+}
+
 /* The kinds that need no more of a refusal than that the value is not one. */
 static bool value_store_plain(
 	const struct setting *setting, const config_setting_t *value, const char *text, void *field)
@@ -146,6 +201,8 @@ static bool value_store_plain(
 	case SETTING_CHOICE: return text && value_store_choice(setting, text, field);
 	case SETTING_PROPOSAL: return text && ike_proposal_parse(text, field) == 0;
 	case SETTING_PFS: return text && ike_group_parse(text, field) == 0;
+	case SETTING_PROTOCOL: return value_store_protocol(setting, value, text, field);
+	case SETTING_PORT_RANGE: return value_store_ports(value, text, field);
 	case SETTING_SUITE:
 		suite = text ? esp_suite_find(text) : ESP_SUITE_NONE;
 		value_store_number(setting, suite, field);

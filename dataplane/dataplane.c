@@ -127,6 +127,7 @@ int dataplane_init(struct dataplane *dataplane, const struct config *config, con
 	dataplane->tables.fd = -1;
 	dataplane->config = config;
 	dataplane->n_workers = limits->n_workers;
+	rules_fill(&dataplane->rules, config);
 	rc = tables_make(dataplane);
 	if (rc < 0)
 		return rc;

@@ -11,6 +11,7 @@
 #include "port.h"
 #include "reasons.h"
 #include "route.h"
+#include "rules.h"
 #include "sa.h"
 #include "tables/tables.h"
 #include "worker.h"
@@ -29,6 +30,7 @@ struct dataplane {
 	struct tables tables;
 	struct rte_rcu_qsbr *qsbr;
 	struct sa_store sas;
+	struct rule_list rules;
 	struct policy_table policies;
 	struct route_table routes;
 	struct rte_mempool *packets; /* buffers of one packet each */

@@ -55,8 +55,9 @@ void forward_packet(struct worker *worker, struct rte_mbuf *packet)
 	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
 	uint16_t count;
 
-	/* From a peer to a station behind us: that is forwarding (RFC 1812 section 5.3.1). */
-	if (packet_of(packet)->source == PACKET_FROM_PEER && hop.state != ADJACENCY_LOCAL && !ttl_count_down(worker, packet))
+	/* From a station to another: that is forwarding (RFC 1812 section 5.3.1). */
+	if (packet_of(packet)->source != PACKET_FROM_KERNEL && hop.state != ADJACENCY_LOCAL &&
+		!ttl_count_down(worker, packet))
 		return;
 	switch (hop.state) {
 	case ADJACENCY_REACHED: break;

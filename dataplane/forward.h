@@ -4,5 +4,5 @@
 
 #include "worker.h"
 
-/* `packet` begins at its IP header; one from a peer has its TTL counted down here. It leaves. */
+/* `packet` begins at its IP header; one that is not our own host's has its TTL counted down here. It leaves. */
 void forward_packet(struct worker *worker, struct rte_mbuf *packet);

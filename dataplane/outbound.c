@@ -17,18 +17,39 @@ struct outbound {
 	struct esp_packet esp[BURST];
 };
 
+/* What the rules say about a packet in transit (rules.h). True: it has left. */
+static bool obey_rules(struct worker *worker, struct rte_mbuf *packet)
+{
+	struct dataplane *dataplane = worker->dataplane;
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
+	const struct rule *rule = rules_find(&dataplane->rules, ip);
+
+	if (!rule || (packet_of(packet)->source == PACKET_FROM_PEER &&
+			     route_find(&dataplane->routes, rte_be_to_cpu_32(ip->dst_addr), NULL).state == ADJACENCY_LOCAL))
+		return false;
+	if (rule->action == CONFIG_ACTION_DISCARD) {
+		exit_drop(worker, packet, REASON_DROP_RULE);
+		return true;
+	}
+	worker_count(worker, REASON_NOTE_BYPASSED, 1);
+	forward_packet(worker, packet);
+	return true;
+}
+
 /*
- * Step 1: the policy, its SA, and the TTL: going into a tunnel is forwarding (RFC 2003 section 3.1). NULL where the
- * packet has left.
+ * Step 1: the rules, the policy, its SA, and the TTL: going into a tunnel is forwarding (RFC 2003 section 3.1). NULL where
+ * the packet has left.
  */
 static struct sa_out *admit(struct worker *worker, struct rte_mbuf *packet, uint32_t *child)
 {
 	struct dataplane *dataplane = worker->dataplane;
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
 	uint8_t source = packet_of(packet)->source;
-	const struct policy *policy = policy_find(
-		&dataplane->policies, rte_be_to_cpu_32(ip->src_addr), rte_be_to_cpu_32(ip->dst_addr));
+	const struct policy *policy;
 
+	if (dataplane->rules.count > 0 && source != PACKET_FROM_KERNEL && obey_rules(worker, packet))
+		return NULL;
+	policy = policy_find(&dataplane->policies, rte_be_to_cpu_32(ip->src_addr), rte_be_to_cpu_32(ip->dst_addr));
 	/* From a peer to an address of ours: no other peer's policy takes it. */
 	if (policy && source == PACKET_FROM_PEER &&
 		route_find(&dataplane->routes, rte_be_to_cpu_32(ip->dst_addr), NULL).state == ADJACENCY_LOCAL)

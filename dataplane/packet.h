@@ -15,7 +15,7 @@ enum { BURST = 32 };
 
 /* Where a packet that is to be forwarded came from. */
 enum packet_source {
-	PACKET_FROM_PORT,   /* in the clear: needs a policy */
+	PACKET_FROM_PORT,   /* in the clear: needs a policy or a rule */
 	PACKET_FROM_KERNEL, /* our own host's: goes in the clear where no policy says otherwise */
 	PACKET_FROM_PEER,   /* decrypted and admitted by its SA */
 };

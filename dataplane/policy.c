@@ -18,12 +18,18 @@ int policy_table_init(struct policy_table *table, const char *name, uint32_t cap
 		return -EINVAL;
 	table->policies = rte_zmalloc("policies", capacity * sizeof(struct policy), RTE_CACHE_LINE_SIZE);
 	table->free = calloc(capacity, sizeof(*table->free));
-	if (!table->policies || !table->free || lpm4_init(&table->lpm, lpm_name, capacity, qsbr) < 0) {
+	table->prefixes = calloc(capacity, sizeof(*table->prefixes));
+	if (!table->policies || !table->free || !table->prefixes ||
+		lpm4_init(&table->lpm, lpm_name, capacity, qsbr) < 0) {
 		policy_table_free(table);
 		return -ENOMEM;
 	}
 	for (uint32_t i = capacity; i > 0; i--)
 		table->free[table->n_free++] = i - 1;
+	LIST_INIT(&table->visible);
+	LIST_INIT(&table->unused);
+	for (uint32_t i = 0; i < capacity; i++)
+		LIST_INSERT_HEAD(&table->unused, &table->prefixes[i], link);
 	return 0;
 }
 
@@ -32,6 +38,7 @@ void policy_table_free(struct policy_table *table)
 	lpm4_free(&table->lpm);
 	rte_free(table->policies);
 	free(table->free);
+	free(table->prefixes);
 	memset(table, 0, sizeof(*table));
 }
 
@@ -46,16 +53,90 @@ static bool network_equal(const struct sa_network *a, const struct sa_network *b
 }
 
 /* The first policy of that remote prefix. */
-static uint32_t chain_first(const struct policy_table *table, const struct sa_network *remote)
+static uint32_t chain_first(const struct policy_table *table, uint32_t address, uint8_t len)
 {
-	return lpm4_get(&table->lpm, remote->address, mask_len(remote->mask));
+	return lpm4_get(&table->lpm, address, len);
+}
+
+static bool prefix_is_around(const struct policy_prefix *outer, uint32_t address, uint8_t len)
+{
+	uint32_t mask = outer->len ? UINT32_MAX << (32 - outer->len) : 0;
+
+	return outer->len < len && (address & mask) == outer->address;
+}
+
+static void shorter_set(struct policy_prefix *prefix, struct policy_prefix *shorter)
+{
+	atomic_store_explicit(&prefix->shorter, shorter, memory_order_release);
+}
+
+/*
+ * A prefix for its first policy, with what is around it, but not yet in sight. There is always an unused one: each that
+ * is taken has a policy, and there are as many of these.
+ */
+static struct policy_prefix *prefix_take(struct policy_table *table, const struct sa_network *remote)
+{
+	struct policy_prefix *prefix = LIST_FIRST(&table->unused), *other, *shorter = NULL;
+	uint8_t len = mask_len(remote->mask);
+
+	LIST_FOREACH(other, &table->visible, link)
+	if (prefix_is_around(other, remote->address, len) && (!shorter || other->len > shorter->len))
+		shorter = other;
+	LIST_REMOVE(prefix, link);
+	prefix->address = remote->address;
+	prefix->len = len;
+	prefix->members = 0;
+	atomic_store_explicit(&prefix->first, TABLES_NONE, memory_order_relaxed);
+	shorter_set(prefix, shorter);
+	return prefix;
+}
+
+/* In sight: it comes between those inside of it and what was around them until now. */
+static void prefix_show(struct policy_table *table, struct policy_prefix *prefix)
+{
+	struct policy_prefix *outer = atomic_load_explicit(&prefix->shorter, memory_order_relaxed), *other;
+
+	LIST_FOREACH(other, &table->visible, link)
+	if (atomic_load_explicit(&other->shorter, memory_order_relaxed) == outer &&
+		prefix_is_around(prefix, other->address, other->len))
+		shorter_set(other, prefix);
+	LIST_INSERT_HEAD(&table->visible, prefix, link);
+}
+
+/* Out of sight. Its own way outwards stays, for the readers that are still in it. */
+static void prefix_hide(struct policy_table *table, struct policy_prefix *prefix)
+{
+	struct policy_prefix *outer = atomic_load_explicit(&prefix->shorter, memory_order_relaxed), *other;
+
+	LIST_REMOVE(prefix, link);
+	LIST_FOREACH(other, &table->visible, link)
+	if (atomic_load_explicit(&other->shorter, memory_order_relaxed) == prefix)
+		shorter_set(other, outer);
+}
+
+static void prefix_leave(struct policy_table *table, struct policy_prefix *prefix)
+{
+	if (--prefix->members == 0)
+		LIST_INSERT_HEAD(&table->unused, prefix, link);
+}
+
+/* `number` becomes the first of its prefix. 0 or -ENOSPC, nothing having changed then. */
+static int first_set(struct policy_table *table, struct policy_prefix *prefix, uint32_t number)
+{
+	int rc = lpm4_set(&table->lpm, prefix->address, prefix->len, number);
+
+	if (rc == 0)
+		atomic_store_explicit(&prefix->first, number, memory_order_release);
+	return rc;
 }
 
 /* RFC 4301 asks for an order among policies of one prefix: the narrower local network first. */
 static int policy_link(struct policy_table *table, uint32_t number)
 {
 	struct policy *policy = &table->policies[number];
-	uint32_t first = chain_first(table, &policy->remote), before = TABLES_NONE, at = first;
+	uint32_t first = chain_first(table, policy->prefix->address, policy->prefix->len), before = TABLES_NONE,
+		 at = first;
+	int rc;
 
 	while (at != TABLES_NONE && mask_len(table->policies[at].local.mask) >= mask_len(policy->local.mask)) {
 		before = at;
@@ -66,14 +147,17 @@ static int policy_link(struct policy_table *table, uint32_t number)
 		atomic_store_explicit(&table->policies[before].next, number, memory_order_release);
 		return 0;
 	}
-	return lpm4_set(&table->lpm, policy->remote.address, policy->remote_len, number);
+	rc = first_set(table, policy->prefix, number);
+	if (rc == 0 && first == TABLES_NONE)
+		prefix_show(table, policy->prefix);
+	return rc;
 }
 
 static void policy_unlink(struct policy_table *table, uint32_t number)
 {
-	struct policy *policy = &table->policies[number];
-	uint32_t next = atomic_load_explicit(&policy->next, memory_order_relaxed);
-	uint32_t at = chain_first(table, &policy->remote), before = TABLES_NONE;
+	struct policy_prefix *prefix = table->policies[number].prefix;
+	uint32_t next = atomic_load_explicit(&table->policies[number].next, memory_order_relaxed);
+	uint32_t at = chain_first(table, prefix->address, prefix->len), before = TABLES_NONE;
 
 	while (at != TABLES_NONE && at != number) {
 		before = at;
@@ -81,17 +165,20 @@ static void policy_unlink(struct policy_table *table, uint32_t number)
 	}
 	if (at == TABLES_NONE)
 		return;
-	if (before != TABLES_NONE)
+	if (before != TABLES_NONE) {
 		atomic_store_explicit(&table->policies[before].next, next, memory_order_release);
-	else if (next != TABLES_NONE)
-		lpm4_set(&table->lpm, policy->remote.address, policy->remote_len, next);
-	else
-		lpm4_delete(&table->lpm, policy->remote.address, policy->remote_len);
+	} else if (next != TABLES_NONE) {
+		first_set(table, prefix, next);
+	} else {
+		lpm4_delete(&table->lpm, prefix->address, prefix->len);
+		atomic_store_explicit(&prefix->first, TABLES_NONE, memory_order_release);
+		prefix_hide(table, prefix);
+	}
 }
 
 int64_t policy_open(struct policy_table *table, const struct sa_child *child)
 {
-	uint32_t number = chain_first(table, &child->remote);
+	uint32_t first = chain_first(table, child->remote.address, mask_len(child->remote.mask)), number = first;
 	struct policy *policy;
 	int rc;
 
@@ -113,11 +200,12 @@ int64_t policy_open(struct policy_table *table, const struct sa_child *child)
 		.next = TABLES_NONE,
 		.session = child->session,
 		.references = 1,
-		.remote_len = mask_len(child->remote.mask),
+		.prefix = first != TABLES_NONE ? table->policies[first].prefix : prefix_take(table, &child->remote),
 	};
+	policy->prefix->members++;
 	rc = policy_link(table, number);
 	if (rc < 0) {
-		table->free[table->n_free++] = number;
+		policy_release(table, number);
 		return rc;
 	}
 	return number;
@@ -133,6 +221,7 @@ bool policy_close(struct policy_table *table, uint32_t number)
 
 void policy_release(struct policy_table *table, uint32_t number)
 {
+	prefix_leave(table, table->policies[number].prefix);
 	table->free[table->n_free++] = number;
 }
 

@@ -21,7 +21,8 @@
 	X(DROP_OTHER_MAC,       "other_mac",            DROP, "for another station's Ethernet address")                \
 	X(DROP_MALFORMED,       "malformed",            DROP, "lengths of Ethernet, IP or UDP contradict each other")  \
 	X(DROP_CHECKSUM,        "bad_checksum",         DROP, "IP or UDP checksum wrong")                              \
-	X(DROP_NO_POLICY,       "no_policy",            DROP, "plain packet that no session's networks match")         \
+	X(DROP_NO_POLICY,       "no_policy",            DROP, "plain packet that no rule and no session's networks match") \
+	X(DROP_RULE,            "rule_discard",         DROP, "a rule of the configuration says so")                   \
 	X(DROP_NO_OUTBOUND,     "no_outbound_sa",       DROP, "its session has no outbound SA yet")                    \
 	X(DROP_UNKNOWN_SPI,     "unknown_spi",          DROP, "ESP for no SA of ours")                                 \
 	X(DROP_ESP_LENGTH,      "esp_bad_length",       DROP, "ESP too short or no multiple of the block")             \
@@ -49,6 +50,7 @@
 	X(DROP_FRAGMENT_TIMEOUT, "fragment_timeout",    DROP, "the rest of its packet did not come")                   \
 	X(DROP_FRAGMENT_LIMIT,  "fragment_limit",       DROP, "too many packets in reassembly, in all or of one source, or too many pieces") \
 	X(NOTE_KERNEL_REFUSED,  "kernel_refused",       NOTE, "of to_kernel: the kernel's interface did not take it")  \
+	X(NOTE_BYPASSED,        "rule_bypass",          NOTE, "sent on in the clear: a rule of the configuration says so") \
 	X(NOTE_REASSEMBLED,     "reassembled",          NOTE, "packets made of fragments")                             \
 	X(NOTE_MOVED,           "address_seen",         NOTE, "authentic packets from a new outer address")
 

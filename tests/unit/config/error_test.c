@@ -140,6 +140,41 @@ static void test_numbers(void **state)
 	);
 }
 
+#define RULE(more) FILE_IKE("") "rules = ( { source = \"10.0.0.0/8\"; destination = \"0.0.0.0/0\";\n" more " } );"
+#define PORT_EXPECTED " is not a port or a range of ports; expected 1 to 65535, or two of these as \"1024-2047\"\n"
+
+static void test_rules(void **state)
+{
+	(void)state;
+	EXPECT(
+		{FILE_IKE("") "rules = ( { } );",
+			"t.cfg:7: rules[0].action: is missing; expected \"bypass\" or \"discard\"\n"
+			"t.cfg:7: rules[0].source: is missing; expected an IPv4 network such as 192.0.2.0/24\n"
+			"t.cfg:7: rules[0].destination: is missing; expected an IPv4 network such as 192.0.2.0/24\n"},
+		{RULE("action = \"protect\";"),
+			"t.cfg:8: rules[0].action: \"protect\" is not an action; expected \"bypass\" or \"discard\"\n"},
+		{RULE("action = \"bypass\"; protocol = 256;"), "t.cfg:8: rules[0].protocol: 256 is not a protocol; expected "
+			"\"tcp\", \"udp\", \"icmp\", \"any\" or a number, 0 to 255\n"},
+		{RULE("action = \"bypass\"; protocol = \"esp\";"), "t.cfg:8: rules[0].protocol: \"esp\" is not a protocol; "
+			"expected \"tcp\", \"udp\", \"icmp\", \"any\" or a number, 0 to 255\n"},
+		{RULE("action = \"bypass\"; protocol = \"tcp\"; port = 0;"), "t.cfg:8: rules[0].port: 0" PORT_EXPECTED},
+		{RULE("action = \"bypass\"; protocol = \"tcp\"; port = 65536;"), "t.cfg:8: rules[0].port: 65536" PORT_EXPECTED},
+		{RULE("action = \"bypass\"; protocol = \"tcp\"; port = \"\";"), "t.cfg:8: rules[0].port: \"\"" PORT_EXPECTED},
+		{RULE("action = \"bypass\"; protocol = \"tcp\"; port = \"0-9\";"),
+			"t.cfg:8: rules[0].port: \"0-9\"" PORT_EXPECTED},
+		{RULE("action = \"bypass\"; protocol = \"tcp\"; port = \"9-8\";"),
+			"t.cfg:8: rules[0].port: \"9-8\"" PORT_EXPECTED},
+		{RULE("action = \"bypass\"; protocol = \"tcp\"; port = \"9-\";"),
+			"t.cfg:8: rules[0].port: \"9-\"" PORT_EXPECTED},
+		{RULE("action = \"bypass\"; protocol = \"tcp\"; port = \"1-99999999999999999999\";"),
+			"t.cfg:8: rules[0].port: \"1-99999999999999999999\"" PORT_EXPECTED},
+		{RULE("action = \"bypass\"; protocol = \"tcp\"; port = \"1-2 \";"),
+			"t.cfg:8: rules[0].port: \"1-2 \"" PORT_EXPECTED},
+		{RULE("action = \"bypass\"; port = 22;"), "t.cfg:8: rules[0].port: is of no use: only tcp and udp have ports; "
+			"expected protocol = \"tcp\" or \"udp\" beside it\n"},
+	);
+}
+
 static void test_texts(void **state)
 {
 	(void)state;
@@ -242,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_all_at_once),

@@ -112,6 +112,7 @@ static void check_config(const struct config *config)
 	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
 	check_dataplane(&config->dataplane);
 	check_ike(&config->ike);
+	assert_int_equal(config->n_rules, 0);
 	assert_int_equal(config->n_peers, 1);
 	check_peer(&config->peers[0]);
 }
@@ -155,7 +156,7 @@ static void test_defaults_as_documented(void **state)
 	struct config *spelled;
 
 	(void)state;
-	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 35);
+	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 36);
 	spelled = fixture_load("spelled.cfg");
 	assert_string_equal(fixture_said(), "");
 	assert_non_null(spelled);

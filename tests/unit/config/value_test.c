@@ -110,6 +110,45 @@ static void test_peer(void **state)
 	config_free(config);
 }
 
+#define RULE(action, more) "{ action = \"" action "\"; source = \"10.0.0.0/8\"; destination = \"0.0.0.0/0\"; " more "}"
+
+static void test_rules(void **state)
+{
+	struct config *config = fixture_load_text(FILE_IKE("") "rules = (" RULE("bypass", "") "," RULE(
+		"discard", "protocol = \"tcp\"; port = 65535;") "," RULE("discard",
+		"protocol = \"udp\"; port = \"1-65535\";") "," RULE("bypass", "protocol = \"icmp\";") "," RULE("bypass",
+		"protocol = 17; port = \"53\";") "," RULE("bypass", "protocol = 0;") "," RULE("bypass",
+		"protocol = 255;") ");");
+	static const struct {
+		enum config_action action;
+		uint16_t protocol, first, last;
+	} expected[] = {
+		{CONFIG_ACTION_BYPASS, CONFIG_PROTOCOL_ANY, 0, 0},
+		{CONFIG_ACTION_DISCARD, IPPROTO_TCP, 65535, 65535},
+		{CONFIG_ACTION_DISCARD, IPPROTO_UDP, 1, 65535},
+		{CONFIG_ACTION_BYPASS, IPPROTO_ICMP, 0, 0},
+		{CONFIG_ACTION_BYPASS, IPPROTO_UDP, 53, 53},
+		{CONFIG_ACTION_BYPASS, 0, 0, 0},
+		{CONFIG_ACTION_BYPASS, 255, 0, 0},
+	};
+
+	(void)state;
+	assert_string_equal(fixture_said(), "");
+	assert_int_equal(config->n_rules, sizeof(expected) / sizeof(expected[0]));
+	for (size_t i = 0; i < config->n_rules; i++) {
+		const struct config_rule *rule = &config->rules[i];
+
+		assert_int_equal(rule->action, expected[i].action);
+		assert_int_equal(address_to_ipv4(&rule->source.address), 0x0a000000);
+		assert_int_equal(rule->source.len, 8);
+		assert_int_equal(rule->destination.len, 0);
+		assert_int_equal(rule->protocol, expected[i].protocol);
+		assert_int_equal(rule->port.first, expected[i].first);
+		assert_int_equal(rule->port.last, expected[i].last);
+	}
+	config_free(config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +156,7 @@ int main(void)
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_ike),
 		cmocka_unit_test(test_peer),
+		cmocka_unit_test(test_rules),
 	};
 
 	return cmocka_run_group_tests_name("value", tests, fixture_setup, fixture_teardown);

@@ -124,6 +124,33 @@ static void no_policy(void)
 	harness_turn();
 }
 
+static void rule_for_all(enum config_action action)
+{
+	struct address any = address_ipv4(0);
+	struct prefix all = prefix_make(&any, 0);
+
+	harness.config.rules[0] = (struct config_rule){
+		.action = action, .source = all, .destination = all, .protocol = CONFIG_PROTOCOL_ANY};
+	harness.config.n_rules = 1;
+	rules_fill(&harness.dataplane.rules, &harness.config);
+}
+
+/* Although a policy would take it. */
+static void rule_discard(void)
+{
+	rule_for_all(CONFIG_ACTION_DISCARD);
+	peer_open(&peer, 1, &(struct peer_options){0});
+	send_from_lan(peer.host, 30);
+	harness_turn();
+}
+
+static void rule_bypass(void)
+{
+	rule_for_all(CONFIG_ACTION_BYPASS);
+	send_from_lan(ELSEWHERE, 30);
+	harness_turn();
+}
+
 static void no_outbound(void)
 {
 	peer_open(&peer, 1, &(struct peer_options){.passive = true});
@@ -289,6 +316,8 @@ const struct provocation drops_plain[REASON_COUNT] = {
 	[REASON_DROP_MALFORMED] = {malformed, 9},
 	[REASON_DROP_CHECKSUM] = {checksum, 2},
 	[REASON_DROP_NO_POLICY] = {no_policy, 1},
+	[REASON_DROP_RULE] = {rule_discard, 1},
+	[REASON_NOTE_BYPASSED] = {rule_bypass, 1},
 	[REASON_DROP_NO_OUTBOUND] = {no_outbound, 1},
 	[REASON_DROP_TTL] = {ttl, 4},
 	[REASON_DROP_NO_ROUTE] = {no_route, 1},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies and routes: the rules one by one, then at random beside a list that is searched from end to end. */
+/* Routes and neighbours: the rules one by one, then at random beside a list that is searched from end to end. */
 #include "harness.h"
+#include "small_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,147 +11,6 @@
 #include <cmocka.h>
 
 enum { STEPS = 20000, PROBES = 8, OTHER = 0x0a010063 };
-
-/* --- policies --- */
-
-static struct sa_network network_of(uint32_t address, uint8_t len)
-{
-	struct sa_network network = {.mask = len ? UINT32_MAX << (32 - len) : 0};
-
-	network.address = address & network.mask;
-	return network;
-}
-
-static uint32_t policy_add(uint32_t session, struct sa_network local, struct sa_network remote)
-{
-	struct sa_child child = {.session = session, .local = local, .remote = remote};
-	int64_t number = policy_open(&harness.dataplane.policies, &child);
-
-	assert_true(number >= 0);
-	return (uint32_t)number;
-}
-
-static void policy_remove(uint32_t number)
-{
-	if (policy_close(&harness.dataplane.policies, number))
-		policy_release(&harness.dataplane.policies, number);
-}
-
-static void expect_policy(uint32_t source, uint32_t destination, int64_t expected)
-{
-	const struct policy_table *table = &harness.dataplane.policies;
-	const struct policy *found = policy_find(table, source, destination);
-
-	assert_int_equal(found ? found - table->policies : -1, expected);
-}
-
-static void test_policies(void **state)
-{
-	struct sa_network all = network_of(0, 0), lan = network_of(LAN, 24), host = network_of(LAN_HOST, 32);
-	uint32_t any, wide, narrow, for_host;
-
-	(void)state;
-	expect_policy(LAN_HOST, 0x0a640001, -1);
-	wide = policy_add(1, lan, network_of(0x0a640000, 16));
-	narrow = policy_add(2, lan, network_of(0x0a640500, 24));
-	any = policy_add(3, all, all);
-	expect_policy(LAN_HOST, 0x0a640001, wide);
-	expect_policy(LAN_HOST, 0x0a640501, narrow);
-	expect_policy(LAN_HOST, 0x08080808, any);
-	expect_policy(0x01010101, 0, any);
-	/* The longest prefix decides alone; its local network does not match. */
-	expect_policy(0x01010101, 0x0a640501, -1);
-	/* Of one prefix the narrower local network. */
-	for_host = policy_add(4, host, network_of(0x0a640000, 16));
-	expect_policy(LAN_HOST, 0x0a640001, for_host);
-	expect_policy(LAN_HOST_2, 0x0a640001, wide);
-	policy_remove(wide);
-	expect_policy(LAN_HOST, 0x0a640001, for_host);
-	expect_policy(LAN_HOST_2, 0x0a640001, -1);
-	policy_remove(for_host);
-	expect_policy(LAN_HOST, 0x0a640001, any);
-	policy_remove(any);
-	expect_policy(LAN_HOST, 0x0a640001, -1);
-	/* References: a second child with the same selectors. */
-	assert_int_equal(policy_add(2, lan, network_of(0x0a640500, 24)), narrow);
-	policy_remove(narrow);
-	expect_policy(LAN_HOST, 0x0a640501, narrow);
-	policy_remove(narrow);
-	expect_policy(LAN_HOST, 0x0a640501, -1);
-	assert_int_equal(harness.dataplane.policies.n_free, harness.config.dataplane.max_children);
-}
-
-/* A small world, so that much meets. */
-static uint32_t random_address(void)
-{
-	return 0x0a000000 | (uint32_t)(rand() % 3) << 16 | (uint32_t)(rand() % 2) << 8 | (uint32_t)(rand() % 12);
-}
-
-static uint8_t random_len(void)
-{
-	static const uint8_t lens[] = {0, 8, 15, 16, 23, 24, 28, 30, 31, 32, 32};
-
-	return lens[(size_t)rand() % sizeof(lens)];
-}
-
-struct listed_policy {
-	bool used;
-	uint32_t number;
-	struct sa_network local, remote;
-};
-
-static const struct listed_policy *list_find(
-	const struct listed_policy *list, size_t n, uint32_t source, uint32_t destination)
-{
-	const struct listed_policy *longest = NULL, *best = NULL;
-
-	for (size_t i = 0; i < n; i++)
-		if (list[i].used && sa_network_has(&list[i].remote, destination) &&
-			(!longest || list[i].remote.mask > longest->remote.mask))
-			longest = &list[i];
-	for (size_t i = 0; longest && i < n; i++)
-		if (list[i].used && list[i].remote.mask == longest->remote.mask &&
-			list[i].remote.address == longest->remote.address && sa_network_has(&list[i].local, source) &&
-			(!best || list[i].local.mask > best->local.mask))
-			best = &list[i];
-	return best;
-}
-
-static void test_policies_at_random(void **state)
-{
-	enum { POLICIES = 60 };
-	static struct listed_policy list[POLICIES];
-
-	(void)state;
-	srand(7);
-	memset(list, 0, sizeof(list));
-	for (int step = 0; step < STEPS; step++) {
-		struct listed_policy *entry = &list[rand() % POLICIES];
-
-		if (entry->used) {
-			policy_remove(entry->number);
-			entry->used = false;
-		} else {
-			entry->local = network_of(random_address(), random_len());
-			entry->remote = network_of(random_address(), random_len());
-			entry->number = policy_add((uint32_t)rand() % 4, entry->local, entry->remote);
-			entry->used = true;
-		}
-		for (int probe = 0; probe < PROBES; probe++) {
-			uint32_t source = random_address(), destination = random_address();
-			const struct policy *found = policy_find(&harness.dataplane.policies, source, destination);
-			const struct listed_policy *expected = list_find(list, POLICIES, source, destination);
-
-			assert_int_equal(found != NULL, expected != NULL);
-			if (found)
-				assert_true(found->local.mask == expected->local.mask &&
-					    found->local.address == expected->local.address &&
-					    found->remote.mask == expected->remote.mask);
-		}
-	}
-}
-
-/* --- routes --- */
 
 static void expect_route(uint32_t destination, enum adjacency_state state, uint16_t port, uint32_t station)
 {
@@ -369,8 +229,6 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_policies),
-		TEST(test_policies_at_random),
 		TEST(test_routes),
 		TEST(test_gateways),
 		TEST(test_neighbour_changes_port),

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rules.h"
+
+enum { PORTS_LEN = 4 }; /* source and destination: TCP's and UDP's headers begin alike (RFC 9293, RFC 768) */
+
+static struct sa_network network_of(const struct prefix *prefix)
+{
+	return (struct sa_network){
+		.address = address_to_ipv4(&prefix->address),
+		.mask = prefix->len ? UINT32_MAX << (32 - prefix->len) : 0,
+	};
+}
+
+void rules_fill(struct rule_list *list, const struct config *config)
+{
+	list->count = config->n_rules;
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct config_rule *from = &config->rules[i];
+
+		list->rules[i] = (struct rule){
+			.source = network_of(&from->source),
+			.destination = network_of(&from->destination),
+			.protocol = from->protocol,
+			.first_port = from->port.first,
+			.last_port = from->port.last,
+			.action = (uint16_t)from->action,
+		};
+	}
+}
+
+/* Destination port of TCP or UDP; 0 where the packet holds none. */
+static uint16_t port_of(const struct rte_ipv4_hdr *ip)
+{
+	uint16_t header_len = rte_ipv4_hdr_len(ip);
+	const uint8_t *port = (const uint8_t *)ip + header_len + 2;
+
+	if ((ip->fragment_offset & rte_cpu_to_be_16(IPV4_OFFSET_MASK)) ||
+		rte_be_to_cpu_16(ip->total_length) < header_len + PORTS_LEN)
+		return 0;
+	return (uint16_t)(port[0] << 8 | port[1]);
+}
+
+static bool rule_matches(
+	const struct rule *rule, const struct rte_ipv4_hdr *ip, uint32_t source, uint32_t destination, uint16_t port)
+{
+	if (!sa_network_has(&rule->source, source) || !sa_network_has(&rule->destination, destination))
+		return false;
+	if (rule->protocol != CONFIG_PROTOCOL_ANY && rule->protocol != ip->next_proto_id)
+		return false;
+	return rule->first_port == 0 || (port >= rule->first_port && port <= rule->last_port);
+}
+
+const struct rule *rules_find(const struct rule_list *list, const struct rte_ipv4_hdr *ip)
+{
+	uint32_t source = rte_be_to_cpu_32(ip->src_addr), destination = rte_be_to_cpu_32(ip->dst_addr);
+	uint16_t port = port_of(ip);
+
+	for (uint32_t i = 0; i < list->count; i++)
+		if (rule_matches(&list->rules[i], ip, source, destination, port))
+			return &list->rules[i];
+	return NULL;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Policies: the rules one by one, then at random beside a list that is searched from end to end. */
+#include "harness.h"
+#include "small_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { STEPS = 20000, PROBES = 8, OTHER = 0x0a010063, OTHER_SOURCE = 0x01010101 };
+
+static uint32_t policy_add(uint32_t session, struct sa_network local, struct sa_network remote)
+{
+	struct sa_child child = {.session = session, .local = local, .remote = remote};
+	int64_t number = policy_open(&harness.dataplane.policies, &child);
+
+	assert_true(number >= 0);
+	return (uint32_t)number;
+}
+
+static void policy_remove(uint32_t number)
+{
+	if (policy_close(&harness.dataplane.policies, number))
+		policy_release(&harness.dataplane.policies, number);
+}
+
+static void expect_policy(uint32_t source, uint32_t destination, int64_t expected)
+{
+	const struct policy_table *table = &harness.dataplane.policies;
+	const struct policy *found = policy_find(table, source, destination);
+
+	assert_int_equal(found ? found - table->policies : -1, expected);
+}
+
+static void test_policies(void **state)
+{
+	struct sa_network all = network_of(0, 0), lan = network_of(LAN, 24), host = network_of(LAN_HOST, 32);
+	uint32_t any, wide, narrow, for_host;
+
+	(void)state;
+	expect_policy(LAN_HOST, 0x0a640001, -1);
+	wide = policy_add(1, lan, network_of(0x0a640000, 16));
+	narrow = policy_add(2, lan, network_of(0x0a640500, 24));
+	any = policy_add(3, all, all);
+	expect_policy(LAN_HOST, 0x0a640001, wide);
+	expect_policy(LAN_HOST, 0x0a640501, narrow);
+	expect_policy(LAN_HOST, 0x08080808, any);
+	expect_policy(0x01010101, 0, any);
+	/* Where the local network of the longest prefix does not match, shorter ones are tried. */
+	expect_policy(0x01010101, 0x0a640501, any);
+	/* Of one prefix the narrower local network. */
+	for_host = policy_add(4, host, network_of(0x0a640000, 16));
+	expect_policy(LAN_HOST, 0x0a640001, for_host);
+	expect_policy(LAN_HOST_2, 0x0a640001, wide);
+	policy_remove(wide);
+	expect_policy(LAN_HOST, 0x0a640001, for_host);
+	expect_policy(LAN_HOST_2, 0x0a640001, any);
+	policy_remove(for_host);
+	expect_policy(LAN_HOST, 0x0a640001, any);
+	policy_remove(any);
+	expect_policy(LAN_HOST, 0x0a640001, -1);
+	/* References: a second child with the same selectors. */
+	assert_int_equal(policy_add(2, lan, network_of(0x0a640500, 24)), narrow);
+	policy_remove(narrow);
+	expect_policy(LAN_HOST, 0x0a640501, narrow);
+	policy_remove(narrow);
+	expect_policy(LAN_HOST, 0x0a640501, -1);
+	assert_int_equal(harness.dataplane.policies.n_free, harness.config.dataplane.max_children);
+}
+
+/* Three networks around each other: the steps outwards lead past one that comes, and past one that has gone. */
+static void test_shorter_prefixes(void **state)
+{
+	struct sa_network host = network_of(LAN_HOST, 32), host_2 = network_of(LAN_HOST_2, 32);
+	uint32_t outer, middle, inner, beside;
+
+	(void)state;
+	inner = policy_add(1, host, network_of(0x0a640500, 24));
+	outer = policy_add(2, network_of(LAN, 24), network_of(0x0a000000, 8));
+	expect_policy(LAN_HOST, 0x0a640501, inner);
+	expect_policy(LAN_HOST_2, 0x0a640501, outer);
+	expect_policy(OTHER_SOURCE, 0x0a640501, -1);
+	middle = policy_add(3, host_2, network_of(0x0a640000, 16));
+	beside = policy_add(3, network_of(LAN, 24), network_of(0x0a650000, 16));
+	expect_policy(LAN_HOST, 0x0a640501, inner);
+	expect_policy(LAN_HOST_2, 0x0a640501, middle);
+	expect_policy(OTHER, 0x0a640501, outer);
+	expect_policy(LAN_HOST, 0x0a640601, outer);
+	/* An outer network's first policy changes: those inside of it find the new one. */
+	policy_remove(outer);
+	expect_policy(OTHER, 0x0a640501, -1);
+	outer = policy_add(4, network_of(0, 0), network_of(0x0a000000, 8));
+	expect_policy(OTHER, 0x0a640501, outer);
+	expect_policy(OTHER_SOURCE, 0x0a650001, outer);
+	policy_remove(middle);
+	expect_policy(LAN_HOST_2, 0x0a640501, outer);
+	policy_remove(inner);
+	policy_remove(beside);
+	policy_remove(outer);
+	expect_policy(LAN_HOST, 0x0a640501, -1);
+}
+
+/* A worker at the end of a prefix's policies, while that prefix and the one around it go, and others come. */
+static void test_reader_in_a_prefix_that_goes(void **state)
+{
+	struct policy_table *table = &harness.dataplane.policies;
+	struct sa_network lan = network_of(LAN, 24), host = network_of(LAN_HOST, 32);
+	uint32_t all = policy_add(1, network_of(0, 0), network_of(0, 0));
+	uint32_t outer = policy_add(2, lan, network_of(0x0a000000, 8));
+	uint32_t inner = policy_add(3, host, network_of(0x0a640000, 16));
+	const struct policy *read = &table->policies[inner];
+	uint32_t again, unrelated;
+
+	(void)state;
+	assert_int_equal(policy_of_shorter(read->prefix), outer);
+	assert_true(policy_close(table, inner));
+	assert_int_equal(policy_of_shorter(read->prefix), outer);
+	assert_true(policy_close(table, outer));
+	assert_int_equal(policy_of_shorter(read->prefix), all);
+	/* Their places are not taken before they are released. */
+	again = policy_add(2, lan, network_of(0x0a000000, 8));
+	unrelated = policy_add(2, lan, network_of(0xc0a80000, 16));
+	assert_int_equal(policy_of_shorter(read->prefix), all);
+	expect_policy(LAN_HOST, 0x0a640001, again);
+	policy_release(table, inner);
+	policy_release(table, outer);
+	policy_remove(unrelated);
+	policy_remove(again);
+	policy_remove(all);
+	expect_policy(LAN_HOST, 0x0a640001, -1);
+	assert_int_equal(table->n_free, harness.config.dataplane.max_children);
+}
+
+struct listed_policy {
+	bool used;
+	int made; /* in this step, the first of those with its number */
+	uint32_t session, number;
+	struct sa_network local, remote;
+};
+
+/* The longest remote prefix, of these the narrowest local one, of these the oldest. */
+static bool is_better(const struct listed_policy *policy, const struct listed_policy *than)
+{
+	if (policy->remote.mask != than->remote.mask)
+		return policy->remote.mask > than->remote.mask;
+	if (policy->local.mask != than->local.mask)
+		return policy->local.mask > than->local.mask;
+	return policy->made < than->made;
+}
+
+static const struct listed_policy *list_find(
+	const struct listed_policy *list, size_t n, uint32_t source, uint32_t destination)
+{
+	const struct listed_policy *best = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (list[i].used && sa_network_has(&list[i].remote, destination) &&
+			sa_network_has(&list[i].local, source) && (!best || is_better(&list[i], best)))
+			best = &list[i];
+	return best;
+}
+
+static void list_add(struct listed_policy *list, size_t n, struct listed_policy *entry, int step)
+{
+	entry->session = (uint32_t)rand() % 4;
+	entry->local = network_of(random_address(), random_len());
+	entry->remote = network_of(random_address(), random_len());
+	entry->number = policy_add(entry->session, entry->local, entry->remote);
+	entry->made = step;
+	entry->used = true;
+	for (size_t i = 0; i < n; i++)
+		if (list[i].used && list[i].number == entry->number && list[i].made < entry->made)
+			entry->made = list[i].made;
+}
+
+static void test_policies_at_random(void **state)
+{
+	enum { POLICIES = 60, LEAVING = 4 };
+	static struct listed_policy list[POLICIES];
+	struct policy_table *table = &harness.dataplane.policies;
+	uint32_t leaving[LEAVING], n_leaving = 0;
+
+	(void)state;
+	srand(7);
+	memset(list, 0, sizeof(list));
+	for (int step = 0; step < STEPS; step++) {
+		struct listed_policy *entry = &list[rand() % POLICIES];
+
+		if (!entry->used) {
+			list_add(list, POLICIES, entry, step);
+		} else {
+			entry->used = false;
+			if (policy_close(table, entry->number))
+				leaving[n_leaving++] = entry->number;
+		}
+		/* Grace periods end late, and in any order. */
+		while (n_leaving == LEAVING || (n_leaving > 0 && rand() % 4 == 0)) {
+			uint32_t at = (uint32_t)rand() % n_leaving;
+
+			policy_release(table, leaving[at]);
+			leaving[at] = leaving[--n_leaving];
+		}
+		for (int probe = 0; probe < PROBES; probe++) {
+			uint32_t source = random_address(), destination = random_address();
+			const struct listed_policy *expected = list_find(list, POLICIES, source, destination);
+
+			expect_policy(source, destination, expected ? (int64_t)expected->number : -1);
+		}
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_policies),
+		TEST(test_shorter_prefixes),
+		TEST(test_reader_in_a_prefix_that_goes),
+		TEST(test_policies_at_random),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
