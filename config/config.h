@@ -9,6 +9,7 @@
 #include "config/proposal.h"
 #include "tables/address.h"
 #include "tables/suite.h"
+#include "tables/tunnel.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -90,6 +91,7 @@ struct config_peer {
 	uint16_t n_remote;
 	uint32_t lifetime;                  /* seconds, of a child SA, at most */
 	uint64_t lifetime_bytes;            /* 0: none */
+	struct tunnel_settings tunnel;      /* what it does not say itself is the group's */
 };
 
 struct config {
@@ -99,6 +101,7 @@ struct config {
 	int log_level;                          /* enum log_level */
 	struct config_dataplane dataplane;
 	struct config_ike ike;
+	struct tunnel_settings tunnel;          /* of peers that say nothing else */
 	struct config_peer *peers;
 	size_t n_peers;
 };
