@@ -12,6 +12,7 @@
 	X(IN_KERNEL,            "from_kernel",          IN,   "from the exception port")                               \
 	X(IN_HANDOFF,           "taken_over",           IN,   "from another worker")                                   \
 	X(IN_CUT,               "cut",                  IN,   "a further fragment made by cutting a packet")           \
+	X(IN_ICMP,              "icmp_made",            IN,   "an ICMP error of ours about another packet")            \
 	X(OUT_SENT,             "sent",                 OUT,  "to a port")                                             \
 	X(OUT_KERNEL,           "to_kernel",            OUT,  "to the exception port")                                 \
 	X(OUT_HANDOFF,          "handed_over",          OUT,  "to the worker that owns it")                            \
@@ -50,6 +51,7 @@
 	X(DROP_FRAGMENT_LIMIT,  "fragment_limit",       DROP, "too many packets in reassembly, in all or of one source, or too many pieces") \
 	X(NOTE_KERNEL_REFUSED,  "kernel_refused",       NOTE, "of to_kernel: the kernel's interface did not take it")  \
 	X(NOTE_REASSEMBLED,     "reassembled",          NOTE, "packets made of fragments")                             \
+	X(NOTE_ICMP_RATE,       "icmp_rate",            NOTE, "an ICMP error not made: there were too many")           \
 	X(NOTE_MOVED,           "address_seen",         NOTE, "authentic packets from a new outer address")
 
 enum reason {

@@ -33,7 +33,7 @@ static void test_reason(void **state)
 	provocation->provoke();
 	assert_int_equal(harness_count((enum reason)reason), provocation->count);
 	for (size_t i = 0; i < REASON_COUNT; i++)
-		if (i != reason && strcmp(texts[i].kind, "DROP") == 0 && harness_count((enum reason)i) > 0)
+		if (i != reason && i != provocation->beside && strcmp(texts[i].kind, "DROP") == 0 && harness_count((enum reason)i) > 0)
 			fail_msg("\"%s\" rose beside \"%s\"", texts[i].name, texts[reason].name);
 	assert_int_equal(harness_balance(), 0);
 }
