@@ -38,6 +38,7 @@ struct sa_session {
 	uint64_t outer_retired;                 /* main thread: the grace period after which the other may be reused */
 	uint64_t id;                            /* 0: the slot is empty */
 	uint16_t path_mtu;                      /* main thread: of the outer path, learned; 0: no such thing */
+	uint64_t path_mtu_until;                /* main thread: TSC */
 	bool leaving;                           /* main thread: being removed */
 	uint32_t first_child;                   /* main thread: its children, linked by `next` */
 };

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "esp/esp.h"
+#include "learn.h"
 #include "packet.h"
 #include "reasons.h"
 #include "tables/tables.h"
@@ -51,6 +52,7 @@ struct worker {
 	uint16_t ipv4_id; /* the last one taken, within this worker's part of them */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t told_unknown_at, told_neighbour_at;
+	struct learn_message learn; /* to the main thread */
 } __attribute__((aligned(64)));
 
 /* 0 or negative errno. */
