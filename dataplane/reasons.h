@@ -38,7 +38,7 @@
 	X(DROP_TTL,             "ttl_expired",          DROP, "would leave with a TTL of 0")                           \
 	X(DROP_NO_ROUTE,        "no_route",             DROP, "the kernel has no route to it")                         \
 	X(DROP_NO_NEIGHBOUR,    "no_neighbour",         DROP, "the next hop's Ethernet address is not known yet")      \
-	X(DROP_MTU,             "mtu_exceeded",         DROP, "too big for its port and not to be fragmented")         \
+	X(DROP_MTU,             "mtu_exceeded",         DROP, "too big for its port or tunnel, not to be fragmented")  \
 	X(DROP_NO_BUFFER,       "no_buffer",            DROP, "the packet pool is empty")                              \
 	X(DROP_NO_ROOM,         "no_room",              DROP, "no room for headers in its buffer")                     \
 	X(DROP_TRANSMIT,        "transmit_full",        DROP, "the port's transmit queue is full")                     \

@@ -49,6 +49,10 @@ grep -Eq "From $HQ .*Frag(mentation)? needed.*mtu = $mtu\)" "$LAB_DIR/needed.log
 ip -n "$(namespace srv)" route flush cache
 on srv ping -q -n -M do -c 2 -i 0.3 -W 5 -s $((mtu - 28)) "$PC" >/dev/null || fail "$mtu bytes with DF do not fit"
 
+step "our own host is told, too"
+on hq ping -n -M do -c 3 -i 0.3 -W 2 -s $((WIRE_MTU - 28)) "$PC" >"$LAB_DIR/hq.log" 2>&1 || :
+grep -q "mtu *= *$mtu" "$LAB_DIR/hq.log" || fail "hq itself was not told mtu $mtu: $(tail -n 5 "$LAB_DIR/hq.log")"
+
 step "TCP both ways, in packets that fit"
 refused=$(counter mtu_exceeded)
 iperf_both_ways 3
