@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How to make each counter of dataplane/reasons.h rise: `provoke` runs in a data plane of its own, just opened, and
- * `count` is what the counter then says. No other drop may have happened, but for `beside`.
+ * `count` is what the counter then says. No other drop may have happened, but for one that an ICMP error is about.
  */
 #pragma once
 
@@ -10,7 +10,6 @@
 struct provocation {
 	void (*provoke)(void);
 	uint64_t count;
-	enum reason beside; /* the drop that it is about; REASON_IN_PORT, which is none: there is no such thing */
 };
 
 /* Indexed by reason; empty where the other one has it. */

@@ -302,7 +302,7 @@ static void icmp_rate(void)
 
 const struct provocation drops_plain[REASON_COUNT] = {
 	[REASON_IN_PORT] = {broadcast, 1},
-	[REASON_IN_ICMP] = {mtu, 1, .beside = REASON_DROP_MTU},
+	[REASON_IN_ICMP] = {mtu, 1},
 	[REASON_IN_KERNEL] = {from_kernel, 1},
 	[REASON_OUT_SENT] = {from_kernel, 1},
 	[REASON_OUT_KERNEL] = {broadcast, 1},
@@ -322,6 +322,6 @@ const struct provocation drops_plain[REASON_COUNT] = {
 	[REASON_DROP_TRANSMIT] = {transmit, 1},
 	[REASON_DROP_KERNEL_RATE] = {kernel_rate, 4},
 	[REASON_DROP_KERNEL_FULL] = {kernel_full, 1},
-	[REASON_NOTE_ICMP_RATE] = {icmp_rate, 1, .beside = REASON_DROP_TTL},
+	[REASON_NOTE_ICMP_RATE] = {icmp_rate, 1},
 	[REASON_NOTE_KERNEL_REFUSED] = {kernel_refused, 2},
 };
