@@ -36,8 +36,8 @@ static struct sa_out *admit(struct worker *worker, struct rte_mbuf *packet, uint
 	struct dataplane *dataplane = worker->dataplane;
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
 	uint8_t source = packet_of(packet)->source;
-	const struct policy *policy =
-		policy_find(&dataplane->policies, rte_be_to_cpu_32(ip->src_addr), rte_be_to_cpu_32(ip->dst_addr));
+	const struct policy *policy = policy_find(
+		&dataplane->policies, rte_be_to_cpu_32(ip->src_addr), rte_be_to_cpu_32(ip->dst_addr));
 
 	/* From a peer to an address of ours: no other peer's policy takes it. */
 	if (policy && source == PACKET_FROM_PEER &&
@@ -103,7 +103,8 @@ static uint16_t fit(struct worker *worker, const struct sa_out *out, struct rte_
 
 static void tell_lifetime(struct worker *worker, uint32_t child, enum tables_event_kind kind)
 {
-	struct tables_event event = {.kind = kind, .index = child, .id = worker->dataplane->sas.children[child].id};
+	struct tables_event event = {
+		.kind = kind, .index = child, .id = worker->dataplane->sas.children[child].id};
 
 	worker_event(worker, &event);
 }
