@@ -91,6 +91,7 @@ struct config *config_load(const char *path, void (*report)(void *context, const
 	if (reader.errors) /* what was not understood would only raise more of them */
 		goto out;
 	settings_read(&reader, settings_root, config_root_setting(&tree), config);
+	settings_inherit(config_root_setting(&tree), config);
 	settings_check(&reader, config_root_setting(&tree), config);
 out:
 	config_wipe_tree(config_root_setting(&tree));

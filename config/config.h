@@ -9,6 +9,7 @@
 #include "config/proposal.h"
 #include "tables/address.h"
 #include "tables/suite.h"
+#include "tables/tunnel.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -91,6 +92,7 @@ struct config_peer {
 	uint16_t n_remote;
 	uint32_t lifetime;                  /* seconds, of a child SA, at most */
 	uint64_t lifetime_bytes;            /* 0: none */
+	struct tunnel_settings tunnel;      /* what it does not say itself is the group's */
 };
 
 enum config_action { CONFIG_ACTION_BYPASS, CONFIG_ACTION_DISCARD };
@@ -118,6 +120,7 @@ struct config {
 	struct config_ike ike;
 	struct config_rule rules[CONFIG_RULES_MAX]; /* the first that matches a packet decides */
 	uint16_t n_rules;
+	struct tunnel_settings tunnel;          /* of peers that say nothing else */
 	struct config_peer *peers;
 	size_t n_peers;
 };

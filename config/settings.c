@@ -24,6 +24,11 @@ static const char *const huge_pages_choices[] = {"auto", "require", "never", NUL
 static const char *const exception_choices[] = {"net_tap", "virtio_user", NULL};
 static const char *const action_choices[] = {"bypass", "discard", NULL};
 
+static const char *const fragment_choices[] = {
+	[TUNNEL_FRAGMENT_BEFORE] = "before", [TUNNEL_FRAGMENT_AFTER] = "after", NULL};
+static const char *const df_choices[] = {
+	[TUNNEL_DF_CLEAR] = "clear", [TUNNEL_DF_SET] = "set", [TUNNEL_DF_COPY] = "copy", NULL};
+
 static const struct setting log_settings[] = {
 	{"level", SETTING_CHOICE, "\"info\"", "a log level", .choices = level_choices, FIELD(config, log_level)},
 	{0},
@@ -109,6 +114,20 @@ static const struct setting rule_settings[] = {
 	{0},
 };
 
+/* In the group `tunnel` with their defaults, in each peer without: see settings_inherit. */
+#define TUNNEL_SETTINGS(type, member, fragment_default, df_default, dscp_default, clamp_default)                       \
+	{"fragment", SETTING_CHOICE, fragment_default, "a place to cut packets", .choices = fragment_choices,          \
+		FIELD(type, member.fragment)},                                                                         \
+	{"df", SETTING_CHOICE, df_default, "a way to fill the DF bit", .choices = df_choices, FIELD(type, member.df)}, \
+	{"dscp", SETTING_DSCP, dscp_default, "a DSCP", "\"copy\" or 0 to 63", RANGE(0, TUNNEL_DSCP_MAX),               \
+		FIELD(type, member.dscp)},                                                                             \
+	{"mss_clamp", SETTING_BOOLEAN, clamp_default, "a boolean", "true or false", FIELD(type, member.mss_clamp)}
+
+static const struct setting tunnel_settings[] = {
+	TUNNEL_SETTINGS(config, tunnel, "\"before\"", "\"clear\"", "\"copy\"", "true"),
+	{0},
+};
+
 static const struct setting peer_settings[] = {
 	{"name", SETTING_NAME, NULL, "a name", "1 to 63 letters, digits and any of . _ - @",
 		.min = 1, FIELD(config_peer, name)},
@@ -136,6 +155,7 @@ static const struct setting peer_settings[] = {
 	{"lifetime", SETTING_INTEGER, "3600", "a time in seconds", RANGE(120, 604800), FIELD(config_peer, lifetime)},
 	{"lifetime_bytes", SETTING_INTEGER, "0", "a number of bytes",
 		RANGE(0, INT64_MAX), FIELD(config_peer, lifetime_bytes)},
+	TUNNEL_SETTINGS(config_peer, tunnel, "", "", "", ""),
 	{0},
 };
 
@@ -151,6 +171,7 @@ const struct setting settings_root[] = {
 		.members = ike_settings, FIELD(config, ike)},
 	{"rules", SETTING_GROUPS, "", "a list of rules", "at most 256 groups: ( { ... }, { ... } )",
 		.members = rule_settings, ARRAY(config, rules, n_rules)},
+	{"tunnel", SETTING_GROUP, "", "a group", "{ ... }", .members = tunnel_settings},
 	{"peers", SETTING_PEERS, "", "a list of peers", "at most 100000 groups: ( { ... }, { ... } )",
 		.members = peer_settings, .offset = offsetof(struct config, peers), .size = sizeof(struct config_peer),
 		.capacity = CONFIG_DEFAULT_PEERS_MAX, .count_offset = offsetof(struct config, n_peers)},

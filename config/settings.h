@@ -26,6 +26,7 @@ enum setting_type {
 	SETTING_PFS,	     /* enum ike_group */
 	SETTING_PROTOCOL,    /* an IP protocol's number, or CONFIG_PROTOCOL_ANY */
 	SETTING_PORT_RANGE,  /* struct config_port_range */
+	SETTING_DSCP,	     /* "copy" or a number, in one byte */
 	SETTING_SECRET,	     /* its length goes to count_offset */
 	SETTING_SECRET_FILE, /* the same, read from a file */
 	SETTING_GROUP,	     /* `members`, at the offset */
@@ -96,6 +97,9 @@ bool settings_value_store(struct settings_reader *reader, const struct setting *
 /* settings_value_store for SETTING_SECRET and SETTING_SECRET_FILE. */
 bool settings_secret_store(struct settings_reader *reader, const struct setting *setting, const config_setting_t *value,
 	void *base, void *field);
+
+/* Gives each peer the settings of the group `tunnel` that it does not have itself. */
+void settings_inherit(const config_setting_t *root, struct config *config);
 
 /* What values mean together. `root` is the tree that `config` was read from. */
 void settings_check(struct settings_reader *reader, const config_setting_t *root, const struct config *config);

@@ -18,6 +18,28 @@ struct peers_network {
 	unsigned int peer, position;
 };
 
+void settings_inherit(const config_setting_t *root, struct config *config)
+{
+	const config_setting_t *list = config_setting_get_member(root, "peers");
+
+	for (unsigned int i = 0; i < config->n_peers; i++) {
+		const config_setting_t *where = config_setting_get_elem(list, i);
+		struct tunnel_settings own = config->peers[i].tunnel, *tunnel = &config->peers[i].tunnel;
+
+		*tunnel = config->tunnel;
+		if (!config_setting_is_group(where))
+			continue;
+		if (config_setting_get_member(where, "fragment"))
+			tunnel->fragment = own.fragment;
+		if (config_setting_get_member(where, "df"))
+			tunnel->df = own.df;
+		if (config_setting_get_member(where, "dscp"))
+			tunnel->dscp = own.dscp;
+		if (config_setting_get_member(where, "mss_clamp"))
+			tunnel->mss_clamp = own.mss_clamp;
+	}
+}
+
 static void peers_check_secret(struct settings_reader *reader, const config_setting_t *where)
 {
 	bool here = config_setting_get_member(where, "secret");

@@ -196,8 +196,13 @@ static bool value_store_plain(
 	case SETTING_BOOLEAN:
 		if (config_setting_type(value) != CONFIG_TYPE_BOOL)
 			return false;
-		*(bool *)field = config_setting_get_bool(value);
+		value_store_number(setting, config_setting_get_bool(value), field);
 		return true;
+	case SETTING_DSCP:
+		if (!text)
+			return value_store_integer(setting, value, field);
+		value_store_number(setting, TUNNEL_DSCP_COPY, field);
+		return strcmp(text, "copy") == 0;
 	case SETTING_CHOICE: return text && value_store_choice(setting, text, field);
 	case SETTING_PROPOSAL: return text && ike_proposal_parse(text, field) == 0;
 	case SETTING_PFS: return text && ike_group_parse(text, field) == 0;

@@ -101,6 +101,7 @@ static struct tables_child child_values(const struct install *install, const str
 		.spi_out = child->spi_out,
 		.suite = child->suite,
 		.replay_window = window < install->tables->replay_window ? window : install->tables->replay_window,
+		.tunnel = child->peer->tunnel,
 		.local_network = child->local_network,
 		.remote_network = child->remote_network,
 		.soft_bytes =

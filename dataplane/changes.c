@@ -2,6 +2,7 @@
 #include "changes.h"
 
 #include "config/log.h"
+#include "mtu.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -110,6 +111,7 @@ static int install(struct dataplane *dataplane, const struct tables_change *chan
 	}
 	dataplane->sas.children[change->index].policy = (uint32_t)policy;
 	traffic_clear(dataplane, change->index);
+	mtu_set(dataplane, change->index);
 	sa_show(&dataplane->sas, change->index);
 	phase_answer(&tables->sessions[record.session].phase, TABLES_LIVE);
 	phase_answer(&tables->children[change->index].phase, TABLES_LIVE);
@@ -157,6 +159,8 @@ static int move(struct dataplane *dataplane, const struct tables_change *change)
 	sa_outer_fill(next, &change->move.local, &change->move.remote, change->move.encapsulation);
 	atomic_store_explicit(&session->outer, next, memory_order_release);
 	session->outer_retired = rte_rcu_qsbr_start(dataplane->qsbr);
+	session->path_mtu = 0; /* it was another path's */
+	mtu_set_session(dataplane, change->index);
 	return 0;
 }
 
@@ -216,6 +220,16 @@ static int session_remove(struct dataplane *dataplane, const struct tables_chang
 	return 0;
 }
 
+/* What follows from the kernel's addresses and routes beside the lookup itself. */
+static void net_changed(struct dataplane *dataplane, uint32_t kind)
+{
+	if (kind == TABLES_ADDRESS_ADD || kind == TABLES_ADDRESS_REMOVE || kind == TABLES_NET_SWEEP)
+		for (uint16_t i = 0; i < dataplane->n_ports; i++)
+			atomic_store_explicit(&dataplane->ports[i].address, route_local_address(&dataplane->routes, i),
+				memory_order_relaxed);
+	mtu_set_all(dataplane);
+}
+
 /* One change. Removals are answered when they have ended, the kernel's mirror not at all. */
 static void apply(struct dataplane *dataplane, const struct tables_change *change)
 {
@@ -241,7 +255,9 @@ static void apply(struct dataplane *dataplane, const struct tables_change *chang
 		break;
 	default:
 		rc = route_change(&dataplane->routes, change, dataplane->n_ports);
-		if (rc < 0 && rc != -ENOENT)
+		if (rc == 0)
+			net_changed(dataplane, change->kind);
+		else if (rc != -ENOENT)
 			log_warning("event=net_change_refused kind=%u error=%d", change->kind, rc);
 		return;
 	}

@@ -99,6 +99,8 @@ static void classify_local(struct worker *worker, struct rte_mbuf *packet, struc
 			esp_begin(packet, header_len, 0, 0, out);
 		return;
 	}
+	if (ip->next_proto_id == IPPROTO_ICMP)
+		learn_notice(worker, packet);
 	if (ip->next_proto_id == IPPROTO_UDP && payload_len >= sizeof(struct rte_udp_hdr)) {
 		const struct rte_udp_hdr *udp = rte_pktmbuf_mtod_offset(packet, const struct rte_udp_hdr *, header_len);
 

@@ -41,6 +41,7 @@ struct dataplane {
 	uint16_t n_workers;
 	atomic_bool stop;            /* main: writes; workers: read */
 	struct esp_engine *engine;   /* main thread: expands keys */
+	uint64_t learned_until;      /* main thread: TSC when the first learned MTU is to be forgotten; 0: there is none */
 	struct leaving *leaving;     /* main thread: records whose grace period runs */
 };
 

@@ -10,7 +10,18 @@
 
 enum { OUTER_TTL = 64 };
 
-int encap_prepend(struct rte_mbuf *packet, const struct sa_outer *outer, uint8_t tos, uint16_t id)
+struct encap_fields encap_fields_of(const struct tunnel_settings *tunnel, const struct rte_ipv4_hdr *inner)
+{
+	struct encap_fields fields = {.tos = inner->type_of_service, .df = tunnel->df == TUNNEL_DF_SET};
+
+	if (tunnel->dscp != TUNNEL_DSCP_COPY)
+		fields.tos = (uint8_t)(tunnel->dscp << 2 | (inner->type_of_service & ECN_MASK));
+	if (tunnel->df == TUNNEL_DF_COPY)
+		fields.df = (inner->fragment_offset & rte_cpu_to_be_16(IPV4_DF)) != 0;
+	return fields;
+}
+
+int encap_prepend(struct rte_mbuf *packet, const struct sa_outer *outer, struct encap_fields fields, uint16_t id)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)rte_pktmbuf_prepend(packet, encap_len(outer));
 	uint16_t total_len;
@@ -20,10 +31,10 @@ int encap_prepend(struct rte_mbuf *packet, const struct sa_outer *outer, uint8_t
 	total_len = rte_pktmbuf_data_len(packet);
 	*ip = (struct rte_ipv4_hdr){
 		.version_ihl = RTE_IPV4_VHL_DEF,
-		.type_of_service = tos,
+		.type_of_service = fields.tos,
 		.total_length = rte_cpu_to_be_16(total_len),
 		.packet_id = rte_cpu_to_be_16(id),
-		/* DF stays clear: what exceeds the port's MTU is cut after encryption. */
+		.fragment_offset = fields.df ? rte_cpu_to_be_16(IPV4_DF) : 0,
 		.time_to_live = OUTER_TTL,
 		.next_proto_id = outer->udp ? IPPROTO_UDP : IPPROTO_ESP,
 		.src_addr = rte_cpu_to_be_32(outer->local),

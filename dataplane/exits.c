@@ -4,35 +4,11 @@
 #include "dataplane.h"
 #include "fragment.h"
 
-#include <rte_cycles.h>
 #include <rte_ethdev.h>
-
-/* The bucket holds a tenth of a second's worth and fills with time. */
-static bool kernel_allowed(struct worker *worker)
-{
-	struct worker_allowance *bucket = &worker->kernel;
-	uint32_t rate = worker->dataplane->config->dataplane.exception_rate, full = rate / 10 + 1;
-	uint64_t passed = worker->now - bucket->filled_at, hz = rte_get_tsc_hz();
-
-	if (passed > hz / 1000) {
-		/* Never more than a second at once: the product stays within 64 bits. */
-		uint64_t add = RTE_MIN(passed, hz) * rate / hz;
-
-		if (add > 0) {
-			bucket->tokens = (uint32_t)RTE_MIN(bucket->tokens + add, (uint64_t)full);
-			/* The time of a token that is not whole yet is kept. */
-			bucket->filled_at = passed > hz ? worker->now : bucket->filled_at + add * hz / rate;
-		}
-	}
-	if (bucket->tokens == 0)
-		return false;
-	bucket->tokens--;
-	return true;
-}
 
 void exit_kernel_frame(struct worker *worker, struct rte_mbuf *frame, uint16_t port)
 {
-	if (!kernel_allowed(worker)) {
+	if (!worker_allowance_take(worker, &worker->kernel, worker->dataplane->config->dataplane.exception_rate)) {
 		exit_drop(worker, frame, REASON_DROP_KERNEL_RATE);
 		return;
 	}

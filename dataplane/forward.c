@@ -4,6 +4,7 @@
 #include "dataplane.h"
 #include "exits.h"
 #include "fragment.h"
+#include "icmp.h"
 #include "ipv4.h"
 
 #include <rte_cycles.h>
@@ -39,6 +40,7 @@ static bool ttl_count_down(struct worker *worker, struct rte_mbuf *packet)
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
 
 	if (ip->time_to_live <= 1) {
+		icmp_send_time_exceeded(worker, packet, 0);
 		exit_drop(worker, packet, REASON_DROP_TTL);
 		return false;
 	}
@@ -74,6 +76,9 @@ void forward_packet(struct worker *worker, struct rte_mbuf *packet)
 		frame_send(worker, packet, &hop);
 		return;
 	}
+	/* Of our own ESP packets nobody is told: their lengths are mtu.h's business. */
+	if (packet_of(packet)->source == PACKET_FROM_PEER && ip->fragment_offset & rte_cpu_to_be_16(IPV4_DF))
+		icmp_send_fragmentation_needed(worker, packet, dataplane->ports[hop.port].mtu, 0);
 	count = fragment_cut(worker, packet, dataplane->ports[hop.port].mtu, pieces);
 	for (uint16_t i = 0; i < count; i++)
 		frame_send(worker, pieces[i], &hop);

@@ -4,6 +4,7 @@
 #include "dataplane.h"
 #include "exits.h"
 #include "ipv4.h"
+#include "outbound.h"
 
 #include <rte_cycles.h>
 
@@ -175,6 +176,7 @@ static struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, cons
 	/* Traffic flow confidentiality padding behind the inner packet goes (RFC 4303 section 2.7). */
 	rte_pktmbuf_trim(packet, (uint16_t)(rte_pktmbuf_data_len(packet) -
 					    rte_be_to_cpu_16(rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *)->total_length)));
+	outbound_clamp_mss(&worker->dataplane->sas.out[in - worker->dataplane->sas.in], packet);
 	tables_count(&traffic->packets_in, 1);
 	tables_count(&traffic->bytes_in, rte_pktmbuf_data_len(packet));
 	meta->esp = false;

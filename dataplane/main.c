@@ -98,6 +98,7 @@ static void loop(struct dataplane *dataplane, struct attach *attach)
 		work = changes_apply(dataplane);
 		for (uint16_t i = 0; i < dataplane->n_ports; i++)
 			work += port_exchange_kernel(dataplane, &dataplane->ports[i]);
+		learn_apply(dataplane, rte_rdtsc());
 		attach_wake(attach);
 		if (rte_rdtsc() - gauges_at > interval) {
 			gauges_at = rte_rdtsc();

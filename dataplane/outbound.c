@@ -5,7 +5,10 @@
 #include "encap.h"
 #include "exits.h"
 #include "forward.h"
+#include "fragment.h"
+#include "icmp.h"
 #include "ipv4.h"
+#include "mss.h"
 
 #include <netinet/in.h>
 
@@ -13,7 +16,8 @@
 struct outbound {
 	uint16_t count;
 	uint32_t children[BURST];
-	uint8_t tos[BURST];
+	bool numbered[BURST];
+	struct encap_fields fields[BURST];
 	struct esp_packet esp[BURST];
 };
 
@@ -34,6 +38,12 @@ static bool obey_rules(struct worker *worker, struct rte_mbuf *packet)
 	worker_count(worker, REASON_NOTE_BYPASSED, 1);
 	forward_packet(worker, packet);
 	return true;
+}
+
+/* The session's own outer address. */
+static uint32_t local_address(const struct sa_out *out)
+{
+	return atomic_load_explicit(&out->peer->outer, memory_order_acquire)->local;
 }
 
 /*
@@ -69,12 +79,47 @@ static struct sa_out *admit(struct worker *worker, struct rte_mbuf *packet, uint
 	}
 	if (source != PACKET_FROM_KERNEL) {
 		if (ip->time_to_live <= 1) {
+			icmp_send_time_exceeded(worker, packet, local_address(&dataplane->sas.out[*child]));
 			exit_drop(worker, packet, REASON_DROP_TTL);
 			return NULL;
 		}
 		ipv4_ttl_decrement(ip);
 	}
 	return &dataplane->sas.out[*child];
+}
+
+void outbound_clamp_mss(const struct sa_out *out, struct rte_mbuf *packet)
+{
+	uint32_t mtu = atomic_load_explicit(&out->inner_mtu, memory_order_relaxed);
+
+	if (out->tunnel.mss_clamp && mtu > MSS_HEADERS_LEN)
+		mss_clamp(rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *), rte_pktmbuf_data_len(packet),
+			(uint16_t)RTE_MIN(mtu - MSS_HEADERS_LEN, (uint32_t)UINT16_MAX));
+}
+
+/*
+ * Step 2: what is too long is cut here, cut as an outer packet later, or returned to its sender (RFC 4301 section 8).
+ * Fills `pieces` and returns how many; 0: it has left.
+ */
+static uint16_t fit(struct worker *worker, const struct sa_out *out, struct rte_mbuf *packet,
+	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX])
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
+	uint16_t mtu = (uint16_t)atomic_load_explicit(&out->inner_mtu, memory_order_relaxed);
+	bool outer_may_be_cut = !encap_fields_of(&out->tunnel, ip).df;
+	bool may_be_cut = !(ip->fragment_offset & rte_cpu_to_be_16(IPV4_DF));
+	bool has_options = ip->version_ihl != RTE_IPV4_VHL_DEF; /* which fragment_cut refuses */
+
+	pieces[0] = packet;
+	if (rte_pktmbuf_data_len(packet) <= mtu)
+		return 1;
+	if (outer_may_be_cut && (out->tunnel.fragment == TUNNEL_FRAGMENT_AFTER || (may_be_cut && has_options)))
+		return 1;
+	if (may_be_cut)
+		return fragment_cut(worker, packet, mtu, pieces);
+	icmp_send_fragmentation_needed(worker, packet, mtu, local_address(out));
+	exit_drop(worker, packet, REASON_DROP_MTU);
+	return 0;
 }
 
 static void tell_lifetime(struct worker *worker, uint32_t child, enum tables_event_kind kind)
@@ -92,8 +137,8 @@ static bool crossed(uint64_t before, uint64_t after, uint64_t limit)
 }
 
 /*
- * Step 2: one atomic add takes the numbers for all packets of the burst that use the SA of packet `first`, one more adds
- * their bytes. Numbers beyond the limit are never used (RFC 4303 section 3.3.3): such packets get 0.
+ * Step 3: one atomic add takes the numbers for all packets of the burst that use the SA of packet `first`, one more
+ * adds their bytes. Numbers beyond the limit are never used (RFC 4303 section 3.3.3): such packets get 0.
  */
 static void take_numbers(struct worker *worker, struct outbound *burst, uint16_t first)
 {
@@ -102,7 +147,7 @@ static void take_numbers(struct worker *worker, struct outbound *burst, uint16_t
 	uint64_t packets = 0, bytes = 0, sequence, spent;
 
 	for (uint16_t i = first; i < burst->count; i++) {
-		if (burst->children[i] != child)
+		if (burst->numbered[i] || burst->children[i] != child)
 			continue;
 		packets++;
 		bytes += burst->esp[i].len;
@@ -114,17 +159,17 @@ static void take_numbers(struct worker *worker, struct outbound *burst, uint16_t
 	if (crossed(sequence, sequence + packets, out->hard_packets) || crossed(spent, spent + bytes, out->hard_bytes))
 		tell_lifetime(worker, child, TABLES_EVENT_HARD_LIFETIME);
 	for (uint16_t i = first; i < burst->count; i++) {
-		if (burst->children[i] != child)
+		if (burst->numbered[i] || burst->children[i] != child)
 			continue;
 		sequence++;
 		burst->esp[i].sequence = sequence > out->hard_packets || spent >= out->hard_bytes ? 0 : sequence;
 		burst->esp[i].spi = out->spi;
-		burst->children[i] = TABLES_NONE; /* has its number */
+		burst->numbered[i] = true;
 	}
 }
 
 /* Takes out the packets that got no number. */
-static void keep_numbered(struct worker *worker, struct outbound *burst, uint32_t *children)
+static void keep_numbered(struct worker *worker, struct outbound *burst)
 {
 	uint16_t good = 0;
 
@@ -134,23 +179,15 @@ static void keep_numbered(struct worker *worker, struct outbound *burst, uint32_
 			continue;
 		}
 		burst->esp[good] = burst->esp[i];
-		burst->tos[good] = burst->tos[i];
-		children[good++] = children[i];
+		burst->fields[good] = burst->fields[i];
+		burst->children[good++] = burst->children[i];
 	}
 	burst->count = good;
 }
 
-/* RFC 6864 section 5.2: unique for as long as can be. Each worker has its part of the numbers and goes round in it. */
-static uint16_t ipv4_id_take(struct worker *worker)
-{
-	uint32_t share = WORKER_IPV4_IDS / worker->dataplane->n_workers;
-
-	worker->ipv4_id = worker->ipv4_id + 1u < share ? (uint16_t)(worker->ipv4_id + 1) : 0;
-	return (uint16_t)(worker->number * share + worker->ipv4_id);
-}
-
-/* Step 4, for one ESP packet: outer header, and on its way. */
-static void encapsulate(struct worker *worker, const struct esp_packet *esp, uint32_t child, uint8_t tos, uint32_t inner_len)
+/* Step 5, for one ESP packet: outer header, and on its way. */
+static void encapsulate(struct worker *worker, const struct esp_packet *esp, uint32_t child, struct encap_fields fields,
+	uint32_t inner_len)
 {
 	struct rte_mbuf *packet = esp->owner;
 	const struct sa_session *peer = worker->dataplane->sas.out[child].peer;
@@ -161,7 +198,7 @@ static void encapsulate(struct worker *worker, const struct esp_packet *esp, uin
 	/* seal wrote before and behind the payload; head- and tailroom were sufficient. */
 	rte_pktmbuf_prepend(packet, front_len);
 	rte_pktmbuf_append(packet, (uint16_t)(esp->len - rte_pktmbuf_data_len(packet)));
-	if (encap_prepend(packet, outer, tos, ipv4_id_take(worker)) < 0) {
+	if (encap_prepend(packet, outer, fields, worker_ipv4_id(worker)) < 0) {
 		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
 		return;
 	}
@@ -171,44 +208,68 @@ static void encapsulate(struct worker *worker, const struct esp_packet *esp, uin
 	forward_packet(worker, packet);
 }
 
+/* Steps 3 to 5 for all that was gathered. */
+static void burst_send(struct worker *worker, struct outbound *burst)
+{
+	uint32_t inner_len[BURST];
+
+	for (uint16_t i = 0; i < burst->count; i++)
+		if (!burst->numbered[i])
+			take_numbers(worker, burst, i);
+	keep_numbered(worker, burst);
+	for (uint16_t i = 0; i < burst->count; i++)
+		inner_len[i] = burst->esp[i].len;
+	/* Step 4: encrypt. */
+	esp_seal(worker->engine, burst->esp, burst->count);
+	for (uint16_t i = 0; i < burst->count; i++) {
+		if (burst->esp[i].status == ESP_OK)
+			encapsulate(worker, &burst->esp[i], burst->children[i], burst->fields[i], inner_len[i]);
+		else
+			exit_drop(worker, burst->esp[i].owner,
+				burst->esp[i].status == ESP_NO_ROOM ? REASON_DROP_NO_ROOM : REASON_DROP_CRYPTO);
+	}
+	burst->count = 0;
+}
+
+static void burst_add(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
+{
+	const struct sa_out *out = &worker->dataplane->sas.out[child];
+	uint16_t at;
+
+	if (burst->count == BURST) /* pieces make it more than came in */
+		burst_send(worker, burst);
+	at = burst->count++;
+	burst->children[at] = child;
+	burst->numbered[at] = false;
+	burst->fields[at] = encap_fields_of(&out->tunnel, rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *));
+	burst->esp[at] = (struct esp_packet){
+		.key = out->key,
+		.data = rte_pktmbuf_mtod(packet, uint8_t *),
+		.len = rte_pktmbuf_data_len(packet),
+		.headroom = rte_pktmbuf_headroom(packet),
+		.tailroom = rte_pktmbuf_tailroom(packet),
+		.next_header = IPPROTO_IPIP,
+		.owner = packet,
+	};
+}
+
 void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t count)
 {
+	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
 	struct outbound burst;
-	uint32_t children[BURST], inner_len[BURST];
 
 	burst.count = 0;
 	for (uint16_t i = 0; i < count; i++) {
-		uint16_t at = burst.count;
-		struct sa_out *out = admit(worker, packets[i], &children[at]);
+		uint32_t child;
+		const struct sa_out *out = admit(worker, packets[i], &child);
+		uint16_t n_pieces;
 
 		if (!out)
 			continue;
-		burst.children[at] = children[at];
-		burst.tos[at] = rte_pktmbuf_mtod(packets[i], struct rte_ipv4_hdr *)->type_of_service;
-		burst.esp[at] = (struct esp_packet){
-			.key = out->key,
-			.data = rte_pktmbuf_mtod(packets[i], uint8_t *),
-			.len = rte_pktmbuf_data_len(packets[i]),
-			.headroom = rte_pktmbuf_headroom(packets[i]),
-			.tailroom = rte_pktmbuf_tailroom(packets[i]),
-			.next_header = IPPROTO_IPIP,
-			.owner = packets[i],
-		};
-		burst.count++;
+		outbound_clamp_mss(out, packets[i]);
+		n_pieces = fit(worker, out, packets[i], pieces);
+		for (uint16_t piece = 0; piece < n_pieces; piece++)
+			burst_add(worker, &burst, pieces[piece], child);
 	}
-	for (uint16_t i = 0; i < burst.count; i++)
-		if (burst.children[i] != TABLES_NONE)
-			take_numbers(worker, &burst, i);
-	keep_numbered(worker, &burst, children);
-	for (uint16_t i = 0; i < burst.count; i++)
-		inner_len[i] = burst.esp[i].len;
-	/* Step 3: encrypt. */
-	esp_seal(worker->engine, burst.esp, burst.count);
-	for (uint16_t i = 0; i < burst.count; i++) {
-		if (burst.esp[i].status == ESP_OK)
-			encapsulate(worker, &burst.esp[i], children[i], burst.tos[i], inner_len[i]);
-		else
-			exit_drop(worker, burst.esp[i].owner,
-				burst.esp[i].status == ESP_NO_ROOM ? REASON_DROP_NO_ROOM : REASON_DROP_CRYPTO);
-	}
+	burst_send(worker, &burst);
 }

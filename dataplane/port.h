@@ -13,6 +13,7 @@
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct dataplane;
@@ -30,6 +31,7 @@ struct port {
 	uint16_t mtu;
 	uint16_t kernel_mtu; /* of the exception port, which may take less than the wire */
 	struct rte_ether_addr mac;
+	_Atomic uint32_t address;     /* one of the kernel's there, host order; 0: none. main: writes; workers: read */
 	struct rte_ring *to_kernel;   /* workers -> main */
 	struct rte_ring *from_kernel; /* main -> worker `number` modulo their count */
 };

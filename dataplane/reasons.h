@@ -12,6 +12,7 @@
 	X(IN_KERNEL,            "from_kernel",          IN,   "from the exception port")                               \
 	X(IN_HANDOFF,           "taken_over",           IN,   "from another worker")                                   \
 	X(IN_CUT,               "cut",                  IN,   "a further fragment made by cutting a packet")           \
+	X(IN_ICMP,              "icmp_made",            IN,   "an ICMP error of ours about another packet")            \
 	X(OUT_SENT,             "sent",                 OUT,  "to a port")                                             \
 	X(OUT_KERNEL,           "to_kernel",            OUT,  "to the exception port")                                 \
 	X(OUT_HANDOFF,          "handed_over",          OUT,  "to the worker that owns it")                            \
@@ -38,7 +39,7 @@
 	X(DROP_TTL,             "ttl_expired",          DROP, "would leave with a TTL of 0")                           \
 	X(DROP_NO_ROUTE,        "no_route",             DROP, "the kernel has no route to it")                         \
 	X(DROP_NO_NEIGHBOUR,    "no_neighbour",         DROP, "the next hop's Ethernet address is not known yet")      \
-	X(DROP_MTU,             "mtu_exceeded",         DROP, "too big for its port and not to be fragmented")         \
+	X(DROP_MTU,             "mtu_exceeded",         DROP, "too big for its port or tunnel, not to be fragmented")  \
 	X(DROP_NO_BUFFER,       "no_buffer",            DROP, "the packet pool is empty")                              \
 	X(DROP_NO_ROOM,         "no_room",              DROP, "no room for headers in its buffer")                     \
 	X(DROP_TRANSMIT,        "transmit_full",        DROP, "the port's transmit queue is full")                     \
@@ -52,6 +53,7 @@
 	X(NOTE_KERNEL_REFUSED,  "kernel_refused",       NOTE, "of to_kernel: the kernel's interface did not take it")  \
 	X(NOTE_BYPASSED,        "rule_bypass",          NOTE, "sent on in the clear: a rule of the configuration says so") \
 	X(NOTE_REASSEMBLED,     "reassembled",          NOTE, "packets made of fragments")                             \
+	X(NOTE_ICMP_RATE,       "icmp_rate",            NOTE, "an ICMP error not made: there were too many")           \
 	X(NOTE_MOVED,           "address_seen",         NOTE, "authentic packets from a new outer address")
 
 enum reason {

@@ -291,6 +291,21 @@ static void sweep(struct route_table *table, uint32_t epoch)
 				claim_remove(table, &table->entries[i], (enum claim)claim);
 }
 
+uint32_t route_local_address(const struct route_table *table, uint16_t port)
+{
+	int64_t number = adjacency_find(table, port, GATEWAY_OURS);
+	uint32_t lowest = 0;
+
+	for (uint32_t i = 0; number >= 0 && i < table->capacity; i++) {
+		const struct route_entry *entry = &table->entries[i];
+
+		if (entry->held[CLAIM_LOCAL] && entry->adjacency[CLAIM_LOCAL] == (uint32_t)number &&
+			(lowest == 0 || entry->address < lowest))
+			lowest = entry->address;
+	}
+	return lowest;
+}
+
 int route_change(struct route_table *table, const struct tables_change *change, uint32_t n_ports)
 {
 	uint32_t address = address_to_ipv4(&change->net.prefix.address), network, gateway;

@@ -54,6 +54,9 @@ void route_table_free(struct route_table *table);
 /* The control plane's changes, kinds TABLES_ADDRESS_ADD to TABLES_NET_SWEEP. 0 or negative errno. */
 int route_change(struct route_table *table, const struct tables_change *change, uint32_t n_ports);
 
+/* Main thread: an address of ours on that port, the lowest; 0: none. */
+uint32_t route_local_address(const struct route_table *table, uint16_t port);
+
 /* Worker: the adjacency for a destination (host order). State ADJACENCY_NONE: no route. `number` may be NULL. */
 static inline union adjacency route_find(const struct route_table *table, uint32_t destination, uint32_t *number)
 {

@@ -78,6 +78,9 @@ static int record_check(const struct sa_store *store, uint32_t index, const stru
 	if (change->install.local.address.family != ADDRESS_IPV4 ||
 		change->install.remote.address.family != ADDRESS_IPV4)
 		return -EAFNOSUPPORT;
+	if (record->tunnel.fragment > TUNNEL_FRAGMENT_AFTER || record->tunnel.df > TUNNEL_DF_COPY ||
+		record->tunnel.dscp > TUNNEL_DSCP_COPY || record->tunnel.mss_clamp > 1)
+		return -EINVAL;
 	if (record->replay_window > store->replay_window || change->install.keymat_len > ESP_KEYMAT_MAX)
 		return -EINVAL;
 	/* RFC 4303 section 3.3.3: without extended numbers 2^32 - 1 is the last one. */
@@ -105,6 +108,7 @@ static int session_open(struct sa_store *store, uint32_t index, uint64_t id, con
 		return session->id == id && !session->leaving ? 0 : -EBUSY;
 	session->id = id;
 	session->first_child = TABLES_NONE;
+	session->path_mtu = 0;
 	sa_outer_fill(&session->outers[0], &change->install.local, &change->install.remote, change->install.encapsulation);
 	atomic_store_explicit(&session->outer, &session->outers[0], memory_order_release);
 	return 0;
@@ -143,6 +147,7 @@ static void out_fill(struct sa_store *store, uint32_t index, const struct tables
 	out->hard_packets = record->hard_packets;
 	out->soft_bytes = limit_or_none(record->soft_bytes);
 	out->hard_bytes = limit_or_none(record->hard_bytes);
+	out->tunnel = record->tunnel;
 }
 
 int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index, const struct tables_child *record,

@@ -37,6 +37,8 @@ struct sa_session {
 	struct sa_outer outers[2];              /* main thread */
 	uint64_t outer_retired;                 /* main thread: the grace period after which the other may be reused */
 	uint64_t id;                            /* 0: the slot is empty */
+	uint16_t path_mtu;                      /* main thread: of the outer path, learned; 0: no such thing */
+	uint64_t path_mtu_until;                /* main thread: TSC */
 	bool leaving;                           /* main thread: being removed */
 	uint32_t first_child;                   /* main thread: its children, linked by `next` */
 };
@@ -69,6 +71,8 @@ struct sa_out {
 	const struct esp_key *key;
 	uint64_t soft_packets, hard_packets; /* sequence numbers */
 	uint64_t soft_bytes, hard_bytes;     /* UINT64_MAX: none */
+	_Atomic uint32_t inner_mtu;          /* mtu.h; main: writes; workers: read */
+	struct tunnel_settings tunnel;
 };
 
 /* The main thread's own part of a child SA. */

@@ -64,6 +64,36 @@ void worker_event(struct worker *worker, const struct tables_event *event)
 		tables_count(&worker->counters->events_lost, 1);
 }
 
+bool worker_allowance_take(struct worker *worker, struct worker_allowance *bucket, uint32_t rate)
+{
+	uint32_t full = rate / 10 + 1;
+	uint64_t passed = worker->now - bucket->filled_at, hz = rte_get_tsc_hz();
+
+	if (passed > hz / 1000) {
+		/* Never more than a second at once: the product stays within 64 bits. */
+		uint64_t add = RTE_MIN(passed, hz) * rate / hz;
+
+		if (add > 0) {
+			bucket->tokens = (uint32_t)RTE_MIN(bucket->tokens + add, (uint64_t)full);
+			/* The time of a token that is not whole yet is kept. */
+			bucket->filled_at = passed > hz ? worker->now : bucket->filled_at + add * hz / rate;
+		}
+	}
+	if (bucket->tokens == 0)
+		return false;
+	bucket->tokens--;
+	return true;
+}
+
+/* RFC 6864 section 5.2: unique for as long as can be. Each worker has its part of the numbers and goes round in it. */
+uint16_t worker_ipv4_id(struct worker *worker)
+{
+	uint32_t share = WORKER_IPV4_IDS / worker->dataplane->n_workers;
+
+	worker->ipv4_id = worker->ipv4_id + 1u < share ? (uint16_t)(worker->ipv4_id + 1) : 0;
+	return (uint16_t)(worker->number * share + worker->ipv4_id);
+}
+
 /*
  * The packet's way:
  *   classified.esp --inbound--> inner packets --\

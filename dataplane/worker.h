@@ -6,6 +6,7 @@
 #pragma once
 
 #include "esp/esp.h"
+#include "learn.h"
 #include "packet.h"
 #include "reasons.h"
 #include "tables/tables.h"
@@ -29,7 +30,7 @@ struct worker_transmit {
 	uint16_t count;
 };
 
-/* How many packets a second may still go to the kernel: a bucket that fills with time. */
+/* How many packets a second may still do something: a bucket that fills with time. */
 struct worker_allowance {
 	uint64_t filled_at; /* TSC */
 	uint32_t tokens;
@@ -47,10 +48,12 @@ struct worker {
 	/* this worker's own */
 	struct reassembly *reassembly;
 	struct worker_transmit transmit[TABLES_PORTS_MAX];
-	struct worker_allowance kernel;
+	struct worker_allowance kernel, icmp;
 	uint16_t ipv4_id; /* the last one taken, within this worker's part of them */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t told_unknown_at, told_neighbour_at;
+	/* to the main thread, which looks often: on a line of its own */
+	struct learn_message learn __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
 /* 0 or negative errno. */
@@ -70,6 +73,12 @@ static inline void worker_count(struct worker *worker, enum reason reason, uint6
 {
 	tables_count(&worker->counters->reasons[reason], packets);
 }
+
+/* Takes one out of a bucket that gets `rate` a second and holds a tenth of that. False: it is empty. */
+bool worker_allowance_take(struct worker *worker, struct worker_allowance *bucket, uint32_t rate);
+
+/* The next IPv4 ID, host order. */
+uint16_t worker_ipv4_id(struct worker *worker);
 
 /* Raises an event; counts it as lost when the ring is full. */
 void worker_event(struct worker *worker, const struct tables_event *event);

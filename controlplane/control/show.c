@@ -109,6 +109,7 @@ static void put_sa(struct format_table *table, const json_t *session, const json
 	format_table_put(table, json_is_true(json_object_get(child, "active")) ? "yes" : "no");
 	format_table_put(table, text_of(child, "local_network"));
 	format_table_put(table, text_of(child, "remote_network"));
+	put_count(table, number_of(child, "inner_mtu"));
 	put_age(table, now - (int64_t)number_of(child, "installed_at"));
 	put_age(table, (int64_t)number_of(child, "expires_at") - now);
 	put_size(table, child, "bytes_in");
@@ -118,7 +119,7 @@ static void put_sa(struct format_table *table, const json_t *session, const json
 void show_sas(const json_t *reply, bool wide, FILE *out)
 {
 	static const char *const headings[] = {"PEER", "SPI IN", "SPI OUT", "SUITE", "STATE", "SENDS", "LOCAL NETWORK",
-		"REMOTE NETWORK", ">SINCE", ">EXPIRES IN", ">IN", ">OUT", NULL};
+		"REMOTE NETWORK", ">INNER MTU", ">SINCE", ">EXPIRES IN", ">IN", ">OUT", NULL};
 	struct format_table *table = format_table_new(headings);
 	int64_t now = (int64_t)number_of(reply, "now");
 	const json_t *session, *child;

@@ -88,12 +88,13 @@ static json_t *child_status(const struct gateway *gateway, uint32_t index)
 	const struct tables_child *record = &gateway->tables->children[index];
 	const struct esp_suite *suite = esp_suite_get(record->suite);
 	struct session_traffic traffic = sessions_child_traffic(gateway->install->sessions, index);
-	json_t *object = json_pack("{s:o, s:o, s:s, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:i}", "spi_in",
+	json_t *object = json_pack("{s:o, s:o, s:s, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:i, s:i}", "spi_in",
 		spi_text(child->spi_in), "spi_out", spi_text(record->spi_out), "suite", suite ? suite->name : "unknown",
 		"state", child_state(child), "active", child->active, "local_network",
 		status_prefix(&record->local_network), "remote_network", status_prefix(&record->remote_network),
 		"installed_at", (json_int_t)record->installed_at, "expires_at", (json_int_t)record->expires_at,
-		"hard_bytes", (json_int_t)record->hard_bytes, "replay_window", (int)record->replay_window);
+		"hard_bytes", (json_int_t)record->hard_bytes, "replay_window", (int)record->replay_window,
+		"inner_mtu", (int)atomic_load_explicit(&record->inner_mtu, memory_order_relaxed));
 
 	if (object && put_traffic(object, &traffic) < 0) {
 		json_decref(object);

@@ -6,7 +6,8 @@
  *
  *   header | session records | child SA records | change ring | event rings | counters, a block a thread
  *
- * Who writes what: records are the control plane's, but for `phase`, which both move along (see enum tables_phase).
+ * Who writes what: records are the control plane's, but for `phase`, which both move along (see enum tables_phase),
+ * and `inner_mtu`, which is the data plane's.
  * Changes go control plane -> data plane, events the other way. Counters are written by their thread alone.
  * The data plane trusts nothing in here: it copies a record before it checks it, and keeps the state that packets need
  * in memory of its own.
@@ -16,6 +17,7 @@
 #include "tables/address.h"
 #include "tables/ring.h"
 #include "tables/suite.h"
+#include "tables/tunnel.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -23,7 +25,7 @@
 #define TABLES_MAGIC 0x3130454349554c53ULL /* "SLUICE01", little-endian */
 
 enum {
-	TABLES_LAYOUT_VERSION = 2,
+	TABLES_LAYOUT_VERSION = 3,
 	TABLES_WORKERS_MAX = 64,
 	TABLES_PORTS_MAX = 16,
 	TABLES_REASONS_MAX = 64,
@@ -87,12 +89,14 @@ struct tables_child {
 	uint32_t spi_in, spi_out;
 	uint32_t suite;         /* enum esp_suite_id */
 	uint32_t replay_window; /* packets */
-	uint32_t reserved;
+	struct tunnel_settings tunnel;
 	uint64_t id;            /* never used again */
 	struct prefix local_network, remote_network;
 	uint64_t soft_bytes, hard_bytes;     /* of either direction; 0: no limit */
 	uint64_t soft_packets, hard_packets; /* outbound sequence numbers; never 0 */
 	int64_t installed_at, expires_at;    /* Unix time, seconds */
+	_Atomic uint32_t inner_mtu; /* the longest inner packet that fits, bytes; 0: not taken up yet */
+	uint32_t reserved;
 };
 
 enum tables_change_kind {

@@ -180,6 +180,7 @@ int writer_child_claim(struct writer *writer, uint32_t *index, uint32_t *spi_in)
 	child = &writer->tables->children[*index];
 	phase_set(&child->phase, TABLES_CLAIMED);
 	child->generation++;
+	atomic_store_explicit(&child->inner_mtu, 0, memory_order_relaxed);
 	child->id = writer_next_id(writer);
 	child->spi_in = *spi_in = tables_spi(*index, child->generation);
 	return 0;
@@ -197,6 +198,7 @@ static void child_fill(struct tables_child *child, const struct tables_child *va
 	child->spi_out = values->spi_out;
 	child->suite = values->suite;
 	child->replay_window = values->replay_window;
+	child->tunnel = values->tunnel;
 	child->local_network = values->local_network;
 	child->remote_network = values->remote_network;
 	child->soft_bytes = values->soft_bytes;

@@ -41,6 +41,14 @@ static void check_proposals(const struct config_peer *peer)
 	assert_memory_equal(peer->esp, esp, sizeof(esp));
 }
 
+static void check_tunnel(const struct tunnel_settings *tunnel)
+{
+	assert_int_equal(tunnel->fragment, TUNNEL_FRAGMENT_BEFORE);
+	assert_int_equal(tunnel->df, TUNNEL_DF_CLEAR);
+	assert_int_equal(tunnel->dscp, TUNNEL_DSCP_COPY);
+	assert_int_equal(tunnel->mss_clamp, 1);
+}
+
 static void check_peer(const struct config_peer *peer)
 {
 	assert_string_equal(peer->name, "branch1");
@@ -57,6 +65,7 @@ static void check_peer(const struct config_peer *peer)
 	check_prefix(&peer->remote_networks[0], "192.168.1.0/24");
 	assert_int_equal(peer->lifetime, 3600);
 	assert_int_equal(peer->lifetime_bytes, 0);
+	check_tunnel(&peer->tunnel);
 }
 
 static void check_port(const struct config_port *port)
@@ -113,6 +122,7 @@ static void check_config(const struct config *config)
 	check_dataplane(&config->dataplane);
 	check_ike(&config->ike);
 	assert_int_equal(config->n_rules, 0);
+	check_tunnel(&config->tunnel);
 	assert_int_equal(config->n_peers, 1);
 	check_peer(&config->peers[0]);
 }
@@ -156,7 +166,7 @@ static void test_defaults_as_documented(void **state)
 	struct config *spelled;
 
 	(void)state;
-	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 36);
+	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 44);
 	spelled = fixture_load("spelled.cfg");
 	assert_string_equal(fixture_said(), "");
 	assert_non_null(spelled);

@@ -149,6 +149,37 @@ static void test_rules(void **state)
 	config_free(config);
 }
 
+/* What a peer does not say is the group's, wherever that stands in the file. */
+static void test_tunnel(void **state)
+{
+	struct config *config = fixture_load_text(
+		FILE_PEERS("{" PEER_WHO PEER_KEY PEER_MODE PEER_NETS "dscp = 0; mss_clamp = true; }")
+		"tunnel = { fragment = \"after\"; df = \"copy\"; dscp = 63; mss_clamp = false; };");
+	struct config *other = fixture_load_text(
+		FILE_PEERS("{" PEER_WHO PEER_KEY PEER_MODE PEER_NETS "fragment = \"after\"; df = \"set\"; }"));
+
+	(void)state;
+	assert_string_equal(fixture_said(), "");
+	assert_int_equal(config->tunnel.fragment, TUNNEL_FRAGMENT_AFTER);
+	assert_int_equal(config->tunnel.df, TUNNEL_DF_COPY);
+	assert_int_equal(config->tunnel.dscp, 63);
+	assert_int_equal(config->tunnel.mss_clamp, 0);
+	assert_int_equal(config->peers[0].tunnel.fragment, TUNNEL_FRAGMENT_AFTER);
+	assert_int_equal(config->peers[0].tunnel.df, TUNNEL_DF_COPY);
+	assert_int_equal(config->peers[0].tunnel.dscp, 0);
+	assert_int_equal(config->peers[0].tunnel.mss_clamp, 1);
+	assert_int_equal(other->peers[0].tunnel.fragment, TUNNEL_FRAGMENT_AFTER);
+	assert_int_equal(other->peers[0].tunnel.df, TUNNEL_DF_SET);
+	assert_int_equal(other->peers[0].tunnel.dscp, TUNNEL_DSCP_COPY);
+	assert_int_equal(other->peers[0].tunnel.mss_clamp, 1);
+	config_free(config);
+	config_free(other);
+	fixture_expect_refusal(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_MODE PEER_NETS "dscp = 64; }"),
+		"t.cfg:8: peers[0].dscp: 64 is not a DSCP; expected \"copy\" or 0 to 63\n");
+	fixture_expect_refusal(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_MODE PEER_NETS "dscp = \"ef\"; }"),
+		"t.cfg:8: peers[0].dscp: \"ef\" is not a DSCP; expected \"copy\" or 0 to 63\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +188,7 @@ int main(void)
 		cmocka_unit_test(test_ike),
 		cmocka_unit_test(test_peer),
 		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_tunnel),
 	};
 
 	return cmocka_run_group_tests_name("value", tests, fixture_setup, fixture_teardown);

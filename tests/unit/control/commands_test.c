@@ -59,6 +59,7 @@ static void test_sessions(void **state)
 	char text[16];
 
 	tables_count(&tables_counters(&world->tables, 1)->traffic[tables_spi_index(spi)].bytes_in, 2048);
+	world->tables.children[tables_spi_index(spi)].inner_mtu = 1438;
 	reply = ask(world, "sessions", NULL);
 	assert_true(json_is_true(json_object_get(reply, "ok")));
 	assert_int_equal(json_array_size(json_object_get(reply, "sessions")), 1);
@@ -75,6 +76,8 @@ static void test_sessions(void **state)
 	assert_shows(reply, show_sessions, false, "2.0 KiB");
 	assert_shows(reply, show_sessions, true, text);
 	assert_shows(reply, show_sas, false, "aes256gcm");
+	assert_int_equal(json_integer_value(json_object_get(sa, "inner_mtu")), 1438);
+	assert_shows(reply, show_sas, false, "1,438");
 	json_decref(reply);
 	world_restart_control(world);
 	reply = ask(world, "sessions", NULL);

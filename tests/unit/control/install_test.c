@@ -37,6 +37,20 @@ static void test_first_child_makes_the_session(void **state)
 	assert_int_equal(world_took(world, TABLES_ACTIVATE, NULL), 1);
 }
 
+/* Settings of its peer, and what the data plane answers. */
+static void test_tunnel_settings(void **state)
+{
+	static const struct tunnel_settings tunnel = {TUNNEL_FRAGMENT_AFTER, TUNNEL_DF_COPY, 46, 1};
+	struct world *world = *state;
+	struct ike_child child = world_child(world, 1, 7, 40000);
+	struct tables_child *record;
+
+	world->peers[1].tunnel = tunnel;
+	record = &world->tables.children[tables_spi_index(world_install(world, &child))];
+	assert_memory_equal(&record->tunnel, &tunnel, sizeof(tunnel));
+	assert_int_equal(record->inner_mtu, 0);
+}
+
 static void test_bare_esp_has_no_ports(void **state)
 {
 	struct world *world = *state;
@@ -278,6 +292,7 @@ int main(void)
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_first_child_makes_the_session),
+		WORLD_TEST(test_tunnel_settings),
 		WORLD_TEST(test_bare_esp_has_no_ports),
 		WORLD_TEST(test_bytes_lifetime),
 		WORLD_TEST(test_refused_by_the_data_plane),

@@ -147,7 +147,7 @@ static void test_esp_out_in_pieces(void **state)
 	for (uint16_t mtu = 576; mtu <= 1500; mtu += 77) {
 		harness_open(&(struct harness_options){.n_workers = 2});
 		harness.dataplane.ports[0].mtu = mtu;
-		peer_open(&peer, 1, &(struct peer_options){.bare = mtu % 2});
+		peer_open(&peer, 1, &(struct peer_options){.bare = mtu % 2, .fragment = TUNNEL_FRAGMENT_AFTER});
 		for (size_t payload_len = 1400; payload_len <= 1480; payload_len += 7) {
 			uint32_t end = 0;
 			bool last = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How to make each counter of dataplane/reasons.h rise: `provoke` runs in a data plane of its own, just opened, and
- * `count` is what the counter then says. No other drop may have happened.
+ * `count` is what the counter then says. No other drop may have happened, but for one that an ICMP error is about.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reasons that have to do with frames, IP, routes, ports and the kernel. */
 #include "drops.h"
+#include "icmp.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -254,7 +255,7 @@ static void crypto(void)
 	uint8_t mac[WIRE_MAC_LEN];
 	size_t len;
 
-	peer_open(&peer, 1, &(struct peer_options){0});
+	peer_open(&peer, 1, &(struct peer_options){.fragment = TUNNEL_FRAGMENT_AFTER});
 	assert_non_null(mbuf);
 	mbuf->data_off = 0;
 	drops_udp(LAN_HOST, peer.host, 9, packet, 65535 - WIRE_ETHERNET_LEN - WIRE_IPV4_LEN - WIRE_UDP_LEN, &len);
@@ -306,8 +307,29 @@ static void kernel_refused(void)
 	assert_int_equal(port_exchange_kernel(&harness.dataplane, port), 2);
 }
 
+/* In no time; one more than the bucket holds. */
+static void icmp_rate(void)
+{
+	struct rte_mbuf *mbuf;
+	uint8_t mac[WIRE_MAC_LEN];
+	size_t len;
+
+	peer_open(&peer, 1, &(struct peer_options){0});
+	drops_udp(LAN_HOST, peer.host, 9, "", 0, &len);
+	packet[8] = 1;
+	wire_ipv4_checksum(packet);
+	harness_mac(LAN_HOST, mac);
+	len = wire_ethernet(packet, harness_port_mac(1), mac, WIRE_TYPE_IPV4, packet, len);
+	for (int i = 0; i < ICMP_RATE / 10 + 2; i++) {
+		mbuf = harness_mbuf(packet, len);
+		worker_input(&harness.dataplane.workers[0], 1, &mbuf, 1);
+	}
+	harness_turn();
+}
+
 const struct provocation drops_plain[REASON_COUNT] = {
 	[REASON_IN_PORT] = {broadcast, 1},
+	[REASON_IN_ICMP] = {mtu, 1},
 	[REASON_IN_KERNEL] = {from_kernel, 1},
 	[REASON_OUT_SENT] = {from_kernel, 1},
 	[REASON_OUT_KERNEL] = {broadcast, 1},
@@ -329,5 +351,6 @@ const struct provocation drops_plain[REASON_COUNT] = {
 	[REASON_DROP_TRANSMIT] = {transmit, 1},
 	[REASON_DROP_KERNEL_RATE] = {kernel_rate, 4},
 	[REASON_DROP_KERNEL_FULL] = {kernel_full, 1},
+	[REASON_NOTE_ICMP_RATE] = {icmp_rate, 1},
 	[REASON_NOTE_KERNEL_REFUSED] = {kernel_refused, 2},
 };

@@ -22,6 +22,16 @@ static const struct provocation *provocation_of(size_t reason)
 	return drops_plain[reason].provoke ? &drops_plain[reason] : &drops_esp[reason];
 }
 
+/* An ICMP error is about a packet that was dropped. */
+static size_t drop_beside(size_t reason)
+{
+	switch (reason) {
+	case REASON_IN_ICMP: return REASON_DROP_MTU;
+	case REASON_NOTE_ICMP_RATE: return REASON_DROP_TTL;
+	default: return reason;
+	}
+}
+
 static void test_reason(void **state)
 {
 	size_t reason = (size_t)((const struct reason_text *)*state - texts);
@@ -33,7 +43,7 @@ static void test_reason(void **state)
 	provocation->provoke();
 	assert_int_equal(harness_count((enum reason)reason), provocation->count);
 	for (size_t i = 0; i < REASON_COUNT; i++)
-		if (i != reason && strcmp(texts[i].kind, "DROP") == 0 && harness_count((enum reason)i) > 0)
+		if (i != reason && i != drop_beside(reason) && strcmp(texts[i].kind, "DROP") == 0 && harness_count((enum reason)i) > 0)
 			fail_msg("\"%s\" rose beside \"%s\"", texts[i].name, texts[reason].name);
 	assert_int_equal(harness_balance(), 0);
 }

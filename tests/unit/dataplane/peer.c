@@ -42,6 +42,10 @@ struct tables_child peer_child(const struct peer *peer, const struct peer_option
 		.hard_bytes = options->hard_bytes,
 		.soft_packets = or_usual(options->soft_packets, PEER_SOFT_PACKETS),
 		.hard_packets = or_usual(options->hard_packets, UINT32_MAX),
+		.tunnel = {.fragment = options->fragment,
+			.df = options->df,
+			.dscp = options->dscp_is_set ? options->dscp : TUNNEL_DSCP_COPY,
+			.mss_clamp = !options->mss_stays},
 	};
 
 	if (child.local_network.address.family == ADDRESS_NONE)
@@ -157,6 +161,7 @@ size_t peer_receive_outer(struct peer *peer, const uint8_t *outer, size_t len, u
 	assert_true(len >= front_len + ESP_HDR_LEN);
 	header.tos = outer[1]; /* the caller knows what it has to be */
 	header.id = wire_read16(outer + 4);
+	header.fragment = wire_read16(outer + 6) & WIRE_DF;
 	memcpy(expected + front_len, esp, len - front_len);
 	if (peer->udp)
 		wire_udp(expected + WIRE_IPV4_LEN, HARNESS_NAT_PORT, peer->port, esp, len - front_len);
@@ -167,6 +172,7 @@ size_t peer_receive_outer(struct peer *peer, const uint8_t *outer, size_t len, u
 	peer->hq_sequence = wire_read32(esp + 4);
 	peer->hq_tos = outer[1];
 	peer->hq_id = header.id;
+	peer->hq_fragment = header.fragment;
 	inner_len = wire_read16(plaintext + 2);
 	assert_true(inner_len + 2 <= plaintext_len);
 	/* Padding and trailer are those of RFC 4303 and nothing else is in there. */

@@ -19,6 +19,9 @@ struct peer_options {
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
 	uint32_t replay_window;
 	bool passive; /* not activated */
+	uint8_t fragment, df; /* struct tunnel_settings */
+	bool dscp_is_set, mss_stays;
+	uint8_t dscp;
 };
 
 struct peer {
@@ -31,7 +34,7 @@ struct peer {
 	uint32_t sequence;    /* the last that it sent */
 	uint32_t hq_sequence; /* the last that it received */
 	uint8_t hq_tos;	      /* of the last outer header received */
-	uint16_t hq_id;
+	uint16_t hq_id, hq_fragment;
 };
 
 /* Installs and activates session and child SA; fails the test when they are refused. */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ICMP errors of ours (RFC 792), made in the worker about the packet at hand, and sent the way back: through a tunnel
+ * where a policy says so, to a station, or to our own kernel. Called before the packet itself leaves by its drop
+ * reason. Rate-limited per worker.
+ */
+#pragma once
+
+#include "worker.h"
+
+enum { ICMP_RATE = 1000 }; /* errors a second and worker; a tenth of that at once */
+
+/*
+ * "Fragmentation needed and DF set" with the MTU that fits (RFC 1191 section 4). `packet` begins at its IP header and
+ * stays the caller's. `address` is the source (host order) where the port has no address of ours.
+ */
+void icmp_send_fragmentation_needed(struct worker *worker, struct rte_mbuf *packet, uint16_t mtu, uint32_t address);
+
+/* "Time to live exceeded in transit", likewise. */
+void icmp_send_time_exceeded(struct worker *worker, struct rte_mbuf *packet, uint32_t address);

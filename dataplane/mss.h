@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP's MSS option (RFC 9293 section 3.7.1), lowered in passing in SYN and SYN/ACK, so that TCP never sends what has to
+ * be cut or refused. Called for inner packets both ways: what each end announces limits what the other one sends.
+ */
+#pragma once
+
+#include <rte_ip.h>
+
+#include <stdint.h>
+
+enum { MSS_HEADERS_LEN = 40 }; /* IPv4 and TCP without options: an MTU less these is its MSS (RFC 6691) */
+
+/* `ip` is a valid header with its whole packet, `len` bytes, behind it. What is no SYN with the option stays as it is.
+ */
+void mss_clamp(struct rte_ipv4_hdr *ip, uint32_t len, uint16_t mss);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mtu.h"
+
+#include "encap.h"
+
+uint32_t mtu_payload(const struct esp_suite *suite, uint32_t esp_len)
+{
+	uint32_t fixed_len = (uint32_t)esp_front_len(suite) + suite->icv_len, room;
+
+	if (esp_len < fixed_len)
+		return 0;
+	/* RFC 4303 section 2.4: payload, padding and trailer fill whole blocks. */
+	room = (esp_len - fixed_len) / suite->block_len * suite->block_len;
+	return room > ESP_TRAILER_LEN ? room - ESP_TRAILER_LEN : 0;
+}
+
+static bool ports_are_alike(const struct dataplane *dataplane)
+{
+	for (uint16_t i = 1; i < dataplane->n_ports; i++)
+		if (dataplane->ports[i].mtu != dataplane->ports[0].mtu)
+			return false;
+	return true;
+}
+
+/* As long as there is no route to the peer, every port is one that it may come to. */
+static uint16_t port_mtu(const struct dataplane *dataplane, uint32_t remote)
+{
+	union adjacency hop = route_find(&dataplane->routes, remote, NULL);
+	uint16_t mtu = UINT16_MAX;
+
+	if (hop.state != ADJACENCY_NONE && hop.port < dataplane->n_ports)
+		return dataplane->ports[hop.port].mtu;
+	for (uint16_t i = 0; i < dataplane->n_ports; i++)
+		mtu = RTE_MIN(mtu, dataplane->ports[i].mtu);
+	return mtu;
+}
+
+uint16_t mtu_outer(const struct dataplane *dataplane, const struct sa_session *session)
+{
+	const struct sa_outer *outer = atomic_load_explicit(&session->outer, memory_order_relaxed);
+	uint16_t mtu = port_mtu(dataplane, outer->remote);
+
+	return session->path_mtu ? RTE_MIN(mtu, session->path_mtu) : mtu;
+}
+
+void mtu_set(struct dataplane *dataplane, uint32_t index)
+{
+	struct sa_out *out = &dataplane->sas.out[index];
+	const struct sa_outer *outer = atomic_load_explicit(&out->peer->outer, memory_order_relaxed);
+	uint32_t mtu =
+		mtu_payload(esp_key_suite(out->key), (uint32_t)(mtu_outer(dataplane, out->peer) - encap_len(outer)));
+
+	atomic_store_explicit(&out->inner_mtu, mtu, memory_order_relaxed);
+	atomic_store_explicit(&dataplane->tables.children[index].inner_mtu, mtu, memory_order_relaxed);
+}
+
+void mtu_set_session(struct dataplane *dataplane, uint32_t session)
+{
+	uint32_t index = dataplane->sas.sessions[session].first_child;
+
+	for (; index != TABLES_NONE; index = dataplane->sas.children[index].next)
+		mtu_set(dataplane, index);
+}
+
+void mtu_set_all(struct dataplane *dataplane)
+{
+	if (ports_are_alike(dataplane))
+		return;
+	for (uint32_t i = 0; i < dataplane->sas.n_children; i++)
+		if (dataplane->sas.children[i].id != 0 && !dataplane->sas.children[i].leaving)
+			mtu_set(dataplane, i);
+}

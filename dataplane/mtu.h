@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How long an inner packet may be for an outbound SA: what is left of the outer path's MTU after outer header and ESP,
+ * exact for the suite's padding. The outer path's MTU is that of the port that the route to the peer leaves by, or less
+ * where the path has told so (learn.h). Computed by the main thread, which owns it; workers read one word of the SA
+ * (sa.h).
+ */
+#pragma once
+
+#include "dataplane.h"
+
+enum { MTU_FLOOR = 576 }; /* RFC 791: what every host takes; nothing may lower an outer path's MTU below it */
+
+/* The longest payload, in bytes, whose sealed packet is no longer than `esp_len`; 0: none. */
+uint32_t mtu_payload(const struct esp_suite *suite, uint32_t esp_len);
+
+/* Sets the SA of child `index`, in sas and, for the control plane to see, in the tables. */
+void mtu_set(struct dataplane *dataplane, uint32_t index);
+
+/* The same for all children of a session: its endpoints have moved, or its path's MTU has changed. */
+void mtu_set_session(struct dataplane *dataplane, uint32_t session);
+
+/* Routes have changed: all SAs, unless they can't differ because all ports have one MTU. */
+void mtu_set_all(struct dataplane *dataplane);
+
+/* The MTU of the outer path to a session's peer now, bytes. */
+uint16_t mtu_outer(const struct dataplane *dataplane, const struct sa_session *session);
