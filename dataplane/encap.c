@@ -21,6 +21,25 @@ struct encap_fields encap_fields_of(const struct tunnel_settings *tunnel, const 
 	return fields;
 }
 
+static uint8_t protocol_of(const struct sa_outer *outer)
+{
+	return outer->udp ? IPPROTO_UDP : IPPROTO_ESP;
+}
+
+uint32_t encap_checksum_begin(const struct sa_outer *outer)
+{
+	return (RTE_IPV4_VHL_DEF << 8) + (OUTER_TTL << 8) + protocol_of(outer) + (outer->local >> 16) +
+	       (outer->local & 0xffff) + (outer->remote >> 16) + (outer->remote & 0xffff);
+}
+
+/* From numbers in registers: reading back a header that was just written stalls the processor. */
+static rte_be16_t checksum_end(uint32_t sum)
+{
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum += sum >> 16;
+	return rte_cpu_to_be_16((uint16_t)~sum);
+}
+
 int encap_prepend(struct rte_mbuf *packet, const struct sa_outer *outer, struct encap_fields fields, uint16_t id)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)rte_pktmbuf_prepend(packet, encap_len(outer));
@@ -36,11 +55,12 @@ int encap_prepend(struct rte_mbuf *packet, const struct sa_outer *outer, struct 
 		.packet_id = rte_cpu_to_be_16(id),
 		.fragment_offset = fields.df ? rte_cpu_to_be_16(IPV4_DF) : 0,
 		.time_to_live = OUTER_TTL,
-		.next_proto_id = outer->udp ? IPPROTO_UDP : IPPROTO_ESP,
+		.next_proto_id = protocol_of(outer),
+		.hdr_checksum = checksum_end(
+			outer->checksum + fields.tos + total_len + id + (fields.df ? (uint32_t)IPV4_DF : 0)),
 		.src_addr = rte_cpu_to_be_32(outer->local),
 		.dst_addr = rte_cpu_to_be_32(outer->remote),
 	};
-	ip->hdr_checksum = rte_ipv4_cksum(ip);
 	if (outer->udp) {
 		struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
 

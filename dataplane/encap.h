@@ -26,5 +26,8 @@ struct encap_fields {
 /* RFC 4301 section 5.1.2.1; ECN is copied (RFC 6040 section 4.1). `inner` may be a fragment. */
 struct encap_fields encap_fields_of(const struct tunnel_settings *tunnel, const struct rte_ipv4_hdr *inner);
 
+/* Sum of what is the same in every header to this peer, for sa_outer.checksum. */
+uint32_t encap_checksum_begin(const struct sa_outer *outer);
+
 /* Prepends the header to a packet that begins at its ESP header. 0, or -ENOSPC without headroom. */
 int encap_prepend(struct rte_mbuf *packet, const struct sa_outer *outer, struct encap_fields fields, uint16_t id);

@@ -77,7 +77,7 @@ void forward_packet(struct worker *worker, struct rte_mbuf *packet)
 		return;
 	}
 	/* Of our own ESP packets nobody is told: their lengths are mtu.h's business. */
-	if (packet_of(packet)->source == PACKET_FROM_PEER && ip->fragment_offset & rte_cpu_to_be_16(IPV4_DF))
+	if (packet_of(packet)->source != PACKET_FROM_KERNEL && ip->fragment_offset & rte_cpu_to_be_16(IPV4_DF))
 		icmp_send_fragmentation_needed(worker, packet, dataplane->ports[hop.port].mtu, 0);
 	count = fragment_cut(worker, packet, dataplane->ports[hop.port].mtu, pieces);
 	for (uint16_t i = 0; i < count; i++)

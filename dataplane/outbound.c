@@ -9,6 +9,7 @@
 #include "icmp.h"
 #include "ipv4.h"
 #include "mss.h"
+#include "numbers.h"
 
 #include <netinet/in.h>
 
@@ -16,7 +17,6 @@
 struct outbound {
 	uint16_t count;
 	uint32_t children[BURST];
-	bool numbered[BURST];
 	struct encap_fields fields[BURST];
 	struct esp_packet esp[BURST];
 };
@@ -122,52 +122,6 @@ static uint16_t fit(struct worker *worker, const struct sa_out *out, struct rte_
 	return 0;
 }
 
-static void tell_lifetime(struct worker *worker, uint32_t child, enum tables_event_kind kind)
-{
-	struct tables_event event = {
-		.kind = kind, .index = child, .id = worker->dataplane->sas.children[child].id};
-
-	worker_event(worker, &event);
-}
-
-/* `before` and `after` lie on the two sides of a limit for exactly one worker and burst. */
-static bool crossed(uint64_t before, uint64_t after, uint64_t limit)
-{
-	return before < limit && after >= limit;
-}
-
-/*
- * Step 3: one atomic add takes the numbers for all packets of the burst that use the SA of packet `first`, one more
- * adds their bytes. Numbers beyond the limit are never used (RFC 4303 section 3.3.3): such packets get 0.
- */
-static void take_numbers(struct worker *worker, struct outbound *burst, uint16_t first)
-{
-	uint32_t child = burst->children[first];
-	struct sa_out *out = &worker->dataplane->sas.out[child];
-	uint64_t packets = 0, bytes = 0, sequence, spent;
-
-	for (uint16_t i = first; i < burst->count; i++) {
-		if (burst->numbered[i] || burst->children[i] != child)
-			continue;
-		packets++;
-		bytes += burst->esp[i].len;
-	}
-	sequence = atomic_fetch_add_explicit(&out->numbers.sequence, packets, memory_order_relaxed);
-	spent = atomic_fetch_add_explicit(&out->numbers.bytes, bytes, memory_order_relaxed);
-	if (crossed(sequence, sequence + packets, out->soft_packets) || crossed(spent, spent + bytes, out->soft_bytes))
-		tell_lifetime(worker, child, TABLES_EVENT_SOFT_LIFETIME);
-	if (crossed(sequence, sequence + packets, out->hard_packets) || crossed(spent, spent + bytes, out->hard_bytes))
-		tell_lifetime(worker, child, TABLES_EVENT_HARD_LIFETIME);
-	for (uint16_t i = first; i < burst->count; i++) {
-		if (burst->numbered[i] || burst->children[i] != child)
-			continue;
-		sequence++;
-		burst->esp[i].sequence = sequence > out->hard_packets || spent >= out->hard_bytes ? 0 : sequence;
-		burst->esp[i].spi = out->spi;
-		burst->numbered[i] = true;
-	}
-}
-
 /* Takes out the packets that got no number. */
 static void keep_numbered(struct worker *worker, struct outbound *burst)
 {
@@ -213,9 +167,7 @@ static void burst_send(struct worker *worker, struct outbound *burst)
 {
 	uint32_t inner_len[BURST];
 
-	for (uint16_t i = 0; i < burst->count; i++)
-		if (!burst->numbered[i])
-			take_numbers(worker, burst, i);
+	numbers_take(worker, burst->children, burst->esp, burst->count);
 	keep_numbered(worker, burst);
 	for (uint16_t i = 0; i < burst->count; i++)
 		inner_len[i] = burst->esp[i].len;
@@ -240,7 +192,6 @@ static void burst_add(struct worker *worker, struct outbound *burst, struct rte_
 		burst_send(worker, burst);
 	at = burst->count++;
 	burst->children[at] = child;
-	burst->numbered[at] = false;
 	burst->fields[at] = encap_fields_of(&out->tunnel, rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *));
 	burst->esp[at] = (struct esp_packet){
 		.key = out->key,

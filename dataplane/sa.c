@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sa.h"
 
+#include "encap.h"
+
 #include <rte_malloc.h>
 
 #include <errno.h>
@@ -97,6 +99,7 @@ void sa_outer_fill(struct sa_outer *outer, const struct endpoint *local, const s
 	outer->local_port = local->port;
 	outer->remote_port = remote->port;
 	outer->udp = encapsulation == TABLES_ENCAPSULATION_UDP;
+	outer->checksum = encap_checksum_begin(outer);
 }
 
 /* Makes the session of a first child; finds that of a further one. */

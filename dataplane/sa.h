@@ -29,6 +29,7 @@ struct sa_outer {
 	uint32_t local, remote; /* host order */
 	uint16_t local_port, remote_port;
 	bool udp;
+	uint32_t checksum; /* of the IP header's constant fields, not folded: see encap.c */
 };
 
 /* A session: where its peer is. */

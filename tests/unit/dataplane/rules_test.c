@@ -177,6 +177,9 @@ static void test_bypass_counts_hops(void **state)
 	packet[8] = 1;
 	wire_ipv4_checksum(packet);
 	send_from_lan(len);
+	/* Its sender is told: ICMP time exceeded. */
+	assert_true(harness_receive(1, &frame));
+	assert_int_equal(frame.bytes[WIRE_ETHERNET_LEN + WIRE_IPV4_LEN], 11);
 	expect_drop(REASON_DROP_TTL);
 }
 
