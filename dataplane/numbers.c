@@ -56,8 +56,7 @@ static bool crossed(uint64_t before, uint64_t after, uint64_t limit)
 static void group_take(struct worker *worker, struct group *group)
 {
 	struct sa_out *out = &worker->dataplane->sas.out[group->child];
-	uint64_t sequence =
-		atomic_fetch_add_explicit(&out->numbers.sequence, group->packets, memory_order_relaxed);
+	uint64_t sequence = atomic_fetch_add_explicit(&out->numbers.sequence, group->packets, memory_order_relaxed);
 	uint64_t spent = atomic_fetch_add_explicit(&out->numbers.bytes, group->bytes, memory_order_relaxed);
 	uint64_t sequence_after = sequence + group->packets, spent_after = spent + group->bytes;
 
