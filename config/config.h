@@ -52,6 +52,7 @@ struct config_dataplane {
 	uint32_t memory; /* MiB for DPDK */
 	uint32_t packet_buffers;
 	uint32_t max_sessions, max_children;
+	uint32_t max_routes;            /* addresses, routes and neighbours mirrored from the kernel */
 	uint32_t replay_window;         /* packets, a power of two */
 	uint32_t exception_rate;        /* packets a second and worker towards the kernel */
 	uint32_t fragments_pending;     /* packets in reassembly, per worker */

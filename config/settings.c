@@ -74,6 +74,8 @@ static const struct setting dataplane_settings[] = {
 		RANGE(1, 1048576), FIELD(config_dataplane, max_sessions)},
 	{"max_children", SETTING_INTEGER, "8192", "a number of child SAs",
 		RANGE(1, 1048576), FIELD(config_dataplane, max_children)},
+	{"max_routes", SETTING_INTEGER, "16384", "a number of routes", RANGE(64, 4194304),
+		FIELD(config_dataplane, max_routes)},
 	{"replay_window", SETTING_POWER_OF_TWO, "1024", "a window in packets",
 		RANGE(64, 65536), FIELD(config_dataplane, replay_window)},
 	{"exception_rate", SETTING_INTEGER, "20000", "a rate in packets a second",

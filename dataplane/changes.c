@@ -4,6 +4,8 @@
 #include "config/log.h"
 #include "mtu.h"
 
+#include <rte_cycles.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,6 +232,20 @@ static void net_changed(struct dataplane *dataplane, uint32_t kind)
 	mtu_set_all(dataplane);
 }
 
+static void tell_net_refused(struct dataplane *dataplane, const struct tables_change *change, int rc)
+{
+	struct log_limit *limit = &dataplane->net_refused;
+	char prefix[PREFIX_TEXT_LEN];
+
+	if (!log_limit_pass(limit, rte_rdtsc() / (rte_get_tsc_hz() / 1000)))
+		return;
+	log_error("event=net_change_refused prefix=%s suppressed=%u reason=\"%s\"",
+		prefix_format(&change->net.prefix, prefix), limit->suppressed,
+		rc == -ENOSPC ? "the kernel has more addresses, routes and neighbours than dataplane.max_routes: raise it"
+			      : strerror(-rc));
+	limit->suppressed = 0;
+}
+
 /* One change. Removals are answered when they have ended, the kernel's mirror not at all. */
 static void apply(struct dataplane *dataplane, const struct tables_change *change)
 {
@@ -258,7 +274,7 @@ static void apply(struct dataplane *dataplane, const struct tables_change *chang
 		if (rc == 0)
 			net_changed(dataplane, change->kind);
 		else if (rc != -ENOENT)
-			log_warning("event=net_change_refused kind=%u error=%d", change->kind, rc);
+			tell_net_refused(dataplane, change, rc);
 		return;
 	}
 	done(dataplane, change->kind, change->index, change->id, rc);

@@ -18,7 +18,6 @@ enum {
 	PACKET_ROOM_MIN = 2048,
 	PACKET_OVERHEAD = 160, /* Ethernet, outer IP and UDP, ESP header, IV, padding, ICV: with room to spare */
 	JUMBO_COUNT = 256,
-	ROUTES_EXTRA = 16384,  /* routes and neighbours beside those of the sessions */
 };
 
 static const char *const reason_names[REASON_COUNT] = {
@@ -141,15 +140,15 @@ int dataplane_init(struct dataplane *dataplane, const struct config *config, con
 		goto fail;
 	if (policy_table_init(&dataplane->policies, name, limits->max_children, dataplane->qsbr) < 0)
 		goto fail;
-	if (route_table_init(&dataplane->routes, name, ROUTES_EXTRA, dataplane->qsbr) < 0)
+	if (route_table_init(&dataplane->routes, name, limits->max_routes, dataplane->qsbr) < 0)
 		goto fail;
 	if (changes_init(dataplane) < 0 || workers_make(dataplane, name) < 0)
 		goto fail;
 	return 0;
 fail:
-	log_error("event=start_failed reason=\"memory for %u packet buffers, %u sessions and %u child SAs does not fit (%s): "
+	log_error("event=start_failed reason=\"memory for %u packet buffers, %u sessions, %u child SAs and %u routes does not fit (%s): "
 		  "raise dataplane.memory or lower these\"",
-		limits->packet_buffers, limits->max_sessions, limits->max_children, rte_strerror(rte_errno));
+		limits->packet_buffers, limits->max_sessions, limits->max_children, limits->max_routes, rte_strerror(rte_errno));
 	dataplane_fini(dataplane);
 	return rc;
 }

@@ -3,8 +3,8 @@
 
 #include "ike/dh.h"
 #include "ike/sa_payload.h"
+#include "ike/text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,18 +101,6 @@ const struct phase1_offer *phase1_choose(
 	return NULL;
 }
 
-static void phase1_append(char *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void phase1_append(char *text, const char *format, ...)
-{
-	size_t len = strlen(text);
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text + len, PHASE1_TEXT_LEN - len, format, arguments);
-	va_end(arguments);
-}
-
 static void phase1_append_offers(char *text, const struct phase1_offers *offers)
 {
 	enum { SHOWN = 6 };
@@ -122,14 +110,14 @@ static void phase1_append_offers(char *text, const struct phase1_offers *offers)
 	for (size_t i = 0; i < shown; i++) {
 		const struct phase1_offer *offer = &offers->items[i];
 
-		phase1_append(text, "%s%s", i ? ", " : "", ike_proposal_format(&offer->proposal, name));
+		text_append(text, PHASE1_TEXT_LEN, "%s%s", i ? ", " : "", ike_proposal_format(&offer->proposal, name));
 		if (offer->authentication != OAKLEY_AUTH_PRE_SHARED_KEY)
-			phase1_append(text, " with authentication method %u", offer->authentication);
+			text_append(text, PHASE1_TEXT_LEN, " with authentication method %u", offer->authentication);
 		else if (!offer->usable)
-			phase1_append(text, " with an attribute that is not known");
+			text_append(text, PHASE1_TEXT_LEN, " with an attribute that is not known");
 	}
 	if (shown < offers->count || offers->more)
-		phase1_append(text, " and more");
+		text_append(text, PHASE1_TEXT_LEN, " and more");
 }
 
 char *phase1_explain(
@@ -139,29 +127,29 @@ char *phase1_explain(
 	char name[IKE_PROPOSAL_TEXT_LEN];
 
 	text[0] = '\0';
-	phase1_append(text, "no proposal in common: offered ");
+	text_append(text, PHASE1_TEXT_LEN, "no proposal in common: offered ");
 	phase1_append_offers(text, offers);
-	phase1_append(text, "; acceptable ");
+	text_append(text, PHASE1_TEXT_LEN, "; acceptable ");
 	for (size_t i = 0; i < peer->n_ike; i++) {
 		if (!phase1_allowed(&peer->ike[i], legacy)) {
 			withheld = true;
 			continue;
 		}
-		phase1_append(text, "%s%s", none ? "" : ", ", ike_proposal_format(&peer->ike[i], name));
+		text_append(text, PHASE1_TEXT_LEN, "%s%s", none ? "" : ", ", ike_proposal_format(&peer->ike[i], name));
 		none = false;
 	}
 	if (none)
-		phase1_append(text, "nothing");
+		text_append(text, PHASE1_TEXT_LEN, "nothing");
 	if (withheld)
-		phase1_append(text, "; others of its configuration are legacy, and ike.legacy is false");
+		text_append(text, PHASE1_TEXT_LEN, "; others of its configuration are legacy, and ike.legacy is false");
 	else
 		for (size_t i = 0; i < offers->count; i++)
 			for (size_t k = 0; k < peer->n_ike; k++)
 				if (phase1_same(&offers->items[i].proposal, &peer->ike[k]) &&
 					dh_public_len(peer->ike[k].group) != ke_len) {
-					phase1_append(text, "; its key exchange value has %zu bytes, %s takes %zu",
-						ke_len, ike_group_name(peer->ike[k].group),
-						dh_public_len(peer->ike[k].group));
+					text_append(text, PHASE1_TEXT_LEN,
+						"; its key exchange value has %zu bytes, %s takes %zu", ke_len,
+						ike_group_name(peer->ike[k].group), dh_public_len(peer->ike[k].group));
 					return text;
 				}
 	return text;

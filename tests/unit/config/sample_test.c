@@ -90,6 +90,7 @@ static void check_dataplane(const struct config_dataplane *dataplane)
 	assert_int_equal(dataplane->packet_buffers, 16384);
 	assert_int_equal(dataplane->max_sessions, 4096);
 	assert_int_equal(dataplane->max_children, 8192);
+	assert_int_equal(dataplane->max_routes, 16384);
 	assert_int_equal(dataplane->replay_window, 1024);
 	assert_int_equal(dataplane->exception_rate, 20000);
 	assert_int_equal(dataplane->fragments_pending, 1024);
@@ -166,7 +167,7 @@ static void test_defaults_as_documented(void **state)
 	struct config *spelled;
 
 	(void)state;
-	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 44);
+	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 45);
 	spelled = fixture_load("spelled.cfg");
 	assert_string_equal(fixture_said(), "");
 	assert_non_null(spelled);

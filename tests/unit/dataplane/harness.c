@@ -96,6 +96,7 @@ static void config_fill(struct config *config, const struct harness_options *opt
 			.packet_buffers = or_usual(options->packet_buffers, 4095),
 			.max_sessions = or_usual(options->max_sessions, 16),
 			.max_children = or_usual(options->max_children, 64),
+			.max_routes = 16384,
 			.replay_window = 1024,
 			.exception_rate = or_usual(options->exception_rate, 1000000),
 			.fragments_pending = or_usual(options->fragments_pending, 256),
