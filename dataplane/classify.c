@@ -43,8 +43,8 @@ static void esp_begin(struct rte_mbuf *packet, uint16_t outer_len, uint16_t remo
 	struct packet *meta = packet_of(packet);
 
 	meta->esp = true;
-	meta->remote = rte_be_to_cpu_32(ip->src_addr);
-	meta->local = rte_be_to_cpu_32(ip->dst_addr);
+	meta->remote = ip_from_be32(ip->src_addr);
+	meta->local = ip_from_be32(ip->dst_addr);
 	meta->remote_port = remote_port;
 	meta->local_port = local_port;
 	meta->outer_ecn = ip->type_of_service & ECN_MASK;
@@ -211,11 +211,15 @@ static bool kernel_frame_has_policy(const struct worker *worker, struct rte_mbuf
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(frame, const struct rte_ether_hdr *);
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(ether + 1);
 	uint16_t len = rte_pktmbuf_data_len(frame);
+	union ip_address source, destination;
 
-	return len >= sizeof(*ether) + sizeof(*ip) && ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) &&
+	if (len < sizeof(*ether) + sizeof(*ip))
+		return false;
+	source = ip_from_be32(ip->src_addr);
+	destination = ip_from_be32(ip->dst_addr);
+	return ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) &&
 	       !is_ike(worker, ip, (uint16_t)(len - sizeof(*ether))) &&
-	       policy_find(&worker->dataplane->policies, rte_be_to_cpu_32(ip->src_addr),
-		       rte_be_to_cpu_32(ip->dst_addr)) != NULL;
+	       policy_find(&worker->dataplane->policies, &source, &destination) != NULL;
 }
 
 void classify_kernel(struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count,

@@ -28,8 +28,10 @@ static uint8_t protocol_of(const struct sa_outer *outer)
 
 uint32_t encap_checksum_begin(const struct sa_outer *outer)
 {
-	return (RTE_IPV4_VHL_DEF << 8) + (OUTER_TTL << 8) + protocol_of(outer) + (outer->local >> 16) +
-	       (outer->local & 0xffff) + (outer->remote >> 16) + (outer->remote & 0xffff);
+	uint32_t local = ip_to_ipv4(&outer->local), remote = ip_to_ipv4(&outer->remote);
+
+	return (RTE_IPV4_VHL_DEF << 8) + (OUTER_TTL << 8) + protocol_of(outer) + (local >> 16) +
+	       (local & 0xffff) + (remote >> 16) + (remote & 0xffff);
 }
 
 /* From numbers in registers: reading back a header that was just written stalls the processor. */
@@ -58,8 +60,8 @@ int encap_prepend(struct rte_mbuf *packet, const struct sa_outer *outer, struct 
 		.next_proto_id = protocol_of(outer),
 		.hdr_checksum = checksum_end(
 			outer->checksum + fields.tos + total_len + id + (fields.df ? (uint32_t)IPV4_DF : 0)),
-		.src_addr = rte_cpu_to_be_32(outer->local),
-		.dst_addr = rte_cpu_to_be_32(outer->remote),
+		.src_addr = outer->local.ipv4,
+		.dst_addr = outer->remote.ipv4,
 	};
 	if (outer->udp) {
 		struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);

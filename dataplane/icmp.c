@@ -69,8 +69,11 @@ static uint32_t source_choose(const struct worker *worker, struct rte_mbuf *pack
 		return ours ? ours : address;
 	}
 	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
+		union ip_address from, to = ip_from_be32(ip->src_addr);
+
 		ours = atomic_load_explicit(&dataplane->ports[i].address, memory_order_relaxed);
-		if (ours && policy_find(&dataplane->policies, ours, rte_be_to_cpu_32(ip->src_addr)))
+		from = ip_from_ipv4(ours);
+		if (ours && policy_find(&dataplane->policies, &from, &to))
 			return ours;
 	}
 	return 0;

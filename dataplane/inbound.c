@@ -19,9 +19,9 @@ struct inbound {
 	struct esp_packet esp[BURST];
 };
 
-static struct endpoint endpoint_of(uint32_t address, uint16_t port)
+static struct endpoint endpoint_of(const union ip_address *address, uint16_t port)
 {
-	return (struct endpoint){.address = address_ipv4(address), .port = port};
+	return (struct endpoint){.address = ip_to_address(address), .port = port};
 }
 
 static void tell_unknown_spi(struct worker *worker, const struct packet *meta, uint32_t spi)
@@ -32,8 +32,8 @@ static void tell_unknown_spi(struct worker *worker, const struct packet *meta, u
 	if (worker->now - worker->told_unknown_at < rte_get_tsc_hz() / 10)
 		return;
 	worker->told_unknown_at = worker->now;
-	event.source = endpoint_of(meta->remote, meta->remote_port);
-	event.local = endpoint_of(meta->local, meta->local_port);
+	event.source = endpoint_of(&meta->remote, meta->remote_port);
+	event.local = endpoint_of(&meta->local, meta->local_port);
 	worker_event(worker, &event);
 }
 
@@ -99,10 +99,11 @@ static void watch_address(struct worker *worker, struct sa_in *in, const struct 
 	const struct sa_outer *outer = atomic_load_explicit(&sas->sessions[in->session].outer, memory_order_acquire);
 	struct tables_event event = {.kind = TABLES_EVENT_ADDRESS_SEEN, .index = (uint32_t)(in - sas->in)};
 
-	if (meta->remote == outer->remote && meta->remote_port == outer->remote_port && meta->local == outer->local)
+	if (ip_equal(&meta->remote, &outer->remote) && meta->remote_port == outer->remote_port &&
+		ip_equal(&meta->local, &outer->local))
 		return;
 	worker_count(worker, REASON_NOTE_MOVED, 1);
-	if (meta->remote == in->told_remote && meta->remote_port == in->told_remote_port &&
+	if (ip_equal(&meta->remote, &in->told_remote) && meta->remote_port == in->told_remote_port &&
 		worker->now - in->told_at < rte_get_tsc_hz())
 		return;
 	in->told_remote = meta->remote;
@@ -110,8 +111,8 @@ static void watch_address(struct worker *worker, struct sa_in *in, const struct 
 	in->told_at = worker->now;
 	event.id = sas->children[event.index].id;
 	event.spi = in->spi;
-	event.source = endpoint_of(meta->remote, meta->remote_port);
-	event.local = endpoint_of(meta->local, meta->local_port);
+	event.source = endpoint_of(&meta->remote, meta->remote_port);
+	event.local = endpoint_of(&meta->local, meta->local_port);
 	worker_event(worker, &event);
 }
 
@@ -136,6 +137,7 @@ static bool spend(struct worker *worker, struct sa_in *in, uint32_t len)
 static enum reason inner_check(const struct sa_in *in, struct rte_mbuf *packet, uint8_t next_header)
 {
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
+	union ip_address source, destination;
 
 	if (next_header == NEXT_HEADER_DUMMY)
 		return REASON_DROP_DUMMY;
@@ -143,8 +145,9 @@ static enum reason inner_check(const struct sa_in *in, struct rte_mbuf *packet, 
 		return REASON_DROP_NEXT_HEADER;
 	if (!ipv4_is_valid(ip, rte_pktmbuf_data_len(packet)) || rte_ipv4_cksum(ip) != 0)
 		return REASON_DROP_INNER;
-	if (!sa_network_has(&in->inner_source, rte_be_to_cpu_32(ip->src_addr)) ||
-		!sa_network_has(&in->inner_destination, rte_be_to_cpu_32(ip->dst_addr)))
+	source = ip_from_be32(ip->src_addr);
+	destination = ip_from_be32(ip->dst_addr);
+	if (!ip_network_has(&in->inner_source, &source) || !ip_network_has(&in->inner_destination, &destination))
 		return REASON_DROP_SELECTOR;
 	if (!ipv4_ecn_decapsulate(ip, packet_of(packet)->outer_ecn))
 		return REASON_DROP_ECN;

@@ -52,8 +52,8 @@ static bool message_read(const struct rte_mbuf *packet, struct learn_message *me
 		quoted->src_addr != outer->dst_addr || quoted->fragment_offset & rte_cpu_to_be_16(IPV4_OFFSET_MASK))
 		return false;
 	message->mtu = rte_be_to_cpu_16(icmp->icmp_seq_nb);
-	message->local = rte_be_to_cpu_32(quoted->src_addr);
-	message->remote = rte_be_to_cpu_32(quoted->dst_addr);
+	message->local = ip_from_be32(quoted->src_addr);
+	message->remote = ip_from_be32(quoted->dst_addr);
 	return message->mtu != 0 && message->mtu < rte_be_to_cpu_16(quoted->total_length) &&
 	       quote_read(quoted, len, message);
 }
@@ -72,7 +72,8 @@ static bool is_quoted(const struct sa_out *out, const struct learn_message *mess
 	const struct sa_outer *outer = atomic_load_explicit(&out->peer->outer, memory_order_relaxed);
 	uint64_t last = atomic_load_explicit(&out->numbers.sequence, memory_order_relaxed);
 
-	return out->spi == message->spi && outer->local == message->local && outer->remote == message->remote &&
+	return out->spi == message->spi && ip_equal(&outer->local, &message->local) &&
+	       ip_equal(&outer->remote, &message->remote) &&
 	       outer->udp == message->udp && outer->local_port == message->local_port &&
 	       outer->remote_port == message->remote_port && message->sequence != 0 && message->sequence <= last &&
 	       last - message->sequence < LEARN_RECENT;

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "ip.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,12 +22,12 @@ enum {
 	LEARN_SECONDS = 10 * 60, /* RFC 1191 section 6.3 */
 };
 
-/* What a message says: host order. One slot a worker; what comes before the main thread has looked is lost. */
+/* What a message says. One slot a worker; what comes before the main thread has looked is lost. */
 struct learn_message {
 	atomic_bool full; /* worker: sets; main: clears */
 	bool udp;
 	uint16_t mtu;
-	uint32_t local, remote;
+	union ip_address local, remote;
 	uint16_t local_port, remote_port; /* 0: bare ESP */
 	uint32_t spi, sequence;
 };

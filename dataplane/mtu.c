@@ -38,7 +38,7 @@ static uint16_t port_mtu(const struct dataplane *dataplane, uint32_t remote)
 uint16_t mtu_outer(const struct dataplane *dataplane, const struct sa_session *session)
 {
 	const struct sa_outer *outer = atomic_load_explicit(&session->outer, memory_order_relaxed);
-	uint16_t mtu = port_mtu(dataplane, outer->remote);
+	uint16_t mtu = port_mtu(dataplane, ip_to_ipv4(&outer->remote));
 
 	return session->path_mtu ? RTE_MIN(mtu, session->path_mtu) : mtu;
 }

@@ -43,7 +43,7 @@ static bool obey_rules(struct worker *worker, struct rte_mbuf *packet)
 /* The session's own outer address. */
 static uint32_t local_address(const struct sa_out *out)
 {
-	return atomic_load_explicit(&out->peer->outer, memory_order_acquire)->local;
+	return ip_to_ipv4(&atomic_load_explicit(&out->peer->outer, memory_order_acquire)->local);
 }
 
 /*
@@ -54,12 +54,13 @@ static struct sa_out *admit(struct worker *worker, struct rte_mbuf *packet, uint
 {
 	struct dataplane *dataplane = worker->dataplane;
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
+	union ip_address from = ip_from_be32(ip->src_addr), to = ip_from_be32(ip->dst_addr);
 	uint8_t source = packet_of(packet)->source;
 	const struct policy *policy;
 
 	if (dataplane->rules.count > 0 && source != PACKET_FROM_KERNEL && obey_rules(worker, packet))
 		return NULL;
-	policy = policy_find(&dataplane->policies, rte_be_to_cpu_32(ip->src_addr), rte_be_to_cpu_32(ip->dst_addr));
+	policy = policy_find(&dataplane->policies, &from, &to);
 	/* From a peer to an address of ours: no other peer's policy takes it. */
 	if (policy && source == PACKET_FROM_PEER &&
 		route_find(&dataplane->routes, rte_be_to_cpu_32(ip->dst_addr), NULL).state == ADJACENCY_LOCAL)

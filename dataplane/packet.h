@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "ip.h"
+
 #include <rte_mbuf.h>
 
 #include <stdbool.h>
@@ -26,7 +28,7 @@ struct packet {
 	bool esp;       /* it begins at its ESP header; what follows is set then */
 	uint8_t outer_ecn;
 	uint8_t reserved[3];
-	uint32_t remote, local;           /* outer addresses, host order */
+	union ip_address remote, local;   /* outer addresses */
 	uint16_t remote_port, local_port; /* 0: bare ESP */
 };
 

@@ -42,27 +42,21 @@ void policy_table_free(struct policy_table *table)
 	memset(table, 0, sizeof(*table));
 }
 
-static uint8_t mask_len(uint32_t mask)
+static uint8_t len4(const struct ip_network *network)
 {
-	return (uint8_t)__builtin_popcount(mask);
-}
-
-static bool network_equal(const struct sa_network *a, const struct sa_network *b)
-{
-	return a->address == b->address && a->mask == b->mask;
+	return (uint8_t)(ip_network_bits(network) - IP_PREFIX_IPV4);
 }
 
 /* The first policy of that remote prefix. */
-static uint32_t chain_first(const struct policy_table *table, uint32_t address, uint8_t len)
+static uint32_t chain_first(const struct policy_table *table, const struct ip_network *remote)
 {
-	return lpm4_get(&table->lpm, address, len);
+	return lpm4_get(&table->lpm, ip_to_ipv4(&remote->address), len4(remote));
 }
 
-static bool prefix_is_around(const struct policy_prefix *outer, uint32_t address, uint8_t len)
+static bool prefix_is_around(const struct policy_prefix *outer, const struct ip_network *network)
 {
-	uint32_t mask = outer->len ? UINT32_MAX << (32 - outer->len) : 0;
-
-	return outer->len < len && (address & mask) == outer->address;
+	return ip_network_bits(&outer->network) < ip_network_bits(network) &&
+	       ip_network_has(&outer->network, &network->address);
 }
 
 static void shorter_set(struct policy_prefix *prefix, struct policy_prefix *shorter)
@@ -74,17 +68,16 @@ static void shorter_set(struct policy_prefix *prefix, struct policy_prefix *shor
  * A prefix for its first policy, with what is around it, but not yet in sight. There is always an unused one: each that
  * is taken has a policy, and there are as many of these.
  */
-static struct policy_prefix *prefix_take(struct policy_table *table, const struct sa_network *remote)
+static struct policy_prefix *prefix_take(struct policy_table *table, const struct ip_network *remote)
 {
 	struct policy_prefix *prefix = LIST_FIRST(&table->unused), *other, *shorter = NULL;
-	uint8_t len = mask_len(remote->mask);
 
 	LIST_FOREACH(other, &table->visible, link)
-	if (prefix_is_around(other, remote->address, len) && (!shorter || other->len > shorter->len))
+	if (prefix_is_around(other, remote) &&
+		(!shorter || ip_network_bits(&other->network) > ip_network_bits(&shorter->network)))
 		shorter = other;
 	LIST_REMOVE(prefix, link);
-	prefix->address = remote->address;
-	prefix->len = len;
+	prefix->network = *remote;
 	prefix->members = 0;
 	atomic_store_explicit(&prefix->first, TABLES_NONE, memory_order_relaxed);
 	shorter_set(prefix, shorter);
@@ -98,7 +91,7 @@ static void prefix_show(struct policy_table *table, struct policy_prefix *prefix
 
 	LIST_FOREACH(other, &table->visible, link)
 	if (atomic_load_explicit(&other->shorter, memory_order_relaxed) == outer &&
-		prefix_is_around(prefix, other->address, other->len))
+		prefix_is_around(prefix, &other->network))
 		shorter_set(other, prefix);
 	LIST_INSERT_HEAD(&table->visible, prefix, link);
 }
@@ -123,7 +116,7 @@ static void prefix_leave(struct policy_table *table, struct policy_prefix *prefi
 /* `number` becomes the first of its prefix. 0 or -ENOSPC, nothing having changed then. */
 static int first_set(struct policy_table *table, struct policy_prefix *prefix, uint32_t number)
 {
-	int rc = lpm4_set(&table->lpm, prefix->address, prefix->len, number);
+	int rc = lpm4_set(&table->lpm, ip_to_ipv4(&prefix->network.address), len4(&prefix->network), number);
 
 	if (rc == 0)
 		atomic_store_explicit(&prefix->first, number, memory_order_release);
@@ -134,11 +127,11 @@ static int first_set(struct policy_table *table, struct policy_prefix *prefix, u
 static int policy_link(struct policy_table *table, uint32_t number)
 {
 	struct policy *policy = &table->policies[number];
-	uint32_t first = chain_first(table, policy->prefix->address, policy->prefix->len), before = TABLES_NONE,
+	uint32_t first = chain_first(table, &policy->prefix->network), before = TABLES_NONE,
 		 at = first;
 	int rc;
 
-	while (at != TABLES_NONE && mask_len(table->policies[at].local.mask) >= mask_len(policy->local.mask)) {
+	while (at != TABLES_NONE && ip_network_bits(&table->policies[at].local) >= ip_network_bits(&policy->local)) {
 		before = at;
 		at = atomic_load_explicit(&table->policies[at].next, memory_order_relaxed);
 	}
@@ -157,7 +150,7 @@ static void policy_unlink(struct policy_table *table, uint32_t number)
 {
 	struct policy_prefix *prefix = table->policies[number].prefix;
 	uint32_t next = atomic_load_explicit(&table->policies[number].next, memory_order_relaxed);
-	uint32_t at = chain_first(table, prefix->address, prefix->len), before = TABLES_NONE;
+	uint32_t at = chain_first(table, &prefix->network), before = TABLES_NONE;
 
 	while (at != TABLES_NONE && at != number) {
 		before = at;
@@ -170,7 +163,7 @@ static void policy_unlink(struct policy_table *table, uint32_t number)
 	} else if (next != TABLES_NONE) {
 		first_set(table, prefix, next);
 	} else {
-		lpm4_delete(&table->lpm, prefix->address, prefix->len);
+		lpm4_delete(&table->lpm, ip_to_ipv4(&prefix->network.address), len4(&prefix->network));
 		atomic_store_explicit(&prefix->first, TABLES_NONE, memory_order_release);
 		prefix_hide(table, prefix);
 	}
@@ -178,13 +171,13 @@ static void policy_unlink(struct policy_table *table, uint32_t number)
 
 int64_t policy_open(struct policy_table *table, const struct sa_child *child)
 {
-	uint32_t first = chain_first(table, child->remote.address, mask_len(child->remote.mask)), number = first;
+	uint32_t first = chain_first(table, &child->remote), number = first;
 	struct policy *policy;
 	int rc;
 
 	for (; number != TABLES_NONE; number = atomic_load_explicit(&policy->next, memory_order_relaxed)) {
 		policy = &table->policies[number];
-		if (policy->session == child->session && network_equal(&policy->local, &child->local)) {
+		if (policy->session == child->session && ip_network_equal(&policy->local, &child->local)) {
 			policy->references++;
 			return number;
 		}

@@ -19,15 +19,14 @@
 struct policy_prefix {
 	_Atomic(struct policy_prefix *) shorter; /* the longest one around this one; NULL: none */
 	_Atomic uint32_t first;                  /* policy; TABLES_NONE: going out of sight */
-	uint32_t address;
-	uint8_t len;
+	struct ip_network network;
 	uint32_t members;                        /* main thread: policies that are not released yet */
 	LIST_ENTRY(policy_prefix) link;          /* main thread: among those in sight, or the unused */
 };
 LIST_HEAD(policy_prefix_list, policy_prefix);
 
 struct policy {
-	struct sa_network local, remote;
+	struct ip_network local, remote;
 	_Atomic uint32_t child; /* outbound SA; TABLES_NONE: none yet */
 	_Atomic uint32_t next;  /* of the same remote prefix; TABLES_NONE: the last */
 	struct policy_prefix *prefix;
@@ -67,15 +66,16 @@ static inline uint32_t policy_of_shorter(const struct policy_prefix *prefix)
 	return number;
 }
 
-/* Worker: the policy for an inner packet (host order); NULL: none. */
-static inline const struct policy *policy_find(const struct policy_table *table, uint32_t source, uint32_t destination)
+/* Worker: the policy for an inner packet; NULL: none. */
+static inline const struct policy *policy_find(
+	const struct policy_table *table, const union ip_address *source, const union ip_address *destination)
 {
-	uint32_t number = lpm4_find(&table->lpm, destination);
+	uint32_t number = lpm4_find(&table->lpm, ip_to_ipv4(destination));
 
 	while (number != TABLES_NONE) {
 		const struct policy *policy = &table->policies[number];
 
-		if (sa_network_has(&policy->local, source) && sa_network_has(&policy->remote, destination))
+		if (ip_network_has(&policy->local, source) && ip_network_has(&policy->remote, destination))
 			return policy;
 		number = atomic_load_explicit(&policy->next, memory_order_acquire);
 		if (number == TABLES_NONE)

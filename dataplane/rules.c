@@ -3,14 +3,6 @@
 
 enum { PORTS_LEN = 4 }; /* source and destination: TCP's and UDP's headers begin alike (RFC 9293, RFC 768) */
 
-static struct sa_network network_of(const struct prefix *prefix)
-{
-	return (struct sa_network){
-		.address = address_to_ipv4(&prefix->address),
-		.mask = prefix->len ? UINT32_MAX << (32 - prefix->len) : 0,
-	};
-}
-
 void rules_fill(struct rule_list *list, const struct config *config)
 {
 	list->count = config->n_rules;
@@ -18,8 +10,8 @@ void rules_fill(struct rule_list *list, const struct config *config)
 		const struct config_rule *from = &config->rules[i];
 
 		list->rules[i] = (struct rule){
-			.source = network_of(&from->source),
-			.destination = network_of(&from->destination),
+			.source = ip_network_of(&from->source),
+			.destination = ip_network_of(&from->destination),
 			.protocol = from->protocol,
 			.first_port = from->port.first,
 			.last_port = from->port.last,
@@ -41,9 +33,10 @@ static uint16_t port_of(const struct rte_ipv4_hdr *ip)
 }
 
 static bool rule_matches(
-	const struct rule *rule, const struct rte_ipv4_hdr *ip, uint32_t source, uint32_t destination, uint16_t port)
+	const struct rule *rule, const struct rte_ipv4_hdr *ip, const union ip_address *source,
+	const union ip_address *destination, uint16_t port)
 {
-	if (!sa_network_has(&rule->source, source) || !sa_network_has(&rule->destination, destination))
+	if (!ip_network_has(&rule->source, source) || !ip_network_has(&rule->destination, destination))
 		return false;
 	if (rule->protocol != CONFIG_PROTOCOL_ANY && rule->protocol != ip->next_proto_id)
 		return false;
@@ -52,11 +45,11 @@ static bool rule_matches(
 
 const struct rule *rules_find(const struct rule_list *list, const struct rte_ipv4_hdr *ip)
 {
-	uint32_t source = rte_be_to_cpu_32(ip->src_addr), destination = rte_be_to_cpu_32(ip->dst_addr);
+	union ip_address source = ip_from_be32(ip->src_addr), destination = ip_from_be32(ip->dst_addr);
 	uint16_t port = port_of(ip);
 
 	for (uint32_t i = 0; i < list->count; i++)
-		if (rule_matches(&list->rules[i], ip, source, destination, port))
+		if (rule_matches(&list->rules[i], ip, &source, &destination, port))
 			return &list->rules[i];
 	return NULL;
 }

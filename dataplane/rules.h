@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 struct rule {
-	struct sa_network source, destination;
+	struct ip_network source, destination;
 	uint16_t protocol;              /* or CONFIG_PROTOCOL_ANY */
 	uint16_t first_port, last_port; /* destination; 0: none asked for */
 	uint16_t action;                /* enum config_action */

@@ -53,15 +53,6 @@ static struct esp_key *store_key(const struct sa_store *store, uint32_t index, i
 	return (struct esp_key *)(store->keys + (2 * (size_t)index + (size_t)direction) * store->key_len);
 }
 
-static struct sa_network network_of(const struct prefix *prefix)
-{
-	struct sa_network network;
-
-	network.mask = prefix->len == 0 ? 0 : UINT32_MAX << (32 - prefix->len);
-	network.address = address_to_ipv4(&prefix->address) & network.mask;
-	return network;
-}
-
 static bool prefix_is_ipv4(const struct prefix *prefix)
 {
 	return prefix->address.family == ADDRESS_IPV4 && prefix->len <= 32;
@@ -94,8 +85,8 @@ static int record_check(const struct sa_store *store, uint32_t index, const stru
 void sa_outer_fill(struct sa_outer *outer, const struct endpoint *local, const struct endpoint *remote,
 	uint32_t encapsulation)
 {
-	outer->local = address_to_ipv4(&local->address);
-	outer->remote = address_to_ipv4(&remote->address);
+	outer->local = ip_of_address(&local->address);
+	outer->remote = ip_of_address(&remote->address);
 	outer->local_port = local->port;
 	outer->remote_port = remote->port;
 	outer->udp = encapsulation == TABLES_ENCAPSULATION_UDP;
@@ -128,8 +119,8 @@ static void in_fill(struct sa_store *store, uint32_t index, const struct tables_
 
 	memset(in, 0, sizeof(*in));
 	in->session = record->session;
-	in->inner_source = network_of(&record->remote_network);
-	in->inner_destination = network_of(&record->local_network);
+	in->inner_source = ip_network_of(&record->remote_network);
+	in->inner_destination = ip_network_of(&record->local_network);
 	in->soft_bytes = limit_or_none(record->soft_bytes);
 	in->hard_bytes = limit_or_none(record->hard_bytes);
 	in->key = store_key(store, index, 0);
@@ -182,8 +173,8 @@ int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index
 		.session = record->session,
 		.next = store->sessions[record->session].first_child,
 		.policy = TABLES_NONE,
-		.local = network_of(&record->local_network),
-		.remote = network_of(&record->remote_network),
+		.local = ip_network_of(&record->local_network),
+		.remote = ip_network_of(&record->remote_network),
 	};
 	store->sessions[record->session].first_child = index;
 	return 0;

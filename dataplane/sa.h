@@ -8,25 +8,16 @@
 
 #include "esp/esp.h"
 #include "esp/replay.h"
+#include "ip.h"
 #include "tables/tables.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-/* An IPv4 network, host order, as a comparison. */
-struct sa_network {
-	uint32_t address, mask;
-};
-
-static inline bool sa_network_has(const struct sa_network *network, uint32_t address)
-{
-	return (address & network->mask) == network->address;
-}
-
 /* What goes into the outer header. Never changed while workers see it: a move makes another one. */
 struct sa_outer {
-	uint32_t local, remote; /* host order */
+	union ip_address local, remote; /* of one family */
 	uint16_t local_port, remote_port;
 	bool udp;
 	uint32_t checksum; /* of the IP header's constant fields, not folded: see encap.c */
@@ -48,12 +39,12 @@ struct sa_session {
 struct sa_in {
 	_Atomic uint32_t spi; /* 0: not to be found; main: writes */
 	uint32_t session;
-	struct sa_network inner_source, inner_destination;
+	struct ip_network inner_source, inner_destination;
 	uint64_t soft_bytes, hard_bytes; /* UINT64_MAX: none */
 	const struct esp_key *key;
 	uint16_t owner;       /* worker */
 	bool soft_told, hard_told;
-	uint32_t told_remote; /* the last address that an event was raised for, and when */
+	union ip_address told_remote; /* the last address that an event was raised for, and when */
 	uint16_t told_remote_port;
 	uint64_t told_at;     /* TSC */
 	uint64_t bytes;
@@ -85,7 +76,7 @@ struct sa_child {
 	uint32_t policy;
 	bool active;  /* carries outbound traffic, or did until a newer one came */
 	bool leaving; /* out of sight, not yet empty */
-	struct sa_network local, remote;
+	struct ip_network local, remote;
 };
 
 struct sa_store {

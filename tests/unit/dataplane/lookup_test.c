@@ -153,7 +153,7 @@ static const struct listed_net *net_find(
 
 	for (size_t i = 0; i < n; i++)
 		if (list[i].used && list[i].kind == kind && (port < 0 || list[i].port == port) &&
-			network_of(address, list[i].len).address == list[i].address &&
+			network_address(address, list[i].len) == list[i].address &&
 			(!best || list[i].len > best->len))
 			best = &list[i];
 	return best;
@@ -211,7 +211,7 @@ static void test_routes_at_random(void **state)
 			struct listed_net made = {.kind = (enum listed_kind)(rand() % LISTED_KINDS), .used = true};
 
 			made.len = made.kind == LISTED_ROUTE ? random_len() : 32;
-			made.address = network_of(random_address(), made.len).address;
+			made.address = network_address(random_address(), made.len);
 			made.gateway = made.kind == LISTED_ROUTE && rand() % 3 ? random_address() : 0;
 			/* A neighbour is on one port only. */
 			made.port = made.kind == LISTED_ROUTE ? (uint16_t)(rand() % 2) : made.address & 1;

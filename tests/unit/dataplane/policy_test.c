@@ -12,7 +12,7 @@
 
 enum { STEPS = 20000, PROBES = 8, OTHER = 0x0a010063, OTHER_SOURCE = 0x01010101 };
 
-static uint32_t policy_add(uint32_t session, struct sa_network local, struct sa_network remote)
+static uint32_t policy_add(uint32_t session, struct ip_network local, struct ip_network remote)
 {
 	struct sa_child child = {.session = session, .local = local, .remote = remote};
 	int64_t number = policy_open(&harness.dataplane.policies, &child);
@@ -30,14 +30,15 @@ static void policy_remove(uint32_t number)
 static void expect_policy(uint32_t source, uint32_t destination, int64_t expected)
 {
 	const struct policy_table *table = &harness.dataplane.policies;
-	const struct policy *found = policy_find(table, source, destination);
+	union ip_address from = ip_from_ipv4(source), to = ip_from_ipv4(destination);
+	const struct policy *found = policy_find(table, &from, &to);
 
 	assert_int_equal(found ? found - table->policies : -1, expected);
 }
 
 static void test_policies(void **state)
 {
-	struct sa_network all = network_of(0, 0), lan = network_of(LAN, 24), host = network_of(LAN_HOST, 32);
+	struct ip_network all = network_of(0, 0), lan = network_of(LAN, 24), host = network_of(LAN_HOST, 32);
 	uint32_t any, wide, narrow, for_host;
 
 	(void)state;
@@ -74,7 +75,7 @@ static void test_policies(void **state)
 /* Three networks around each other: the steps outwards lead past one that comes, and past one that has gone. */
 static void test_shorter_prefixes(void **state)
 {
-	struct sa_network host = network_of(LAN_HOST, 32), host_2 = network_of(LAN_HOST_2, 32);
+	struct ip_network host = network_of(LAN_HOST, 32), host_2 = network_of(LAN_HOST_2, 32);
 	uint32_t outer, middle, inner, beside;
 
 	(void)state;
@@ -107,7 +108,7 @@ static void test_shorter_prefixes(void **state)
 static void test_reader_in_a_prefix_that_goes(void **state)
 {
 	struct policy_table *table = &harness.dataplane.policies;
-	struct sa_network lan = network_of(LAN, 24), host = network_of(LAN_HOST, 32);
+	struct ip_network lan = network_of(LAN, 24), host = network_of(LAN_HOST, 32);
 	uint32_t all = policy_add(1, network_of(0, 0), network_of(0, 0));
 	uint32_t outer = policy_add(2, lan, network_of(0x0a000000, 8));
 	uint32_t inner = policy_add(3, host, network_of(0x0a640000, 16));
@@ -138,27 +139,30 @@ struct listed_policy {
 	bool used;
 	int made; /* in this step, the first of those with its number */
 	uint32_t session, number;
-	struct sa_network local, remote;
+	struct ip_network local, remote;
 };
 
 /* The longest remote prefix, of these the narrowest local one, of these the oldest. */
 static bool is_better(const struct listed_policy *policy, const struct listed_policy *than)
 {
-	if (policy->remote.mask != than->remote.mask)
-		return policy->remote.mask > than->remote.mask;
-	if (policy->local.mask != than->local.mask)
-		return policy->local.mask > than->local.mask;
+	uint8_t bits = ip_network_bits(&policy->remote), local_bits = ip_network_bits(&policy->local);
+
+	if (bits != ip_network_bits(&than->remote))
+		return bits > ip_network_bits(&than->remote);
+	if (local_bits != ip_network_bits(&than->local))
+		return local_bits > ip_network_bits(&than->local);
 	return policy->made < than->made;
 }
 
 static const struct listed_policy *list_find(
 	const struct listed_policy *list, size_t n, uint32_t source, uint32_t destination)
 {
+	const union ip_address from = ip_from_ipv4(source), to = ip_from_ipv4(destination);
 	const struct listed_policy *best = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		if (list[i].used && sa_network_has(&list[i].remote, destination) &&
-			sa_network_has(&list[i].local, source) && (!best || is_better(&list[i], best)))
+		if (list[i].used && ip_network_has(&list[i].remote, &to) &&
+			ip_network_has(&list[i].local, &from) && (!best || is_better(&list[i], best)))
 			best = &list[i];
 	return best;
 }

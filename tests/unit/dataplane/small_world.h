@@ -2,17 +2,23 @@
 /* Networks for the lookups' tests, and random ones out of so few that many contain each other. */
 #pragma once
 
-#include "sa.h"
+#include "ip.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
-static inline struct sa_network network_of(uint32_t address, uint8_t len)
+static inline struct ip_network network_of(uint32_t address, uint8_t len)
 {
-	struct sa_network network = {.mask = len ? UINT32_MAX << (32 - len) : 0};
+	union ip_address ip = ip_from_ipv4(address);
 
-	network.address = address & network.mask;
-	return network;
+	return ip_network_make(&ip, len);
+}
+
+static inline uint32_t network_address(uint32_t address, uint8_t len)
+{
+	struct ip_network network = network_of(address, len);
+
+	return ip_to_ipv4(&network.address);
 }
 
 static inline uint32_t random_address(void)
