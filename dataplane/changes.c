@@ -115,6 +115,9 @@ static int install(struct dataplane *dataplane, const struct tables_change *chan
 	traffic_clear(dataplane, change->index);
 	mtu_set(dataplane, change->index);
 	sa_show(&dataplane->sas, change->index);
+	if (is_new_session)
+		place_write(&tables->sessions[record.session].place, &change->install.local, &change->install.remote,
+			change->install.encapsulation);
 	phase_answer(&tables->sessions[record.session].phase, TABLES_LIVE);
 	phase_answer(&tables->children[change->index].phase, TABLES_LIVE);
 	return 0;
@@ -161,6 +164,8 @@ static int move(struct dataplane *dataplane, const struct tables_change *change)
 	sa_outer_fill(next, &change->move.local, &change->move.remote, change->move.encapsulation);
 	atomic_store_explicit(&session->outer, next, memory_order_release);
 	session->outer_retired = rte_rcu_qsbr_start(dataplane->qsbr);
+	place_write(&dataplane->tables.sessions[change->index].place, &change->move.local, &change->move.remote,
+		change->move.encapsulation);
 	session->path_mtu = 0; /* it was another path's */
 	mtu_set_session(dataplane, change->index);
 	return 0;

@@ -76,6 +76,10 @@ static int record_check(const struct sa_store *store, uint32_t index, const stru
 		return -EINVAL;
 	if (record->replay_window > store->replay_window || change->install.keymat_len > ESP_KEYMAT_MAX)
 		return -EINVAL;
+	if (record->mode > TABLES_TRANSPORT || record->extended > 1)
+		return -EINVAL;
+	if (record->mode != TABLES_TUNNEL || record->extended)
+		return -EOPNOTSUPP;
 	/* RFC 4303 section 3.3.3: without extended numbers 2^32 - 1 is the last one. */
 	if (record->hard_packets == 0 || record->hard_packets > UINT32_MAX)
 		return -EINVAL;

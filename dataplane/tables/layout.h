@@ -7,7 +7,7 @@
  *   header | session records | child SA records | change ring | event rings | counters, a block a thread
  *
  * Who writes what: records are the control plane's, but for `phase`, which both move along (see enum tables_phase),
- * and `inner_mtu`, which is the data plane's.
+ * and `inner_mtu` and `place`, which are the data plane's.
  * Changes go control plane -> data plane, events the other way. Counters are written by their thread alone.
  * The data plane trusts nothing in here: it copies a record before it checks it, and keeps the state that packets need
  * in memory of its own.
@@ -15,6 +15,7 @@
 #pragma once
 
 #include "tables/address.h"
+#include "tables/place.h"
 #include "tables/ring.h"
 #include "tables/suite.h"
 #include "tables/tunnel.h"
@@ -25,7 +26,7 @@
 #define TABLES_MAGIC 0x3130454349554c53ULL /* "SLUICE01", little-endian */
 
 enum {
-	TABLES_LAYOUT_VERSION = 3,
+	TABLES_LAYOUT_VERSION = 4,
 	TABLES_WORKERS_MAX = 64,
 	TABLES_PORTS_MAX = 16,
 	TABLES_REASONS_MAX = 64,
@@ -70,7 +71,17 @@ enum tables_encapsulation {
 	TABLES_ENCAPSULATION_UDP, /* RFC 3948 */
 };
 
-/* A peer that has proved who it is. Endpoints are those of the data's outer headers; ports are 0 for bare ESP. */
+/* RFC 4301 section 4.1. A transport child's networks are the two hosts of its session's outer header (/32, /32). */
+enum tables_mode {
+	TABLES_TUNNEL,
+	TABLES_TRANSPORT,
+};
+
+/*
+ * A peer that has proved who it is. Endpoints are those of the data's outer headers; ports are 0 for bare ESP. `local`,
+ * `remote` and `encapsulation` are what the control plane asked for last; `place` is what is in force, which follows
+ * the peer's packets also while there is no control plane.
+ */
 struct tables_session {
 	_Atomic uint32_t phase; /* enum tables_phase */
 	uint32_t encapsulation; /* enum tables_encapsulation */
@@ -79,6 +90,7 @@ struct tables_session {
 	int64_t established_at; /* Unix time, seconds */
 	char peer[TABLES_NAME_LEN];         /* the configuration's name of it */
 	char identity[TABLES_IDENTITY_LEN]; /* what it authenticated as */
+	struct tables_place place;          /* data plane: writes, but for its clearing when the slot is claimed */
 };
 
 /* A pair of ESP SAs, one each way, with the traffic selectors that both share (RFC 4301 section 4.4.1). */
@@ -89,14 +101,19 @@ struct tables_child {
 	uint32_t spi_in, spi_out;
 	uint32_t suite;         /* enum esp_suite_id */
 	uint32_t replay_window; /* packets */
+	uint32_t mode;          /* enum tables_mode */
+	uint32_t extended;      /* 1: sequence numbers of 64 bits (RFC 4303 section 2.2.1), never without a replay window */
 	struct tunnel_settings tunnel;
 	uint64_t id;            /* never used again */
 	struct prefix local_network, remote_network;
 	uint64_t soft_bytes, hard_bytes;     /* of either direction; 0: no limit */
-	uint64_t soft_packets, hard_packets; /* outbound sequence numbers; never 0 */
-	int64_t installed_at, expires_at;    /* Unix time, seconds */
+	uint64_t soft_packets, hard_packets; /* outbound sequence numbers; never 0; above 2^32 - 1 where `extended` */
+	/*
+	 * Unix time, seconds; expires_at is the hard limit, which the data plane enforces by itself. There is no soft one:
+	 * IKE negotiates a successor by its own clock, and without IKE nobody could.
+	 */
+	int64_t installed_at, expires_at;
 	_Atomic uint32_t inner_mtu; /* the longest inner packet that fits, bytes; 0: not taken up yet */
-	uint32_t reserved;
 };
 
 enum tables_change_kind {

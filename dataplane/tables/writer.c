@@ -155,6 +155,7 @@ int writer_session_claim(struct writer *writer, const struct tables_session *val
 	session = &writer->tables->sessions[*index];
 	phase_set(&session->phase, TABLES_CLAIMED);
 	session->encapsulation = values->encapsulation;
+	place_clear(&session->place);
 	session->id = writer_next_id(writer);
 	session->local = values->local;
 	session->remote = values->remote;
@@ -198,6 +199,8 @@ static void child_fill(struct tables_child *child, const struct tables_child *va
 	child->spi_out = values->spi_out;
 	child->suite = values->suite;
 	child->replay_window = values->replay_window;
+	child->mode = values->mode;
+	child->extended = values->extended;
 	child->tunnel = values->tunnel;
 	child->local_network = values->local_network;
 	child->remote_network = values->remote_network;

@@ -107,6 +107,14 @@ static void too_many_numbers(struct fault *f)
 {
 	f->child.hard_packets = 1ull << 32;
 }
+static void mode_unknown(struct fault *f)
+{
+	f->child.mode = TABLES_TRANSPORT + 1;
+}
+static void extended_unknown(struct fault *f)
+{
+	f->child.extended = 2;
+}
 static void wrong_id(struct fault *f)
 {
 	f->change_id++;
@@ -131,8 +139,8 @@ static void session_far_too_high(struct fault *f)
 static void (*const faults[])(struct fault *) = {no_suite, suite_too_high, suite_far_too_high, keymat_short,
 	keymat_long, keymat_none, keymat_of_another, local_ipv6, remote_ipv6, local_too_long, remote_too_long,
 	outer_local_ipv6, outer_remote_ipv6, outer_remote_none, spi_reserved, spi_zero, window_none, window_too_large,
-	window_odd, no_numbers, too_many_numbers, wrong_id, index_too_high, index_far_too_high, session_too_high,
-	session_far_too_high};
+	window_odd, no_numbers, too_many_numbers, mode_unknown, extended_unknown, wrong_id, index_too_high,
+	index_far_too_high, session_too_high, session_far_too_high};
 
 static void install_with(void (*spoil)(struct fault *))
 {

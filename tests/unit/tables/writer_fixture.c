@@ -97,6 +97,8 @@ struct tables_child writer_fixture_values(uint32_t session)
 		.spi_out = 0xc0ffee,
 		.suite = ESP_AES128_GCM,
 		.replay_window = 64,
+		.mode = TABLES_TRANSPORT,
+		.extended = 1,
 		.soft_bytes = 1,
 		.hard_bytes = 2,
 		.soft_packets = 3,

@@ -84,6 +84,8 @@ static void test_install(void **state)
 	assert_int_equal(child->spi_out, 0xc0ffee);
 	assert_int_equal(child->suite, ESP_AES128_GCM);
 	assert_int_equal(child->replay_window, 64);
+	assert_int_equal(child->mode, TABLES_TRANSPORT);
+	assert_int_equal(child->extended, 1);
 	assert_int_equal(child->soft_bytes, 1);
 	assert_int_equal(child->hard_bytes, 2);
 	assert_int_equal(child->soft_packets, 3);
