@@ -31,6 +31,7 @@ enum {
 
 enum config_poll { CONFIG_POLL_ADAPTIVE, CONFIG_POLL_BUSY };
 enum config_huge_pages { CONFIG_HUGE_PAGES_AUTO, CONFIG_HUGE_PAGES_REQUIRE, CONFIG_HUGE_PAGES_NEVER };
+enum config_mode { CONFIG_MODE_TUNNEL, CONFIG_MODE_TRANSPORT };
 enum config_exception { CONFIG_EXCEPTION_TAP, CONFIG_EXCEPTION_VIRTIO_USER };
 
 /* One DPDK port and the kernel interface that stands for it. */
@@ -63,7 +64,7 @@ struct config_dataplane {
 };
 
 struct config_ike {
-	struct address listen[CONFIG_LISTEN_MAX]; /* none: every local address */
+	struct address listen[CONFIG_LISTEN_MAX]; /* none: every local address of both families */
 	uint16_t n_listen;
 	uint16_t port, nat_port;          /* 500 and 4500 */
 	char identity[CONFIG_IDENTITY_LEN];
@@ -91,6 +92,8 @@ struct config_peer {
 	uint16_t n_local;
 	struct prefix remote_networks[CONFIG_NETWORKS_MAX];
 	uint16_t n_remote;
+	uint8_t mode;                       /* enum config_mode */
+	bool esn;                           /* 64-bit sequence numbers are offered and taken (RFC 4304) */
 	uint32_t lifetime;                  /* seconds, of a child SA, at most */
 	uint64_t lifetime_bytes;            /* 0: none */
 	struct tunnel_settings tunnel;      /* what it does not say itself is the group's */

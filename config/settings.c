@@ -12,7 +12,7 @@
 #define COUNTED(type, member, counter) FIELD(type, member), .count_offset = offsetof(struct type, counter)
 #define RANGE(from, to) .min = (from), .max = (to)
 
-#define NETWORK_EXPECTED "an IPv4 network such as 192.0.2.0/24"
+#define NETWORK_EXPECTED "a network such as 192.0.2.0/24 or 2001:db8::/32"
 /* tables/suite.h has the list; 32 names would be no help. */
 #define SUITE_EXPECTED                                                                                                 \
 	"aesNgcm, chacha20poly1305, aesN-HASH, aesNctr-HASH or null-HASH (which does NOT encrypt), where N is 128, "   \
@@ -22,6 +22,8 @@ static const char *const level_choices[] = {"error", "warning", "info", "debug",
 static const char *const poll_choices[] = {"adaptive", "busy", NULL};
 static const char *const huge_pages_choices[] = {"auto", "require", "never", NULL};
 static const char *const exception_choices[] = {"net_tap", "virtio_user", NULL};
+static const char *const mode_choices[] = {
+	[CONFIG_MODE_TUNNEL] = "tunnel", [CONFIG_MODE_TRANSPORT] = "transport", NULL};
 static const char *const action_choices[] = {"bypass", "discard", NULL};
 
 static const char *const fragment_choices[] = {
@@ -87,7 +89,7 @@ static const struct setting dataplane_settings[] = {
 };
 
 static const struct setting ike_settings[] = {
-	{"listen", SETTING_ADDRESS, "", "an address", "an IPv4 address of this host such as 192.0.2.1",
+	{"listen", SETTING_ADDRESS, "", "an address", "an address of this host such as 192.0.2.1 or 2001:db8::1",
 		ARRAY(config_ike, listen, n_listen)},
 	{"port", SETTING_INTEGER, "500", "a port", RANGE(1, 65535), FIELD(config_ike, port)},
 	{"nat_port", SETTING_INTEGER, "4500", "a port", RANGE(1, 65535), FIELD(config_ike, nat_port)},
@@ -109,7 +111,8 @@ static const struct setting rule_settings[] = {
 	{"action", SETTING_CHOICE, NULL, "an action", .choices = action_choices, FIELD(config_rule, action)},
 	{"source", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED, FIELD(config_rule, source)},
 	{"destination", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED, FIELD(config_rule, destination)},
-	{"protocol", SETTING_PROTOCOL, "\"any\"", "a protocol", "\"tcp\", \"udp\", \"icmp\", \"any\" or a number, 0 to 255",
+	{"protocol", SETTING_PROTOCOL, "\"any\"", "a protocol",
+		"\"tcp\", \"udp\", \"icmp\", \"icmp6\", \"any\" or a number, 0 to 255",
 		FIELD(config_rule, protocol)},
 	{"port", SETTING_PORT_RANGE, "", "a port or a range of ports", "1 to 65535, or two of these as \"1024-2047\"",
 		FIELD(config_rule, port)},
@@ -154,6 +157,8 @@ static const struct setting peer_settings[] = {
 		.count_min = 1, ARRAY(config_peer, local_networks, n_local)},
 	{"remote_networks", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED,
 		.count_min = 1, ARRAY(config_peer, remote_networks, n_remote)},
+	{"mode", SETTING_CHOICE, "\"tunnel\"", "a mode", .choices = mode_choices, FIELD(config_peer, mode)},
+	{"esn", SETTING_BOOLEAN, "true", "a boolean", "true or false", FIELD(config_peer, esn)},
 	{"lifetime", SETTING_INTEGER, "3600", "a time in seconds", RANGE(120, 604800), FIELD(config_peer, lifetime)},
 	{"lifetime_bytes", SETTING_INTEGER, "0", "a number of bytes",
 		RANGE(0, INT64_MAX), FIELD(config_peer, lifetime_bytes)},

@@ -59,12 +59,17 @@ static void check_ike_ports(struct settings_reader *reader, const config_setting
 		ike->port);
 }
 
-/* Only where packets have ports may a rule ask for them. */
+/* Only where packets have ports may a rule ask for them, and no packet goes from one family to the other. */
 static void check_rules(struct settings_reader *reader, const config_setting_t *root, const struct config *config)
 {
 	for (unsigned int i = 0; i < config->n_rules; i++) {
 		const struct config_rule *rule = &config->rules[i];
+		uint8_t source = rule->source.address.family, destination = rule->destination.address.family;
 
+		if (source + destination == ADDRESS_IPV4 + ADDRESS_IPV6) /* else they agree, or one was refused */
+			settings_refuse(reader,
+				config_setting_get_member(check_element(root, "rules", i), "destination"), NULL,
+				"is not of the source's kind: one is IPv4, the other IPv6; expected both of one kind");
 		if (rule->port.first == 0 || rule->protocol == IPPROTO_TCP || rule->protocol == IPPROTO_UDP)
 			continue;
 		settings_refuse(reader, config_setting_get_member(check_element(root, "rules", i), "port"), NULL,

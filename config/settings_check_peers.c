@@ -18,6 +18,15 @@ struct peers_network {
 	unsigned int peer, position;
 };
 
+/* An IPv6 address has many forms; peers send it as bytes, and it is compared as IKE writes them. */
+static void peers_unify_identity(char identity[CONFIG_IDENTITY_LEN])
+{
+	struct address address;
+
+	if (address_parse(identity, &address) == 0)
+		address_format(&address, identity);
+}
+
 void settings_inherit(const config_setting_t *root, struct config *config)
 {
 	const config_setting_t *list = config_setting_get_member(root, "peers");
@@ -26,6 +35,7 @@ void settings_inherit(const config_setting_t *root, struct config *config)
 		const config_setting_t *where = config_setting_get_elem(list, i);
 		struct tunnel_settings own = config->peers[i].tunnel, *tunnel = &config->peers[i].tunnel;
 
+		peers_unify_identity(config->peers[i].identity);
 		*tunnel = config->tunnel;
 		if (!config_setting_is_group(where))
 			continue;
@@ -115,6 +125,62 @@ static void peers_check_legacy(
 		peers_refuse_legacy(reader, pfs, algorithm);
 }
 
+/* What was refused before is of neither family. */
+static bool peers_is_network(const struct prefix *prefix)
+{
+	return prefix->address.family == ADDRESS_IPV4 || prefix->address.family == ADDRESS_IPV6;
+}
+
+/* A network of one family goes with those of the same family on the other side: there has to be one. */
+static void peers_check_families(struct settings_reader *reader, const config_setting_t *where, const char *name,
+	const struct prefix *networks, size_t count, const struct prefix *others, size_t n_others, const char *other_name)
+{
+	const config_setting_t *list = config_setting_get_member(where, name);
+	char text[PREFIX_TEXT_LEN];
+
+	for (size_t i = 0; n_others > 0 && i < count; i++) {
+		uint8_t family = networks[i].address.family;
+		size_t found = 0;
+
+		while (found < n_others && peers_is_network(&others[found]) && others[found].address.family != family)
+			found++;
+		if (peers_is_network(&networks[i]) && found == n_others)
+			settings_refuse(reader, config_setting_get_elem(list, (unsigned int)i), NULL,
+				"\"%s\" is of no use: there is no %s network in %s; expected one beside it",
+				prefix_format(&networks[i], text), family == ADDRESS_IPV6 ? "IPv6" : "IPv4", other_name);
+	}
+}
+
+/* RFC 4301 section 4.1: transport mode is between two hosts; here it is for IPv4 alone. */
+static void peers_check_transport(
+	struct settings_reader *reader, const config_setting_t *where, const char *name, const struct prefix *networks,
+	size_t count)
+{
+	const config_setting_t *list = config_setting_get_member(where, name);
+	char text[PREFIX_TEXT_LEN];
+
+	for (size_t i = 0; i < count; i++)
+		if (peers_is_network(&networks[i]) &&
+			(networks[i].address.family != ADDRESS_IPV4 || networks[i].len != 32))
+			settings_refuse(reader, config_setting_get_elem(list, (unsigned int)i), NULL,
+				"\"%s\" is not a host's IPv4 address; expected one such as 192.0.2.1/32 beside mode = "
+				"\"transport\", or mode = \"tunnel\"",
+				prefix_format(&networks[i], text));
+}
+
+static void peers_check_networks(
+	struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer)
+{
+	peers_check_families(reader, where, "local_networks", peer->local_networks, peer->n_local, peer->remote_networks,
+		peer->n_remote, "remote_networks");
+	peers_check_families(reader, where, "remote_networks", peer->remote_networks, peer->n_remote,
+		peer->local_networks, peer->n_local, "local_networks");
+	if (peer->mode != CONFIG_MODE_TRANSPORT)
+		return;
+	peers_check_transport(reader, where, "local_networks", peer->local_networks, peer->n_local);
+	peers_check_transport(reader, where, "remote_networks", peer->remote_networks, peer->n_remote);
+}
+
 static int peers_key_compare(const void *left, const void *right)
 {
 	const struct peers_key *a = left, *b = right;
@@ -163,8 +229,10 @@ static int peers_check_names(struct settings_reader *reader, const config_settin
 static int peers_network_compare(const void *left, const void *right)
 {
 	const struct peers_network *a = left, *b = right;
-	int order = memcmp(a->prefix.address.bytes, b->prefix.address.bytes, sizeof(a->prefix.address.bytes));
+	int order = a->prefix.address.family - b->prefix.address.family;
 
+	if (!order)
+		order = memcmp(a->prefix.address.bytes, b->prefix.address.bytes, sizeof(a->prefix.address.bytes));
 	if (order)
 		return order;
 	if (a->prefix.len != b->prefix.len)
@@ -198,7 +266,7 @@ static void peers_refuse_overlap(struct settings_reader *reader, const config_se
 static void peers_check_sorted_networks(struct settings_reader *reader, const config_setting_t *list,
 	const struct config *config, const struct peers_network *networks, size_t n)
 {
-	const struct peers_network *around[33]; /* one of each length suffices: equal ones replace each other */
+	const struct peers_network *around[129]; /* one of each length suffices: equal ones replace each other */
 	size_t depth = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -230,7 +298,7 @@ static int peers_check_overlap(
 		for (unsigned int j = 0; j < config->peers[i].n_remote; j++) {
 			const struct prefix *prefix = &config->peers[i].remote_networks[j];
 
-			if (prefix->address.family == ADDRESS_IPV4) /* else refused before */
+			if (peers_is_network(prefix))
 				networks[n++] = (struct peers_network){*prefix, i, j};
 		}
 	}
@@ -254,6 +322,7 @@ void settings_check_peers(struct settings_reader *reader, const config_setting_t
 		peers_check_secret(reader, where);
 		peers_check_modes(reader, where, &config->peers[i]);
 		peers_check_suites(reader, where, &config->peers[i]);
+		peers_check_networks(reader, where, &config->peers[i]);
 		if (!config->ike.legacy)
 			peers_check_legacy(reader, where, &config->peers[i]);
 	}

@@ -84,13 +84,6 @@ static bool value_store_text(struct settings_reader *reader, const struct settin
 	return true;
 }
 
-static bool value_refuse_ipv6(
-	struct settings_reader *reader, const config_setting_t *value, const char *text, const char *kind)
-{
-	settings_refuse(reader, value, NULL, "\"%s\" is IPv6; expected an IPv4 %s: IPv6 comes later", text, kind);
-	return false;
-}
-
 static bool value_store_address(struct settings_reader *reader, const struct setting *setting,
 	const config_setting_t *value, const char *text, void *field)
 {
@@ -100,8 +93,6 @@ static bool value_store_address(struct settings_reader *reader, const struct set
 		settings_refuse_value(reader, setting, value);
 		return false;
 	}
-	if (address.family == ADDRESS_IPV6)
-		return value_refuse_ipv6(reader, value, text, "address");
 	memcpy(field, &address, sizeof(address));
 	return true;
 }
@@ -117,8 +108,6 @@ static bool value_store_network(struct settings_reader *reader, const struct set
 		settings_refuse_value(reader, setting, value);
 		return false;
 	}
-	if (prefix.address.family == ADDRESS_IPV6)
-		return value_refuse_ipv6(reader, value, text, "network");
 	/* Bits behind the length are rather a wrong length or a wrong address than an intention. */
 	snprintf(host, sizeof(host), "%.*s", (int)strcspn(text, "/"), text);
 	if (address_parse(host, &address) == 0 && !address_equal(&address, &prefix.address)) {
@@ -136,7 +125,8 @@ static bool value_store_protocol(
 	static const struct {
 		const char *name;
 		uint16_t number;
-	} names[] = {{"any", CONFIG_PROTOCOL_ANY}, {"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"icmp", IPPROTO_ICMP}};
+	} names[] = {{"any", CONFIG_PROTOCOL_ANY}, {"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"icmp", IPPROTO_ICMP},
+		{"icmp6", IPPROTO_ICMPV6}};
 	const struct setting number = {.type = SETTING_INTEGER, .max = UINT8_MAX, .size = setting->size};
 
 	if (!text)

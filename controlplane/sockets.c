@@ -21,7 +21,7 @@ static const uint8_t non_esp_marker[MARKER_LEN];
 struct sockets_one {
 	struct sockets *all;
 	struct event *readable;
-	struct endpoint bound; /* address none: all of IPv4 */
+	struct endpoint bound; /* address zero: all of its family */
 	bool nat_port;
 	int fd;
 };
@@ -150,6 +150,13 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 	one->all->handler.settle(one->all->handler.context);
 }
 
+static bool is_any(const struct address *address)
+{
+	static const struct address zero;
+
+	return memcmp(address->bytes, zero.bytes, sizeof(zero.bytes)) == 0;
+}
+
 static int socket_options(int fd, bool ipv6)
 {
 	int on = 1, off = 0, receive_buffer = RECEIVE_BUFFER;
@@ -193,7 +200,7 @@ static int open_one(
 	if (bind(one->fd, (struct sockaddr *)&name, name_len) < 0) {
 		rc = -errno;
 		log_error("event=start_failed reason=\"UDP port %u of address %s can't be had: %s%s\"", port,
-			address->family == ADDRESS_NONE ? "any" : address_format(address, text), strerror(-rc),
+			address_format(address, text), strerror(-rc),
 			rc == -EADDRINUSE ? "; does another IKE daemon run on this host?" : "");
 		return rc;
 	}
@@ -201,23 +208,35 @@ static int open_one(
 	return one->readable && event_add(one->readable, NULL) == 0 ? 0 : -ENOMEM;
 }
 
+/* One that was started without it is no reason not to serve IPv4. */
+static bool kernel_has_ipv6(void)
+{
+	const struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool has = fd >= 0 && bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
 struct sockets *sockets_open(
 	struct event_base *base, const struct config_ike *config, const struct sockets_handler *handler)
 {
+	static const struct address any[] = {{.family = ADDRESS_IPV4}, {.family = ADDRESS_IPV6}};
+	const struct address *listen = config->n_listen ? config->listen : any;
+	size_t n_listen = config->n_listen ? config->n_listen : kernel_has_ipv6() ? 2 : 1;
 	struct sockets *sockets = calloc(1, sizeof(*sockets));
-	static const struct address any;
 	int rc = 0;
 
 	if (!sockets)
 		return NULL;
 	sockets->handler = *handler;
 	sockets->nat_port = config->nat_port;
-	for (uint16_t i = 0; rc == 0 && (i < config->n_listen || (i == 0 && config->n_listen == 0)); i++) {
-		const struct address *address = config->n_listen ? &config->listen[i] : &any;
-
-		rc = open_one(sockets, base, address, config->port, false);
+	for (size_t i = 0; rc == 0 && i < n_listen; i++) {
+		rc = open_one(sockets, base, &listen[i], config->port, false);
 		if (rc == 0)
-			rc = open_one(sockets, base, address, config->nat_port, true);
+			rc = open_one(sockets, base, &listen[i], config->nat_port, true);
 	}
 	if (rc == 0)
 		return sockets;
@@ -246,7 +265,7 @@ static const struct sockets_one *find_socket(const struct sockets *sockets, cons
 		if (one->bound.port != local->port)
 			continue;
 		if (address_equal(&one->bound.address, &local->address) ||
-			(one->bound.address.family == ADDRESS_NONE && local->address.family == ADDRESS_IPV4))
+			(is_any(&one->bound.address) && one->bound.address.family == local->address.family))
 			return one;
 	}
 	return NULL;

@@ -33,11 +33,14 @@ struct ike_child {
 	const char *identity;            /* the peer's authenticated identity */
 	struct endpoint local, remote;   /* where IKE talks to the peer, NAT seen; ports are those of IKE */
 	bool udp_encapsulation;          /* RFC 3948, because a NAT was detected */
+	bool transport;                  /* mode; else tunnel */
+	bool extended;                   /* sequence numbers of 64 bits (RFC 4304); there is always a replay window */
 	bool peer_behind_nat, we_behind_nat;
 	uint32_t spi_in, spi_out;
 	uint32_t suite;                  /* enum esp_suite_id */
 	const uint8_t *keymat_in, *keymat_out; /* esp_suite_keymat_len bytes each; wiped by the engine after the call */
-	struct prefix local_network, remote_network; /* the traffic selectors */
+	/* The traffic selectors, of one family; in transport mode two IPv4 hosts, whose addresses a NAT may have changed. */
+	struct prefix local_network, remote_network;
 	uint32_t lifetime;               /* seconds */
 	uint64_t lifetime_bytes;         /* 0: none */
 	bool initiator;                  /* we began this quick mode */

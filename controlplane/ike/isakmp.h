@@ -98,6 +98,12 @@ struct id_hdr {
 	uint8_t port[2];
 };
 
+/* RFC 3947 section 5.2, behind the generic header; the address follows. */
+struct nat_oa_hdr {
+	uint8_t type; /* ISAKMP_ID_IPV4_ADDR or ISAKMP_ID_IPV6_ADDR */
+	uint8_t reserved[3];
+};
+
 /* RFC 2408 section 3.14, behind the generic header; SPI and data follow. */
 struct notify_hdr {
 	uint8_t doi[4];
@@ -167,13 +173,18 @@ enum isakmp_life_type {
 	ISAKMP_LIFE_KILOBYTES = 2,
 };
 
-/* RFC 2407 section 4.5 and RFC 3947 section 5.1; the last is that of its drafts. */
+/* RFC 2407 section 4.5 and RFC 3947 section 5.1; the last two are those of its drafts. */
 enum ipsec_encapsulation {
 	IPSEC_TUNNEL = 1,
 	IPSEC_TRANSPORT = 2,
 	IPSEC_UDP_TUNNEL = 3,
+	IPSEC_UDP_TRANSPORT = 4,
 	IPSEC_UDP_TUNNEL_DRAFT = 61443,
+	IPSEC_UDP_TRANSPORT_DRAFT = 61444,
 };
+
+/* RFC 4304 section 2: the one value of the attribute; without it numbers have 32 bits. */
+enum { IPSEC_EXTENDED_SEQUENCE_64 = 1 };
 
 /* RFC 2407 section 4.5 and RFC 4868 section 2.5. */
 enum ipsec_authentication {

@@ -87,6 +87,22 @@ int natt_write_detection(struct builder *builder, enum natt_version natt, uint16
 	return 0;
 }
 
+void natt_write_original(struct builder *builder, enum natt_version natt, const struct address *initiator,
+	const struct address *responder)
+{
+	const struct address *ends[] = {initiator, responder};
+
+	for (int i = 0; i < 2; i++) {
+		bool ipv6 = ends[i]->family == ADDRESS_IPV6;
+		struct nat_oa_hdr hdr = {.type = ipv6 ? ISAKMP_ID_IPV6_ADDR : ISAKMP_ID_IPV4_ADDR};
+
+		builder_open(builder, natt == NATT_DRAFT ? ISAKMP_NAT_OA_DRAFT : ISAKMP_NAT_OA);
+		builder_put(builder, &hdr, sizeof(hdr));
+		builder_put(builder, ends[i]->bytes, ipv6 ? 16 : 4);
+		builder_close(builder);
+	}
+}
+
 bool natt_names(const struct payload_list *payloads, enum natt_side side, uint16_t hash,
 	const struct isakmp_hdr *cookies, const struct endpoint *endpoint)
 {

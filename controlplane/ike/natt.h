@@ -26,6 +26,10 @@ void natt_write_vendors(struct builder *builder, bool initiator, enum natt_versi
 int natt_write_detection(struct builder *builder, enum natt_version natt, uint16_t hash,
 	const struct isakmp_hdr *cookies, const struct endpoint *local, const struct endpoint *remote);
 
+/* The two NAT-OA payloads, which UDP-encapsulated transport mode asks for (RFC 3947 section 5.2). */
+void natt_write_original(struct builder *builder, enum natt_version natt, const struct address *initiator,
+	const struct address *responder);
+
 /* Whether one of the NAT-D payloads, the first or any behind it, is the hash of this endpoint. */
 enum natt_side { NATT_FIRST, NATT_OTHERS };
 bool natt_names(const struct payload_list *payloads, enum natt_side side, uint16_t hash,

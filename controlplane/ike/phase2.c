@@ -70,7 +70,8 @@ static bool phase2_take_attribute(struct phase2_offer *offer, const struct sa_at
 	case IPSEC_ENCAPSULATION: offer->mode = value; break;
 	case IPSEC_AUTHENTICATION: offer->authentication = value; break;
 	case IPSEC_KEY_LENGTH: offer->key_bits = value; break;
-	default: return false; /* IPSEC_EXTENDED_SEQUENCE too: both ends must count in 64 bits, and we don't */
+	case IPSEC_EXTENDED_SEQUENCE: offer->extended = true; return value == IPSEC_EXTENDED_SEQUENCE_64;
+	default: return false;
 	}
 	return true;
 }
@@ -131,15 +132,25 @@ int phase2_parse(struct bytes sa_body, struct phase2_offers *out, const char **w
 
 bool phase2_mode_is_udp(uint16_t mode)
 {
-	return mode == IPSEC_UDP_TUNNEL || mode == IPSEC_UDP_TUNNEL_DRAFT;
+	return mode == IPSEC_UDP_TUNNEL || mode == IPSEC_UDP_TUNNEL_DRAFT || mode == IPSEC_UDP_TRANSPORT ||
+	       mode == IPSEC_UDP_TRANSPORT_DRAFT;
+}
+
+bool phase2_mode_is_transport(uint16_t mode)
+{
+	return mode == IPSEC_TRANSPORT || mode == IPSEC_UDP_TRANSPORT || mode == IPSEC_UDP_TRANSPORT_DRAFT;
 }
 
 static bool phase2_mode_fits(const struct phase2_offer *offer, const struct phase2_terms *terms)
 {
+	bool transport = terms->peer->mode == CONFIG_MODE_TRANSPORT;
+
+	if (phase2_mode_is_transport(offer->mode) != transport)
+		return false;
 	/* UDP encapsulation without a NAT does no harm; plain ESP does not pass one. */
 	if (phase2_mode_is_udp(offer->mode))
 		return terms->floated;
-	return (offer->mode == IPSEC_TUNNEL || offer->mode == 0) && !terms->nat;
+	return (transport || offer->mode == IPSEC_TUNNEL || offer->mode == 0) && !terms->nat;
 }
 
 static bool phase2_group_fits(const struct phase2_offer *offer, const struct phase2_terms *terms)
@@ -156,17 +167,30 @@ static bool phase2_group_fits(const struct phase2_offer *offer, const struct pha
 	return terms->legacy || !ike_proposal_legacy(&as_proposal);
 }
 
+static const struct phase2_offer *phase2_find(
+	const struct phase2_offers *offers, const struct phase2_terms *terms, uint8_t suite, bool extended)
+{
+	for (size_t i = 0; i < offers->count; i++) {
+		const struct phase2_offer *offer = &offers->items[i];
+
+		if (offer->usable && offer->suite != ESP_SUITE_NONE && offer->suite == suite &&
+			offer->extended == extended && phase2_mode_fits(offer, terms) && phase2_group_fits(offer, terms))
+			return offer;
+	}
+	return NULL;
+}
+
 const struct phase2_offer *phase2_choose(const struct phase2_offers *offers, const struct phase2_terms *terms)
 {
-	for (size_t i = 0; i < terms->peer->n_esp; i++)
-		for (size_t k = 0; k < offers->count; k++) {
-			const struct phase2_offer *offer = &offers->items[k];
+	const struct phase2_offer *offer = NULL;
 
-			if (offer->usable && offer->suite != ESP_SUITE_NONE && offer->suite == terms->peer->esp[i] &&
-				phase2_mode_fits(offer, terms) && phase2_group_fits(offer, terms))
-				return offer;
-		}
-	return NULL;
+	for (size_t i = 0; !offer && i < terms->peer->n_esp; i++) {
+		if (terms->peer->esn)
+			offer = phase2_find(offers, terms, terms->peer->esp[i], true);
+		if (!offer)
+			offer = phase2_find(offers, terms, terms->peer->esp[i], false);
+	}
+	return offer;
 }
 
 void phase2_write_answer(struct builder *builder, const struct phase2_offer *offer, uint32_t spi)
@@ -211,19 +235,28 @@ void phase2_read_lifetime(struct bytes attributes, uint32_t *lifetime, uint64_t 
 	}
 }
 
-static void phase2_write_transform(
-	struct builder *builder, const struct config_peer *peer, uint32_t suite_id, uint16_t mode, uint16_t group)
+/* One way to use a suite, as it is offered. */
+struct phase2_terms_offered {
+	uint8_t suite;
+	uint16_t mode, group;
+	bool extended;
+};
+
+static void phase2_write_transform(struct builder *builder, const struct config_peer *peer, uint8_t number, bool last,
+	const struct phase2_terms_offered *offered)
 {
-	const struct esp_suite *suite = esp_suite_get(suite_id);
-	size_t transform = sa_payload_begin_transform(builder, true, 1, phase2_transform(suite_id));
+	const struct esp_suite *suite = esp_suite_get(offered->suite);
+	size_t transform = sa_payload_begin_transform(builder, last, number, phase2_transform(offered->suite));
 
 	if (suite->key_len)
 		sa_payload_put_basic(builder, IPSEC_KEY_LENGTH, (uint16_t)(suite->key_len * 8));
 	if (authentications[suite->integrity])
 		sa_payload_put_basic(builder, IPSEC_AUTHENTICATION, authentications[suite->integrity]);
-	sa_payload_put_basic(builder, IPSEC_ENCAPSULATION, mode);
-	if (group)
-		sa_payload_put_basic(builder, IPSEC_GROUP, group);
+	sa_payload_put_basic(builder, IPSEC_ENCAPSULATION, offered->mode);
+	if (offered->group)
+		sa_payload_put_basic(builder, IPSEC_GROUP, offered->group);
+	if (offered->extended)
+		sa_payload_put_basic(builder, IPSEC_EXTENDED_SEQUENCE, IPSEC_EXTENDED_SEQUENCE_64);
 	phase2_write_lifetime(builder, peer->lifetime, peer->lifetime_bytes);
 	sa_payload_end_transform(builder, transform);
 }
@@ -239,10 +272,15 @@ void phase2_write_offers(
 	bytes_put32(wire_spi, spi);
 	sa_payload_begin(builder);
 	for (uint8_t i = 0; i < count; i++) {
-		size_t proposal = sa_payload_begin_proposal(
-			builder, i + 1 == count, i + 1, ISAKMP_PROTO_ESP, bytes_of(wire_spi, sizeof(wire_spi)), 1);
+		struct phase2_terms_offered terms = {.suite = offered[i], .mode = mode, .group = group, .extended = peer->esn};
+		uint8_t ways = peer->esn ? 2 : 1;
+		size_t proposal = sa_payload_begin_proposal(builder, i + 1 == count, i + 1, ISAKMP_PROTO_ESP,
+			bytes_of(wire_spi, sizeof(wire_spi)), ways);
 
-		phase2_write_transform(builder, peer, offered[i], mode, group);
+		for (uint8_t number = 1; number <= ways; number++) {
+			phase2_write_transform(builder, peer, number, number == ways, &terms);
+			terms.extended = false;
+		}
 		sa_payload_end_proposal(builder, proposal);
 	}
 	builder_close(builder);

@@ -20,11 +20,13 @@ static void phase2_append_offer(char *text, const struct phase2_offer *offer)
 			offer->id, offer->key_bits, offer->authentication);
 	if (offer->group)
 		text_append(text, PHASE2_TEXT_LEN, " with PFS %s", ike_group_name(offer->group));
+	if (offer->extended)
+		text_append(text, PHASE2_TEXT_LEN, " with 64-bit sequence numbers");
+	if (phase2_mode_is_transport(offer->mode))
+		text_append(text, PHASE2_TEXT_LEN, " in transport mode");
 	if (phase2_mode_is_udp(offer->mode))
 		text_append(text, PHASE2_TEXT_LEN, " in UDP");
-	else if (offer->mode == IPSEC_TRANSPORT)
-		text_append(text, PHASE2_TEXT_LEN, " in transport mode");
-	else if (offer->mode > IPSEC_UDP_TUNNEL)
+	else if (offer->mode > IPSEC_TRANSPORT)
 		text_append(text, PHASE2_TEXT_LEN, " in mode %u", offer->mode);
 	if (!offer->usable)
 		text_append(text, PHASE2_TEXT_LEN, " with a bundle, SPI or attribute that is not supported");
@@ -51,7 +53,11 @@ char *phase2_explain(const struct phase2_offers *offers, const struct phase2_ter
 		text_append(text, PHASE2_TEXT_LEN, " with PFS %s", ike_group_name(terms->peer->pfs));
 	else
 		text_append(text, PHASE2_TEXT_LEN, " with or without PFS");
-	text_append(text, PHASE2_TEXT_LEN, terms->nat ? ", UDP encapsulation because there is a NAT" : ", tunnel mode");
+	if (!terms->peer->esn)
+		text_append(text, PHASE2_TEXT_LEN, " without 64-bit sequence numbers");
+	text_append(text, PHASE2_TEXT_LEN, ", %s mode%s",
+		terms->peer->mode == CONFIG_MODE_TRANSPORT ? "transport" : "tunnel",
+		terms->nat ? " in UDP because there is a NAT" : "");
 	if (terms->nat && !terms->floated)
 		text_append(text, PHASE2_TEXT_LEN, " (but the peer did not change to the NAT port)");
 	return text;

@@ -2,6 +2,7 @@
 /* What both roles of quick mode share. */
 #include "ike/quick.h"
 
+#include "ike/natt.h"
 #include "ike/report.h"
 
 #include <errno.h>
@@ -141,6 +142,39 @@ out:
 struct prefix quick_host_network(const struct address *address)
 {
 	return prefix_make(address, address->family == ADDRESS_IPV6 ? 128 : 32);
+}
+
+void quick_take_terms(struct quick *quick, const struct phase2_offer *chosen)
+{
+	quick->terms.suite = chosen->suite;
+	quick->terms.spi_out = chosen->spi;
+	quick->terms.udp_encapsulation = phase2_mode_is_udp(chosen->mode);
+	quick->terms.transport = phase2_mode_is_transport(chosen->mode);
+	quick->terms.extended = chosen->extended;
+}
+
+void quick_write_original(struct quick *quick, struct builder *builder, uint16_t mode)
+{
+	const struct address *local = &quick->local.address, *remote = &quick->remote.address;
+
+	if (phase2_mode_is_udp(mode) && phase2_mode_is_transport(mode))
+		natt_write_original(builder, quick->sa->natt, quick->initiator ? local : remote,
+			quick->initiator ? remote : local);
+}
+
+/* Behind a NAT a host knows itself by another address than we see. */
+const char *quick_check_hosts(const struct quick *quick)
+{
+	const struct ike_sa *sa = quick->sa;
+	struct prefix local = quick_host_network(&sa->local.address), remote = quick_host_network(&sa->remote.address);
+
+	if (quick->terms.local_network.address.family != quick->terms.remote_network.address.family)
+		return "one traffic selector is IPv4, the other IPv6";
+	if (sa->peer->mode == CONFIG_MODE_TRANSPORT &&
+		((!sa->we_behind_nat && !prefix_equal(&local, &quick->terms.local_network)) ||
+			(!sa->peer_behind_nat && !prefix_equal(&remote, &quick->terms.remote_network))))
+		return "transport mode is between the two hosts themselves, and a traffic selector names another address";
+	return NULL;
 }
 
 struct child_sa *quick_child(const struct quick *quick)

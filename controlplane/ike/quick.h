@@ -69,6 +69,14 @@ int quick_draw(struct quick *quick, uint8_t *nonce, size_t *nonce_len);
 /* Derives both directions' keys with the peer's KE body and has the pair installed. 0 or negative errno. */
 int quick_install(struct quick *quick, struct bytes peer_ke);
 
+/*
+ * The terms of the offer that was chosen. What a NAT changes of the hosts' addresses they tell each other where the mode
+ * asks for it. NULL, or why these terms go with no traffic: in transport mode who talks is whom the selectors name.
+ */
+void quick_take_terms(struct quick *quick, const struct phase2_offer *chosen);
+void quick_write_original(struct quick *quick, struct builder *builder, uint16_t mode);
+const char *quick_check_hosts(const struct quick *quick);
+
 /* The network of one address: what is meant where no selectors are sent (RFC 2409 section 5.5). */
 struct prefix quick_host_network(const struct address *address);
 

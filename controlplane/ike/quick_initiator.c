@@ -11,12 +11,16 @@
 
 static uint16_t quick_mode(const struct ike_sa *sa)
 {
+	bool transport = sa->peer->mode == CONFIG_MODE_TRANSPORT;
+
 	if (!sa->floated)
-		return IPSEC_TUNNEL;
-	return sa->natt == NATT_DRAFT ? IPSEC_UDP_TUNNEL_DRAFT : IPSEC_UDP_TUNNEL;
+		return transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL;
+	if (sa->natt == NATT_DRAFT)
+		return transport ? IPSEC_UDP_TRANSPORT_DRAFT : IPSEC_UDP_TUNNEL_DRAFT;
+	return transport ? IPSEC_UDP_TRANSPORT : IPSEC_UDP_TUNNEL;
 }
 
-/* HDR*, HASH(1), SA, Ni [, KE], IDci, IDcr */
+/* HDR*, HASH(1), SA, Ni [, KE], IDci, IDcr [, NAT-OAi, NAT-OAr] */
 static int quick_send_1(struct quick *quick)
 {
 	struct ike_sa *sa = quick->sa;
@@ -31,6 +35,7 @@ static int quick_send_1(struct quick *quick)
 		builder_add(&builder, ISAKMP_KE, dh_public(quick->dh).data, dh_public(quick->dh).len);
 	builder_add(&builder, ISAKMP_ID, id, identity_write_selector(&quick->terms.local_network, id));
 	builder_add(&builder, ISAKMP_ID, id, identity_write_selector(&quick->terms.remote_network, id));
+	quick_write_original(quick, &builder, quick_mode(sa));
 	rc = message_seal_hashed(&builder, sa, quick->message_id, bytes_of(NULL, 0), quick->iv);
 	return rc < 0 ? rc : quick_send(quick, &builder);
 }
@@ -83,7 +88,7 @@ void quick_begin_next_pair(struct ike_sa *sa)
 			local = peer->local_networks[pair / n_remote];
 		if (peer->n_remote)
 			remote = peer->remote_networks[pair % n_remote];
-		if (quick_begin(sa, &local, &remote, NULL) == 0)
+		if (local.address.family == remote.address.family && quick_begin(sa, &local, &remote, NULL) == 0)
 			return;
 	}
 }
@@ -107,9 +112,7 @@ static void quick_take_over(struct quick *quick, const struct payload_list *list
 	const struct config_peer *peer = quick->sa->peer;
 	const struct payload *at = NULL;
 
-	quick->terms.suite = chosen->suite;
-	quick->terms.spi_out = chosen->spi;
-	quick->terms.udp_encapsulation = phase2_mode_is_udp(chosen->mode);
+	quick_take_terms(quick, chosen);
 	quick->terms.lifetime = peer->lifetime;
 	quick->terms.lifetime_bytes = peer->lifetime_bytes;
 	while ((at = payload_find(list, ISAKMP_NOTIFICATION, at))) {

@@ -72,7 +72,7 @@ static const char *quick_select(
 	}
 	if (quick_within(peer->local_networks, peer->n_local, &terms->local_network) &&
 		quick_within(peer->remote_networks, peer->n_remote, &terms->remote_network))
-		return NULL;
+		return quick_check_hosts(message->quick);
 	snprintf(text, text_len, "traffic selectors %s to %s are not within this peer's local and remote networks",
 		prefix_format(&terms->remote_network, remote), prefix_format(&terms->local_network, local));
 	return text;
@@ -95,7 +95,7 @@ static void quick_set_lifetime(const struct config_peer *peer, struct quick_requ
 	}
 }
 
-/* HDR*, HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, N] */
+/* HDR*, HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, NAT-OAi, NAT-OAr] [, N] */
 static int quick_send_2(struct quick *quick, const struct quick_request *request)
 {
 	struct ike_sa *sa = quick->sa;
@@ -112,6 +112,7 @@ static int quick_send_2(struct quick *quick, const struct quick_request *request
 		builder_add(&builder, ISAKMP_ID, request->id_i->body.data, request->id_i->body.len);
 		builder_add(&builder, ISAKMP_ID, request->id_r->body.data, request->id_r->body.len);
 	}
+	quick_write_original(quick, &builder, request->chosen->mode);
 	if (request->tell_lifetime) {
 		bytes_put32(wire_spi, quick->terms.spi_in);
 		builder_open(&builder, ISAKMP_NOTIFICATION);
@@ -150,9 +151,7 @@ static int quick_answer(struct v1_message *message, struct quick_request *reques
 	memcpy(quick->nonce_i, nonce.data, nonce.len);
 	quick->nonce_i_len = nonce.len;
 	quick->group = chosen->group;
-	quick->terms.suite = chosen->suite;
-	quick->terms.spi_out = chosen->spi;
-	quick->terms.udp_encapsulation = phase2_mode_is_udp(chosen->mode);
+	quick_take_terms(quick, chosen);
 	quick_set_lifetime(message->sa->peer, request, &quick->terms);
 	rc = quick_draw(quick, quick->nonce_r, &quick->nonce_r_len);
 	if (rc == 0)

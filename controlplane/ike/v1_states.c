@@ -32,7 +32,7 @@ static const struct v1_row rows[] = {
 	/*
 	 * Quick mode, RFC 2409 section 5.5.
 	 *
-	 *     HDR*, HASH(1), SA, Ni [, KE] [, IDci, IDcr]  -->
+	 *     HDR*, HASH(1), SA, Ni [, KE] [, IDci, IDcr] [, NAT-OA, NAT-OA]  -->
 	 */
 	{ISAKMP_QUICK, V1_RESPONDER, V1_QUICK_START, V1_QUICK_SENT_2,
 		P(HASH) | P(SA) | P(NONCE), P(KE) | P(ID) | P(NOTIFICATION) | P(NAT_OA) | P(VENDOR_ID),

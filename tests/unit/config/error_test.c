@@ -110,8 +110,8 @@ static void test_missing(void **state)
 			"t.cfg:8: peers[0].name: is missing; expected 1 to 63 letters, digits and any of . _ - @\n"
 			"t.cfg:8: peers[0].identity: is missing; expected what the peer sends as its own, such as "
 			"\"branch1.example\"\n"
-			"t.cfg:8: peers[0].local_networks: is missing; expected an IPv4 network such as 192.0.2.0/24\n"
-			"t.cfg:8: peers[0].remote_networks: is missing; expected an IPv4 network such as 192.0.2.0/24\n"
+			"t.cfg:8: peers[0].local_networks: is missing; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n"
+			"t.cfg:8: peers[0].remote_networks: is missing; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n"
 			"t.cfg:8: peers[0].secret: is missing; expected secret or secret_file\n"},
 	);
 }
@@ -149,14 +149,14 @@ static void test_rules(void **state)
 	EXPECT(
 		{FILE_IKE("") "rules = ( { } );",
 			"t.cfg:7: rules[0].action: is missing; expected \"bypass\" or \"discard\"\n"
-			"t.cfg:7: rules[0].source: is missing; expected an IPv4 network such as 192.0.2.0/24\n"
-			"t.cfg:7: rules[0].destination: is missing; expected an IPv4 network such as 192.0.2.0/24\n"},
+			"t.cfg:7: rules[0].source: is missing; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n"
+			"t.cfg:7: rules[0].destination: is missing; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n"},
 		{RULE("action = \"protect\";"),
 			"t.cfg:8: rules[0].action: \"protect\" is not an action; expected \"bypass\" or \"discard\"\n"},
 		{RULE("action = \"bypass\"; protocol = 256;"), "t.cfg:8: rules[0].protocol: 256 is not a protocol; expected "
-			"\"tcp\", \"udp\", \"icmp\", \"any\" or a number, 0 to 255\n"},
+			"\"tcp\", \"udp\", \"icmp\", \"icmp6\", \"any\" or a number, 0 to 255\n"},
 		{RULE("action = \"bypass\"; protocol = \"esp\";"), "t.cfg:8: rules[0].protocol: \"esp\" is not a protocol; "
-			"expected \"tcp\", \"udp\", \"icmp\", \"any\" or a number, 0 to 255\n"},
+			"expected \"tcp\", \"udp\", \"icmp\", \"icmp6\", \"any\" or a number, 0 to 255\n"},
 		{RULE("action = \"bypass\"; protocol = \"tcp\"; port = 0;"), "t.cfg:8: rules[0].port: 0" PORT_EXPECTED},
 		{RULE("action = \"bypass\"; protocol = \"tcp\"; port = 65536;"), "t.cfg:8: rules[0].port: 65536" PORT_EXPECTED},
 		{RULE("action = \"bypass\"; protocol = \"tcp\"; port = \"\";"), "t.cfg:8: rules[0].port: \"\"" PORT_EXPECTED},
@@ -172,6 +172,9 @@ static void test_rules(void **state)
 			"t.cfg:8: rules[0].port: \"1-2 \"" PORT_EXPECTED},
 		{RULE("action = \"bypass\"; port = 22;"), "t.cfg:8: rules[0].port: is of no use: only tcp and udp have ports; "
 			"expected protocol = \"tcp\" or \"udp\" beside it\n"},
+		{FILE_IKE("") "rules = (\n{ action = \"bypass\"; source = \"10.0.0.0/8\";\ndestination = \"2001:db8::/32\"; } );",
+			"t.cfg:9: rules[0].destination: is not of the source's kind: one is IPv4, the other IPv6; expected both of one "
+			"kind\n"},
 	);
 }
 
@@ -212,9 +215,8 @@ static void test_lists(void **state)
 		{FILE_DATAPLANE("worker_cores = [1, 2, 1];"),
 			"t.cfg:2: dataplane.worker_cores[2]: 1 is not new in the list; expected each value once\n"},
 		{FILE_IKE("listen = [\"192.0.2.1\", \"192.0.2.256\"];"), "t.cfg:5: ike.listen[1]: \"192.0.2.256\" is not an "
-			"address; expected an IPv4 address of this host such as 192.0.2.1\n"},
-		{FILE_IKE("listen = [\"2001:db8::1\"];"), "t.cfg:5: ike.listen[0]: \"2001:db8::1\" is IPv6; "
-			"expected an IPv4 address: IPv6 comes later\n"},
+			"address; expected an address of this host such as 192.0.2.1 or "
+			"2001:db8::1\n"},
 		{"dataplane = { ports = { name = \"hq0\"; }; };" IKE(""), "t.cfg:1: dataplane.ports: a group is not a list of "
 			"ports; expected 1 to 16 groups: ( { ... }, { ... } )\n"},
 		{"dataplane = { ports = (); };" IKE(""),

@@ -71,15 +71,24 @@ static void test_networks(void **state)
 {
 	(void)state;
 	fixture_expect_refusal(NETWORKS(NET("192.168.1.0/33")), "t.cfg:9: peers[0].remote_networks[0]: \"192.168.1.0/33\" is "
-		"not a network; expected an IPv4 network such as 192.0.2.0/24\n");
+		"not a network; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n");
 	fixture_expect_refusal(NETWORKS(NET("192.168.1.5/24")), "t.cfg:9: peers[0].remote_networks[0]: \"192.168.1.5/24\" is "
 		"not the start of its network; expected \"192.168.1.0/24\"\n");
-	fixture_expect_refusal(NETWORKS(NET("2001:db8::/32")), "t.cfg:9: peers[0].remote_networks[0]: \"2001:db8::/32\" is "
-		"IPv6; expected an IPv4 network: IPv6 comes later\n");
+	fixture_expect_refusal(NETWORKS(NET("2001:db8::1/32")), "t.cfg:9: peers[0].remote_networks[0]: \"2001:db8::1/32\" is "
+		"not the start of its network; expected \"2001:db8::/32\"\n");
+	fixture_expect_refusal(NETWORKS(NET("2001:db8::/129")), "t.cfg:9: peers[0].remote_networks[0]: \"2001:db8::/129\" is "
+		"not a network; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n");
 	fixture_expect_refusal(NETWORKS(""), "t.cfg:9: peers[0].remote_networks: a list of 0 is not of a length that fits; "
 		"expected 1 to 16\n");
 	fixture_expect_refusal(NETWORKS(NET("10.1.0.0/16") "," NET("10.1.0.0/16")), "t.cfg:9: peers[0].remote_networks[1]: "
 		"\"10.1.0.0/16\" is not new in the list; expected each value once\n");
+	fixture_expect_refusal(NETWORKS(NET("10.1.0.0/16") "," NET("2001:db8::/32")), "t.cfg:9: peers[0].remote_networks[1]: "
+		"\"2001:db8::/32\" is of no use: there is no IPv6 network in local_networks; expected one beside it\n");
+	fixture_expect_refusal(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_MODE "local_networks = [\"2001:db8::/32\", \"10.0.0.0/8\"];"
+		"\nremote_networks = [\"2001:db8:1::/48\"]; }"), "t.cfg:8: peers[0].local_networks[1]: \"10.0.0.0/8\" is of no "
+		"use: there is no IPv4 network in remote_networks; expected one beside it\n");
+	expect_acceptance(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_MODE "local_networks = [\"2001:db8::/32\", \"10.0.0.0/8\"];"
+		"remote_networks = [\"::/0\", \"0.0.0.0/0\", \"2001:db8:1::5\"]; }"));
 	expect_acceptance(NETWORKS(NET("0.0.0.0/0")));
 	expect_acceptance(NETWORKS(NET("10.1.0.0/16") "," NET("10.1.2.0/24") "," NET("10.1.2.3")));
 }
@@ -101,6 +110,67 @@ static void test_overlap(void **state)
 		"peer \"b1\"; expected each network behind one peer\n");
 	expect_acceptance(FILE_PEERS(FIRST(NET("10.0.0.0/16") "," NET("10.2.0.0/16")) "," OTHER(NET("10.1.0.0/16") ","
 		NET("10.3.0.0/16"))));
+}
+
+/* Networks of the two families never overlap, whatever their bytes; those of one do at any length. */
+static void test_overlap_ipv6(void **state)
+{
+#define DUAL(who, remote) \
+	"{" who PEER_KEY PEER_MODE "local_networks = [\"10.0.0.0/8\", \"2001:db8::/32\"]; remote_networks = [" remote "]; }"
+#define B2 "name = \"b2\"; identity = \"b2.example\";"
+	(void)state;
+	expect_acceptance(FILE_PEERS(DUAL(PEER_WHO, NET("0.0.0.0/0") "," NET("2001:db8:1::/48")) ","
+		"{" B2 PEER_KEY PEER_MODE "local_networks = [\"2001:db8::/32\"]; remote_networks = [\"2001:db8:2::/48\", "
+		"\"c0a8:100::/24\"]; }"));
+	fixture_expect_refusal(FILE_PEERS(DUAL(PEER_WHO, NET("0.0.0.0/0") "," NET("2001:db8:1::/48")) ",\n"
+		DUAL(B2, NET("2001:db8:1::1"))),
+		"t.cfg:9: peers[1].local_networks[0]: \"10.0.0.0/8\" is of no use: there is no IPv4 network in remote_networks; "
+		"expected one beside it\n"
+		"t.cfg:9: peers[1].remote_networks[0]: \"2001:db8:1::1/128\" of peer \"b2\" is not free: it overlaps "
+		"\"2001:db8:1::/48\" of peer \"b1\"; expected each network behind one peer\n");
+#undef DUAL
+#undef B2
+}
+
+static void test_transport(void **state)
+{
+#define HOSTS(local, remote) \
+	FILE_PEERS("{" PEER_WHO PEER_KEY PEER_MODE "mode = \"transport\"; esn = false;\nlocal_networks = [" local "];\n" \
+		"remote_networks = [" remote "]; }")
+	struct config *config = fixture_load_text(HOSTS(NET("192.0.2.1"), NET("192.0.2.7/32")));
+
+	(void)state;
+	assert_non_null(config);
+	assert_int_equal(config->peers[0].mode, CONFIG_MODE_TRANSPORT);
+	assert_false(config->peers[0].esn);
+	config_free(config);
+	fixture_expect_refusal(HOSTS(NET("192.0.2.0/24"), NET("192.0.2.7")), "t.cfg:9: peers[0].local_networks[0]: "
+		"\"192.0.2.0/24\" is not a host's IPv4 address; expected one such as 192.0.2.1/32 beside mode = \"transport\", "
+		"or mode = \"tunnel\"\n");
+	fixture_expect_refusal(HOSTS(NET("2001:db8::1"), NET("2001:db8::2")), "t.cfg:9: peers[0].local_networks[0]: "
+		"\"2001:db8::1/128\" is not a host's IPv4 address; expected one such as 192.0.2.1/32 beside mode = "
+		"\"transport\", or mode = \"tunnel\"\n"
+		"t.cfg:10: peers[0].remote_networks[0]: \"2001:db8::2/128\" is not a host's IPv4 address; expected one such as "
+		"192.0.2.1/32 beside mode = \"transport\", or mode = \"tunnel\"\n");
+	fixture_expect_refusal(FILE_PEER("mode = \"tunel\";"), "t.cfg:8: peers[0].mode: \"tunel\" is not a mode; expected "
+		"\"tunnel\" or \"transport\"\n");
+#undef HOSTS
+}
+
+/* Addresses as identities are compared in one form; two forms of one are the same identity. */
+static void test_identity_forms(void **state)
+{
+	struct config *config = fixture_load_text(FILE_PEERS("{ name = \"x\"; identity = \"2001:DB8:0:0::0001\";"
+		PEER_KEY PEER_MODE PEER_NETS "}"));
+
+	(void)state;
+	assert_non_null(config);
+	assert_string_equal(config->peers[0].identity, "2001:db8::1");
+	config_free(config);
+	fixture_expect_refusal(FILE_PEERS("{ name = \"x\"; identity = \"2001:db8::1\";" PEER_KEY PEER_MODE PEER_NETS "},\n"
+		"{ name = \"y\"; identity = \"2001:DB8::0:1\";" PEER_KEY PEER_MODE "local_networks = [\"10.0.0.0/8\"]; "
+		"remote_networks = [\"10.1.0.0/16\"]; }"),
+		"t.cfg:9: peers[1].identity: \"2001:DB8::0:1\" is not new: peers[0] (line 8) has it; expected each peer's own\n");
 }
 
 static void test_algorithms(void **state)
@@ -192,6 +262,9 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_overlap),
+		cmocka_unit_test(test_overlap_ipv6),
+		cmocka_unit_test(test_transport),
+		cmocka_unit_test(test_identity_forms),
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_many),

@@ -66,7 +66,7 @@ static void test_ports(void **state)
 
 static void test_ike(void **state)
 {
-	struct config *config = fixture_load_text(FILE_IKE("listen = [\"192.0.2.1\", \"192.0.2.2\"]; port = 65535; "
+	struct config *config = fixture_load_text(FILE_IKE("listen = [\"2001:db8::1\", \"192.0.2.2\"]; port = 65535; "
 							   "nat_port = 1; legacy = true; half_open_max = 2; "
 							   "half_open_per_source = 1; half_open_timeout = 600; "
 							   "lifetime = 120; keepalive = 0;"));
@@ -74,6 +74,7 @@ static void test_ike(void **state)
 
 	(void)state;
 	assert_int_equal(ike->n_listen, 2);
+	assert_int_equal(ike->listen[0].family, ADDRESS_IPV6);
 	assert_int_equal(address_to_ipv4(&ike->listen[1]), 0xc0000202);
 	assert_int_equal(ike->port, 65535);
 	assert_int_equal(ike->nat_port, 1);
@@ -118,7 +119,8 @@ static void test_rules(void **state)
 		"discard", "protocol = \"tcp\"; port = 65535;") "," RULE("discard",
 		"protocol = \"udp\"; port = \"1-65535\";") "," RULE("bypass", "protocol = \"icmp\";") "," RULE("bypass",
 		"protocol = 17; port = \"53\";") "," RULE("bypass", "protocol = 0;") "," RULE("bypass",
-		"protocol = 255;") ");");
+		"protocol = 255;") ", { action = \"bypass\"; source = \"2001:db8::/32\"; destination = \"::/0\"; "
+		"protocol = \"icmp6\"; });");
 	static const struct {
 		enum config_action action;
 		uint16_t protocol, first, last;
@@ -130,7 +132,9 @@ static void test_rules(void **state)
 		{CONFIG_ACTION_BYPASS, IPPROTO_UDP, 53, 53},
 		{CONFIG_ACTION_BYPASS, 0, 0, 0},
 		{CONFIG_ACTION_BYPASS, 255, 0, 0},
+		{CONFIG_ACTION_BYPASS, IPPROTO_ICMPV6, 0, 0},
 	};
+	enum { IPV6_RULE = 7 };
 
 	(void)state;
 	assert_string_equal(fixture_said(), "");
@@ -139,8 +143,9 @@ static void test_rules(void **state)
 		const struct config_rule *rule = &config->rules[i];
 
 		assert_int_equal(rule->action, expected[i].action);
-		assert_int_equal(address_to_ipv4(&rule->source.address), 0x0a000000);
-		assert_int_equal(rule->source.len, 8);
+		assert_int_equal(rule->source.address.family, i == IPV6_RULE ? ADDRESS_IPV6 : ADDRESS_IPV4);
+		assert_int_equal(address_to_ipv4(&rule->source.address), i == IPV6_RULE ? 0 : 0x0a000000);
+		assert_int_equal(rule->source.len, i == IPV6_RULE ? 32 : 8);
 		assert_int_equal(rule->destination.len, 0);
 		assert_int_equal(rule->protocol, expected[i].protocol);
 		assert_int_equal(rule->port.first, expected[i].first);

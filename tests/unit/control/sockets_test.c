@@ -46,7 +46,7 @@ static int setup(void **state)
 	/* One state for "all addresses", one for a listen address. */
 	if (*state) {
 		config.n_listen = 1;
-		config.listen[0] = address_ipv4(0x7f000002);
+		assert_int_equal(address_parse(*state, &config.listen[0]), 0);
 	}
 	base = event_base_new();
 	sockets = sockets_open(base, &config, &handler);
@@ -61,16 +61,44 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A peer's socket, connected to our side. */
-static int peer_open(uint32_t address, uint16_t port)
+static bool has_ipv6(void)
 {
-	struct endpoint to = {.address = address_ipv4(address), .port = port};
+	const struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+	bool has = fd >= 0 && bind(fd, (const struct sockaddr *)&name, sizeof(name)) == 0;
+
+	close(fd);
+	return has;
+}
+
+/* Where the kernel has no IPv6 there is nothing to listen on. */
+static int setup_ipv6(void **state)
+{
+	return has_ipv6() ? setup(state) : 0;
+}
+
+static int teardown_ipv6(void **state)
+{
+	return has_ipv6() ? teardown(state) : 0;
+}
+
+/* A peer's socket, connected to our side. */
+static int peer_open_to(const struct address *address, uint16_t port)
+{
+	struct endpoint to = {.address = *address, .port = port};
 	struct sockaddr_storage name;
 	socklen_t len = endpoint_to_sockaddr(&to, &name);
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int fd = socket(name.ss_family, SOCK_DGRAM, 0);
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&name, len), 0);
 	return fd;
+}
+
+static int peer_open(uint32_t address, uint16_t port)
+{
+	struct address ipv4 = address_ipv4(address);
+
+	return peer_open_to(&ipv4, port);
 }
 
 static void pump_until(uint64_t received)
@@ -172,14 +200,51 @@ static void test_listen_address(void **state)
 	close(fd);
 }
 
+/* Both ports again, over IPv6; the same port of IPv4 is another socket's. */
+static void test_ipv6(void **state)
+{
+	static const struct address loopback = {.family = ADDRESS_IPV6, .bytes[15] = 1};
+	uint8_t buffer[64];
+	int plain, floated, ipv4;
+
+	if (!has_ipv6())
+		skip();
+	plain = peer_open_to(&loopback, PORT);
+	floated = peer_open_to(&loopback, NAT_PORT);
+	assert_int_equal(send(plain, "hello", 5, 0), 5);
+	pump_until(1);
+	assert_false(last_floated);
+	assert_true(address_equal(&last_local.address, &loopback));
+	assert_true(address_equal(&last_remote.address, &loopback));
+	sockets_send(sockets, &last_local, &last_remote, (const uint8_t *)"answer", 6);
+	assert_int_equal(peer_receive(plain, buffer, sizeof(buffer)), 6);
+	assert_int_equal(send(floated, "\0\0\0\0hello", 9, 0), 9);
+	pump_until(2);
+	assert_true(last_floated);
+	sockets_keepalive(sockets, &last_local, &last_remote);
+	assert_int_equal(peer_receive(floated, buffer, sizeof(buffer)), 1);
+	if (!*state) {
+		ipv4 = peer_open(0x7f000001, PORT);
+		assert_int_equal(send(ipv4, "hello", 5, 0), 5);
+		pump_until(3);
+		assert_int_equal(last_local.address.family, ADDRESS_IPV4);
+		assert_int_equal(last_remote.address.family, ADDRESS_IPV4);
+		close(ipv4);
+	}
+	assert_int_equal(n_inputs, *state ? 2 : 3);
+	close(plain);
+	close(floated);
+}
+
 int main(void)
 {
-	static int listen_state;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_plain_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nat_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_no_ike, setup, teardown),
-		cmocka_unit_test_prestate_setup_teardown(test_listen_address, setup, teardown, &listen_state),
+		cmocka_unit_test_prestate_setup_teardown(test_listen_address, setup, teardown, "127.0.0.2"),
+		cmocka_unit_test_setup_teardown(test_ipv6, setup, teardown),
+		cmocka_unit_test_prestate_setup_teardown(test_ipv6, setup_ipv6, teardown_ipv6, "::1"),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

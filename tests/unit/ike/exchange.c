@@ -120,7 +120,10 @@ static struct endpoint exchange_map(const struct exchange *exchange, uint16_t po
 	struct endpoint public = {.port = (uint16_t)(20000 + port + exchange->nat_generation)};
 	bool other = exchange->nat == EXCHANGE_NAT_POOL && port != 500;
 
-	address_parse(other ? "203.0.113.9" : "203.0.113.4", &public.address);
+	if (exchange->sides[BRANCH].endpoint.address.family == ADDRESS_IPV6)
+		address_parse(other ? "2001:db8:f::9" : "2001:db8:f::4", &public.address);
+	else
+		address_parse(other ? "203.0.113.9" : "203.0.113.4", &public.address);
 	return public;
 }
 
@@ -274,6 +277,8 @@ void exchange_check_pair(struct exchange *exchange)
 	assert_true(prefix_equal(&branch->terms.local_network, &gateway->terms.remote_network));
 	assert_true(prefix_equal(&branch->terms.remote_network, &gateway->terms.local_network));
 	assert_int_equal(branch->terms.udp_encapsulation, gateway->terms.udp_encapsulation);
+	assert_int_equal(branch->terms.transport, gateway->terms.transport);
+	assert_int_equal(branch->terms.extended, gateway->terms.extended);
 }
 
 uint64_t exchange_count(const struct exchange *exchange, int side, enum ike_counter counter)

@@ -104,6 +104,8 @@ static void test_phase2_attributes(void **state)
 		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x03"), false, true, true},	 /* forced */
 		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x03"), false, false, false},
 		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x02"), false, true, false}, /* transport mode */
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x04"), true, true, false},
+		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\xf0\x04"), true, true, false}, /* 61444 */
 		{3, 20, ATTRIBUTES("\x80\x06\0\x80\x80\x04\0\x01"), false, true, false}, /* another key length */
 		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\x01"), false, true, false}, /* ESN */
 		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x03\0\x13"), false, true,
@@ -128,6 +130,82 @@ static void test_phase2_attributes(void **state)
 		if ((phase2_choose(&offers, &terms) != NULL) != rows[i].usable)
 			fail_msg("row %zu", i);
 		assert_true(strlen(phase2_explain(&offers, &terms, text)) > 20);
+	}
+}
+
+/* 64-bit numbers and transport mode, where the peer's configuration has them. */
+static void test_phase2_peers_choice(void **state)
+{
+	static const struct {
+		const char *attributes;
+		size_t len;
+		bool transport, nat, usable;
+	} rows[] = {
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\x01"), false, false, true},
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\0\x0b\0\x02\0\x01"), false, false, true}, /* the variable form */
+		{ATTRIBUTES("\x80\x0b\0\x01\x80\x04\0\x01\x80\x06\x01\0"), false, false, true},
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\0"), false, false, false}, /* reserved */
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\x02"), false, false, false},
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\x01\x80\x0b\0\x01"), false, false, false}, /* twice */
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x02"), true, false, true},
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x02\x80\x0b\0\x01"), true, false, true},
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x02"), true, true, false}, /* plain through a NAT */
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x04"), true, true, true},
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\xf0\x04"), true, true, true}, /* 61444 */
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01"), true, false, false}, /* tunnel */
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x03"), true, true, false},
+		{ATTRIBUTES("\x80\x06\x01\0"), true, false, false}, /* not said */
+	};
+	struct config_peer peer = {.esp = {ESP_AES256_GCM}, .n_esp = 1, .esn = true};
+	char text[PHASE2_TEXT_LEN];
+	struct phase2_offers offers;
+	uint8_t body[512];
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct phase2_terms terms = {.peer = &peer, .nat = rows[i].nat, .floated = rows[i].nat};
+		struct bytes sa = one_transform(body, ISAKMP_PROTO_ESP, 20, rows[i].attributes, rows[i].len);
+
+		peer.mode = rows[i].transport ? CONFIG_MODE_TRANSPORT : CONFIG_MODE_TUNNEL;
+		assert_int_equal(phase2_parse(sa, &offers, &why), 0);
+		if ((phase2_choose(&offers, &terms) != NULL) != rows[i].usable)
+			fail_msg("row %zu", i);
+		assert_non_null(strstr(phase2_explain(&offers, &terms, text),
+			rows[i].transport ? ", transport mode" : ", tunnel mode"));
+	}
+}
+
+/* In whichever order a peer offers them, 64-bit numbers are taken before others, and after a better suite. */
+static void test_phase2_number_order(void **state)
+{
+	struct config_peer offering = {.esp = {ESP_AES128_GCM, ESP_AES256_GCM}, .n_esp = 2, .esn = true};
+	struct config_peer peer = {.esp = {ESP_AES256_GCM, ESP_AES128_GCM}, .n_esp = 2, .esn = true};
+	struct phase2_terms terms = {.peer = &peer};
+	const struct phase2_offer *chosen;
+	struct phase2_offers offers;
+	struct builder builder;
+	uint8_t data[512];
+	const char *why;
+
+	(void)state;
+	builder_begin(&builder, data, sizeof(data), &hdr);
+	phase2_write_offers(&builder, &offering, 0x12345678, IPSEC_TUNNEL, IKE_GROUP_NONE);
+	assert_int_equal(phase2_parse(bytes_of(data + 32, builder.len - 32), &offers, &why), 0);
+	assert_int_equal(offers.count, 4);
+	for (int turned = 0; turned < 2; turned++) {
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(offers.items[i].extended, i % 2 == turned);
+		chosen = phase2_choose(&offers, &terms);
+		assert_int_equal(chosen->suite, ESP_AES256_GCM);
+		assert_true(chosen->extended);
+		peer.esn = false;
+		chosen = phase2_choose(&offers, &terms);
+		assert_int_equal(chosen->suite, ESP_AES256_GCM);
+		assert_false(chosen->extended);
+		peer.esn = true;
+		for (int i = 0; i < 4; i++)
+			offers.items[i].extended = !offers.items[i].extended;
 	}
 }
 
@@ -307,6 +385,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_phase1_attributes),
 		cmocka_unit_test(test_phase2_attributes),
+		cmocka_unit_test(test_phase2_peers_choice),
+		cmocka_unit_test(test_phase2_number_order),
 		cmocka_unit_test(test_phase2_numbers),
 		cmocka_unit_test(test_phase2_no_suites),
 		cmocka_unit_test(test_phase2_without_number),
