@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* RFC 4303 section 3.3.3: without extended sequence numbers the last one is 2^32 - 1, and it must never wrap. */
-static const uint64_t sequence_numbers = 1ull << 32;
 enum {
 	SOFT_PERCENT = 80,	   /* of a limit: negotiate the successor */
 	SEQUENCE_MARGIN = 1 << 16, /* numbers that bursts under way may still take */
@@ -91,6 +89,17 @@ static int session_begin(struct install *install, const struct ike_child *child,
 	return 0;
 }
 
+/* RFC 4303 section 3.3.3: the last one, 2^32 - 1 without extended numbers and 2^64 - 1 with them, must never wrap. */
+static uint64_t last_number(const struct ike_child *child)
+{
+	return child->extended ? UINT64_MAX : UINT32_MAX;
+}
+
+static uint64_t soft_of(uint64_t hard)
+{
+	return hard / 100 * SOFT_PERCENT + hard % 100 * SOFT_PERCENT / 100;
+}
+
 static struct tables_child child_values(const struct install *install, const struct ike_child *child, uint32_t session)
 {
 	uint32_t window = install->config->dataplane.replay_window;
@@ -101,16 +110,18 @@ static struct tables_child child_values(const struct install *install, const str
 		.spi_out = child->spi_out,
 		.suite = child->suite,
 		.replay_window = window < install->tables->replay_window ? window : install->tables->replay_window,
+		.mode = child->transport ? TABLES_TRANSPORT : TABLES_TUNNEL,
+		.extended = child->extended,
 		.tunnel = child->peer->tunnel,
 		.local_network = child->local_network,
 		.remote_network = child->remote_network,
-		.soft_bytes =
-			child->lifetime_bytes / 100 * SOFT_PERCENT + child->lifetime_bytes % 100 * SOFT_PERCENT / 100,
+		.soft_bytes = soft_of(child->lifetime_bytes),
 		.hard_bytes = child->lifetime_bytes,
-		.soft_packets = sequence_numbers / 100 * SOFT_PERCENT,
-		.hard_packets = sequence_numbers - 1 - SEQUENCE_MARGIN,
+		.soft_packets = soft_of(last_number(child)),
+		.hard_packets = last_number(child) - SEQUENCE_MARGIN,
 		.installed_at = now,
-		.expires_at = now + child->lifetime,
+		/* Not before IKE's own clock says so, and the present second has begun already. */
+		.expires_at = now + child->lifetime + 1,
 	};
 }
 
@@ -122,8 +133,10 @@ static void log_child(const struct install *install, uint32_t index, const char 
 	const struct esp_suite *suite = esp_suite_get(record->suite);
 	char local[PREFIX_TEXT_LEN], remote[PREFIX_TEXT_LEN];
 
-	log_info("event=child_%s session=%" PRIu64 " peer=%s spi_in=%08x spi_out=%08x suite=%s local=%s remote=%s",
+	log_info("event=child_%s session=%" PRIu64
+		 " peer=%s spi_in=%08x spi_out=%08x suite=%s mode=%s esn=%s local=%s remote=%s",
 		what, session->id, session->peer->name, child->spi_in, record->spi_out, suite ? suite->name : "unknown",
+		record->mode == TABLES_TRANSPORT ? "transport" : "tunnel", record->extended ? "yes" : "no",
 		prefix_format(&record->local_network, local), prefix_format(&record->remote_network, remote));
 }
 

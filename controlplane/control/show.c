@@ -105,6 +105,8 @@ static void put_sa(struct format_table *table, const json_t *session, const json
 	format_table_put(table, text_of(child, "spi_in"));
 	format_table_put(table, text_of(child, "spi_out"));
 	format_table_put(table, text_of(child, "suite"));
+	format_table_put(table, text_of(child, "mode"));
+	format_table_put(table, json_is_true(json_object_get(child, "esn")) ? "yes" : "no");
 	format_table_put(table, text_of(child, "state"));
 	format_table_put(table, json_is_true(json_object_get(child, "active")) ? "yes" : "no");
 	format_table_put(table, text_of(child, "local_network"));
@@ -118,8 +120,8 @@ static void put_sa(struct format_table *table, const json_t *session, const json
 
 void show_sas(const json_t *reply, bool wide, FILE *out)
 {
-	static const char *const headings[] = {"PEER", "SPI IN", "SPI OUT", "SUITE", "STATE", "SENDS", "LOCAL NETWORK",
-		"REMOTE NETWORK", ">INNER MTU", ">SINCE", ">EXPIRES IN", ">IN", ">OUT", NULL};
+	static const char *const headings[] = {"PEER", "SPI IN", "SPI OUT", "SUITE", "MODE", "ESN", "STATE", "SENDS",
+		"LOCAL NETWORK", "REMOTE NETWORK", ">INNER MTU", ">SINCE", ">EXPIRES IN", ">IN", ">OUT", NULL};
 	struct format_table *table = format_table_new(headings);
 	int64_t now = (int64_t)number_of(reply, "now");
 	const json_t *session, *child;

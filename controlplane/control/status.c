@@ -73,6 +73,25 @@ static int put_traffic(json_t *object, const struct session_traffic *traffic)
 	return rc;
 }
 
+/* JSON's integers have a sign, and 64-bit sequence numbers end beyond them. */
+static json_int_t limit_of(uint64_t limit)
+{
+	return limit > INT64_MAX ? (json_int_t)INT64_MAX : (json_int_t)limit;
+}
+
+/* When a successor is negotiated, and when it carries nothing any more. */
+static int put_limits(json_t *object, const struct tables_child *record)
+{
+	json_t *limits = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "installed_at", (json_int_t)record->installed_at,
+		"expires_at", (json_int_t)record->expires_at, "soft_bytes", limit_of(record->soft_bytes), "hard_bytes",
+		limit_of(record->hard_bytes), "soft_packets", limit_of(record->soft_packets), "hard_packets",
+		limit_of(record->hard_packets));
+	int rc = limits ? json_object_update(object, limits) : -1;
+
+	json_decref(limits);
+	return rc;
+}
+
 static const char *child_state(const struct session_child *child)
 {
 	if (!child->live)
@@ -88,15 +107,14 @@ static json_t *child_status(const struct gateway *gateway, uint32_t index)
 	const struct tables_child *record = &gateway->tables->children[index];
 	const struct esp_suite *suite = esp_suite_get(record->suite);
 	struct session_traffic traffic = sessions_child_traffic(gateway->install->sessions, index);
-	json_t *object = json_pack("{s:o, s:o, s:s, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:i, s:i}", "spi_in",
+	json_t *object = json_pack("{s:o, s:o, s:s, s:s, s:b, s:s, s:b, s:o, s:o, s:i, s:i}", "spi_in",
 		spi_text(child->spi_in), "spi_out", spi_text(record->spi_out), "suite", suite ? suite->name : "unknown",
-		"state", child_state(child), "active", child->active, "local_network",
-		status_prefix(&record->local_network), "remote_network", status_prefix(&record->remote_network),
-		"installed_at", (json_int_t)record->installed_at, "expires_at", (json_int_t)record->expires_at,
-		"hard_bytes", (json_int_t)record->hard_bytes, "replay_window", (int)record->replay_window,
+		"mode", record->mode == TABLES_TRANSPORT ? "transport" : "tunnel", "esn", record->extended == 1, "state",
+		child_state(child), "active", child->active, "local_network", status_prefix(&record->local_network),
+		"remote_network", status_prefix(&record->remote_network), "replay_window", (int)record->replay_window,
 		"inner_mtu", (int)atomic_load_explicit(&record->inner_mtu, memory_order_relaxed));
 
-	if (object && put_traffic(object, &traffic) < 0) {
+	if (object && (put_limits(object, record) < 0 || put_traffic(object, &traffic) < 0)) {
 		json_decref(object);
 		return NULL;
 	}

@@ -71,7 +71,11 @@ enum tables_encapsulation {
 	TABLES_ENCAPSULATION_UDP, /* RFC 3948 */
 };
 
-/* RFC 4301 section 4.1. A transport child's networks are the two hosts of its session's outer header (/32, /32). */
+/*
+ * RFC 4301 section 4.1. A transport child's networks are two IPv4 hosts (/32): the addresses that its packets have for
+ * these hosts themselves, and by which they computed their checksums. A NAT may have put others into the outer header
+ * (RFC 3947 section 5.2).
+ */
 enum tables_mode {
 	TABLES_TUNNEL,
 	TABLES_TRANSPORT,

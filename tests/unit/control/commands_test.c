@@ -78,10 +78,35 @@ static void test_sessions(void **state)
 	assert_shows(reply, show_sas, false, "aes256gcm");
 	assert_int_equal(json_integer_value(json_object_get(sa, "inner_mtu")), 1438);
 	assert_shows(reply, show_sas, false, "1,438");
+	assert_string_equal(json_string_value(json_object_get(sa, "mode")), "tunnel");
+	assert_true(json_is_false(json_object_get(sa, "esn")));
 	json_decref(reply);
 	world_restart_control(world);
 	reply = ask(world, "sessions", NULL);
 	assert_shows(reply, show_sessions, false, "adopted");
+	json_decref(reply);
+}
+
+static void test_ipv6_and_esn(void **state)
+{
+	struct world *world = *state;
+	struct ike_child child = world_child(world, 0, 7, 40000);
+	json_t *reply, *sa;
+
+	child.extended = true;
+	address_parse("2001:db8::1", &child.local.address);
+	address_parse("2001:db8:1::1", &child.remote.address);
+	prefix_parse("2001:db8:3::/48", &child.remote_network);
+	prefix_parse("2001:db8:2::/48", &child.local_network);
+	world_install_active(world, &child);
+	reply = ask(world, "sessions", NULL);
+	sa = json_array_get(json_object_get(json_array_get(json_object_get(reply, "sessions"), 0), "children"), 0);
+	assert_true(json_is_true(json_object_get(sa, "esn")));
+	assert_true(json_integer_value(json_object_get(sa, "hard_packets")) == INT64_MAX);
+	assert_int_equal(json_integer_value(json_object_get(sa, "soft_bytes")), 0);
+	assert_shows(reply, show_sessions, false, "[2001:db8:1::1]:40000");
+	assert_shows(reply, show_sas, false, "2001:db8:3::/48");
+	assert_shows(reply, show_sas, false, "aes256gcm  tunnel  yes  live");
 	json_decref(reply);
 }
 
@@ -230,6 +255,7 @@ int main(void)
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_sessions),
+		WORLD_TEST(test_ipv6_and_esn),
 		WORLD_TEST(test_no_key_is_shown),
 		WORLD_TEST(test_strange_identity),
 		WORLD_TEST(test_counters),

@@ -26,7 +26,7 @@ static void test_first_child_makes_the_session(void **state)
 	assert_int_equal(change.install.remote.port, 40000);
 	assert_string_equal(world_record(world, 0)->peer, "branch-0");
 	assert_string_equal(world_record(world, 0)->identity, "branch.example.net");
-	assert_int_equal(record->expires_at - record->installed_at, 3600);
+	assert_int_equal(record->expires_at - record->installed_at, 3601);
 	assert_int_equal(record->hard_bytes, 0);
 	assert_true(record->soft_packets < record->hard_packets && record->hard_packets < 0xffffffff);
 	assert_int_equal(record->replay_window, 1024);
@@ -49,6 +49,52 @@ static void test_tunnel_settings(void **state)
 	record = &world->tables.children[tables_spi_index(world_install(world, &child))];
 	assert_memory_equal(&record->tunnel, &tunnel, sizeof(tunnel));
 	assert_int_equal(record->inner_mtu, 0);
+}
+
+/* Numbers end where their length says, bytes where the peer's lifetime does; a successor is asked for before. */
+static void test_limits(void **state)
+{
+	struct world *world = *state;
+	struct ike_child child = world_child(world, 0, 7, 40000);
+	struct tables_child *record;
+
+	child.extended = true;
+	child.lifetime_bytes = 1000;
+	record = &world->tables.children[tables_spi_index(world_install(world, &child))];
+	assert_int_equal(record->extended, 1);
+	assert_int_equal(record->mode, TABLES_TUNNEL);
+	assert_true(record->hard_packets > UINT64_MAX - (1 << 20) && record->hard_packets < UINT64_MAX);
+	assert_true(record->soft_packets > 1ull << 63 && record->soft_packets < record->hard_packets);
+	assert_int_equal(record->soft_bytes, 800);
+	assert_int_equal(record->hard_bytes, 1000);
+	assert_true(record->replay_window > 0);
+}
+
+/* A host in transport mode over IPv4, a network of IPv6 in a tunnel over IPv6. */
+static void test_modes_and_families(void **state)
+{
+	struct world *world = *state;
+	struct ike_child host = world_child(world, 0, 7, 40000), network = world_child(world, 1, 8, 0);
+	struct tables_child *record;
+	struct tables_change change;
+
+	host.transport = true;
+	prefix_parse("192.168.2.200", &host.local_network);
+	prefix_parse("192.168.1.5", &host.remote_network);
+	record = &world->tables.children[tables_spi_index(world_install_active(world, &host))];
+	assert_int_equal(record->mode, TABLES_TRANSPORT);
+	assert_int_equal(record->extended, 0);
+	assert_true(prefix_equal(&record->remote_network, &host.remote_network));
+
+	address_parse("2001:db8::1", &network.local.address);
+	address_parse("2001:db8:1::1", &network.remote.address);
+	prefix_parse("2001:db8:2::/48", &network.local_network);
+	prefix_parse("2001:db8:3::/48", &network.remote_network);
+	world_install_active(world, &network);
+	assert_int_equal(world_took(world, TABLES_INSTALL, &change), 2);
+	assert_true(address_equal(&change.install.local.address, &network.local.address));
+	assert_true(address_equal(&change.install.remote.address, &network.remote.address));
+	assert_int_equal(change.install.remote.port, 0);
 }
 
 static void test_bare_esp_has_no_ports(void **state)
@@ -293,6 +339,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_first_child_makes_the_session),
 		WORLD_TEST(test_tunnel_settings),
+		WORLD_TEST(test_limits),
+		WORLD_TEST(test_modes_and_families),
 		WORLD_TEST(test_bare_esp_has_no_ports),
 		WORLD_TEST(test_bytes_lifetime),
 		WORLD_TEST(test_refused_by_the_data_plane),
