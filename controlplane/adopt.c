@@ -71,6 +71,18 @@ static void mark_active(struct install *install, uint32_t session)
 	}
 }
 
+static void adopt_session(struct install *install, uint32_t index, const struct config_peer *peer)
+{
+	char remote[ENDPOINT_TEXT_LEN];
+
+	sessions_add(install->sessions, index, peer);
+	if (install_session_follow(install, index))
+		log_info("event=session_moved session=%" PRIu64
+			 " peer=%s remote=%s reason=\"the data plane followed it meanwhile\"",
+			install->sessions->sessions[index].id, peer->name,
+			endpoint_format(&install->tables->sessions[index].remote, remote));
+}
+
 static void adopt_sessions(struct install *install, const struct peers *peers)
 {
 	for (uint32_t i = 0; i < install->tables->n_sessions; i++) {
@@ -78,7 +90,7 @@ static void adopt_sessions(struct install *install, const struct peers *peers)
 		const struct config_peer *peer;
 
 		if (phase_of(&record->phase) == TABLES_LIVE && (peer = adoptable(install, peers, record)))
-			sessions_add(install->sessions, i, peer);
+			adopt_session(install, i, peer);
 	}
 }
 

@@ -8,8 +8,7 @@
 #include <string.h>
 
 enum {
-	BATCH_MAX = 1024,	 /* events a ring and wake-up */
-	MOVE_INTERVAL_MS = 1000, /* a session follows ESP to another address at most so often */
+	BATCH_MAX = 1024, /* events a ring and wake-up */
 };
 
 /* The child SA that an event names, TABLES_NONE when its record is another one's by now. */
@@ -31,42 +30,30 @@ static void take_done(struct gateway *gateway, const struct tables_event *event)
 		ike_child_delete(gateway->ike, refused);
 }
 
-/*
- * RFC 7296 section 2.23 in spirit: only an authentic packet that is the newest of its SA moves a peer (the data plane
- * saw to that), only where there is UDP encapsulation, and not more often than a NAT would have reason to.
- */
-static void take_address_seen(struct gateway *gateway, const struct tables_event *event)
+/* The data plane followed the peer (dataplane/follow.h): record, IKE and the log follow the data. */
+static void take_moved(struct gateway *gateway, const struct tables_event *event)
 {
-	uint32_t child = event_child(gateway, event), index;
 	char from[ENDPOINT_TEXT_LEN], to[ENDPOINT_TEXT_LEN];
-	const struct tables_session *record;
-	struct endpoint local, old;
+	struct endpoint old;
 	struct session *session;
-	uint64_t now = clock_now_ms();
+	struct place place;
 
-	gateway->counters.addresses_seen++;
-	if (child == TABLES_NONE)
+	if (event->index >= gateway->tables->n_sessions || event->id == 0)
 		return;
-	index = gateway->install->sessions->children[child].session;
-	session = &gateway->install->sessions->sessions[index];
-	record = &gateway->tables->sessions[index];
-	if (record->encapsulation != TABLES_ENCAPSULATION_UDP || event->source.port == 0 ||
-		event->source.address.family != record->remote.address.family ||
-		endpoint_equal(&event->source, &record->remote))
+	session = &gateway->install->sessions->sessions[event->index];
+	if (!session->peer || session->id != event->id)
 		return;
-	if (session->moved_ms && now - session->moved_ms < MOVE_INTERVAL_MS)
-		return;
-	local = record->local;
-	old = record->remote;
-	if (event->local.address.family == local.address.family && event->local.port == local.port)
-		local.address = event->local.address;
-	if (!install_session_move(gateway->install, index, &local, &event->source, TABLES_ENCAPSULATION_UDP))
-		return;
-	session->moved_ms = now;
+	old = gateway->tables->sessions[event->index].remote;
 	gateway->counters.sessions_moved++;
+	gateway->counters.sessions_followed++;
 	log_info("event=session_moved session=%" PRIu64
 		 " peer=%s from=%s remote=%s reason=\"the newest authentic ESP packet came from there\"",
 		session->id, session->peer->name, endpoint_format(&old, from), endpoint_format(&event->source, to));
+	install_session_follow(gateway->install, event->index);
+	/* What is in force may be newer than the event. */
+	place = sessions_where(gateway->install->sessions, event->index);
+	if (place.encapsulation == TABLES_ENCAPSULATION_UDP)
+		ike_peer_follow(gateway->ike, session->peer, &place.local, &place.remote);
 }
 
 static void take_soft_lifetime(struct gateway *gateway, const struct tables_event *event)
@@ -78,6 +65,7 @@ static void take_soft_lifetime(struct gateway *gateway, const struct tables_even
 
 	if (child == TABLES_NONE)
 		return;
+	gateway->counters.soft_lifetimes++;
 	peer = sessions->sessions[sessions->children[child].session].peer;
 	rc = ike_child_rekey(gateway->ike, sessions->children[child].spi_in);
 	if (rc == 0) {
@@ -97,9 +85,15 @@ static void take_hard_lifetime(struct gateway *gateway, const struct tables_even
 	if (child == TABLES_NONE)
 		return;
 	spi_in = gateway->install->sessions->children[child].spi_in;
-	gateway->counters.hard_lifetimes++;
-	log_warning(
-		"event=child_used_up spi_in=%08x reason=\"its bytes or sequence numbers are at their limit\"", spi_in);
+	if (gateway->tables->children[child].expires_at <= clock_unix()) {
+		gateway->counters.expired++;
+		log_info("event=child_expired spi_in=%08x reason=\"its lifetime is over\"", spi_in);
+	} else {
+		gateway->counters.hard_lifetimes++;
+		log_warning("event=child_used_up spi_in=%08x reason=\"its bytes or sequence numbers are at their "
+			    "limit\"",
+			spi_in);
+	}
 	/* An adopted one is unknown to IKE, so its peer can't be told. */
 	ike_child_delete(gateway->ike, spi_in);
 	install_child_remove(gateway->install, spi_in);
@@ -128,7 +122,7 @@ static void take(struct gateway *gateway, const struct tables_event *event)
 {
 	static void (*const takers[TABLES_EVENT_COUNT])(struct gateway * gateway, const struct tables_event *event) = {
 		[TABLES_EVENT_DONE] = take_done,
-		[TABLES_EVENT_ADDRESS_SEEN] = take_address_seen,
+		[TABLES_EVENT_MOVED] = take_moved,
 		[TABLES_EVENT_SOFT_LIFETIME] = take_soft_lifetime,
 		[TABLES_EVENT_HARD_LIFETIME] = take_hard_lifetime,
 		[TABLES_EVENT_UNKNOWN_SPI] = take_unknown_spi,

@@ -19,10 +19,12 @@
 
 struct gateway_counters {
 	uint64_t unknown_spi;	 /* told by the data plane */
-	uint64_t addresses_seen; /* of these, sessions moved: */
 	uint64_t sessions_moved;
-	uint64_t rekeys; /* begun because a limit came near */
-	uint64_t hard_lifetimes;
+	uint64_t sessions_followed; /* of these, by ESP packets that came from elsewhere */
+	uint64_t soft_lifetimes;    /* a limit in bytes or packets came near; of these, rekeying began: */
+	uint64_t rekeys;
+	uint64_t hard_lifetimes;    /* child SAs that were used up, */
+	uint64_t expired;           /* and those whose time was over, without IKE having ended them */
 };
 
 struct gateway {

@@ -100,6 +100,12 @@ static uint64_t soft_of(uint64_t hard)
 	return hard / 100 * SOFT_PERCENT + hard % 100 * SOFT_PERCENT / 100;
 }
 
+/* In transport mode our host is known by its own address, whatever the peer calls it through our NAT. */
+static struct prefix our_network(const struct ike_child *child)
+{
+	return child->transport && child->we_behind_nat ? prefix_make(&child->local.address, 32) : child->local_network;
+}
+
 static struct tables_child child_values(const struct install *install, const struct ike_child *child, uint32_t session)
 {
 	uint32_t window = install->config->dataplane.replay_window;
@@ -113,7 +119,7 @@ static struct tables_child child_values(const struct install *install, const str
 		.mode = child->transport ? TABLES_TRANSPORT : TABLES_TUNNEL,
 		.extended = child->extended,
 		.tunnel = child->peer->tunnel,
-		.local_network = child->local_network,
+		.local_network = our_network(child),
 		.remote_network = child->remote_network,
 		.soft_bytes = soft_of(child->lifetime_bytes),
 		.hard_bytes = child->lifetime_bytes,
@@ -284,21 +290,6 @@ int install_child_remove(struct install *install, uint32_t spi_in)
 	return 0;
 }
 
-bool install_session_move(struct install *install, uint32_t session, const struct endpoint *local,
-	const struct endpoint *remote, enum tables_encapsulation encapsulation)
-{
-	const struct tables_session *record = &install->tables->sessions[session];
-	struct endpoint new_local = *local, new_remote = *remote;
-
-	if (encapsulation == TABLES_ENCAPSULATION_ESP)
-		new_local.port = new_remote.port = 0;
-	if (record->encapsulation == encapsulation && endpoint_equal(&record->local, &new_local) &&
-		endpoint_equal(&record->remote, &new_remote))
-		return false;
-	writer_session_move(install->writer, session, &new_local, &new_remote, encapsulation);
-	return true;
-}
-
 void install_session_remove(struct install *install, uint32_t session, const char *why)
 {
 	struct sessions *sessions = install->sessions;
@@ -343,8 +334,11 @@ uint32_t install_done(struct install *install, const struct tables_event *event)
 		event->index < install->tables->n_children ? &install->sessions->children[event->index] : NULL;
 	uint32_t refused = 0;
 
-	if (event->result < 0)
+	/* What was gone already needed no removal. */
+	if (event->result < 0 && event->change != TABLES_REMOVE_CHILD && event->change != TABLES_REMOVE_SESSION)
 		install->refused++;
+	if (event->change == TABLES_MOVE)
+		install_move_done(install, event);
 	if (event->change == TABLES_INSTALL && child && child->id == event->id && child->session != TABLES_NONE) {
 		if (event->result < 0)
 			refused = child_refused(install, event->index, event->result);

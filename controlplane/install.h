@@ -40,6 +40,10 @@ int install_child_remove(struct install *install, uint32_t spi_in);
 /* Where the data of a session goes. Bare ESP has no ports. False when that is where it goes already. */
 bool install_session_move(struct install *install, uint32_t session, const struct endpoint *local,
 	const struct endpoint *remote, enum tables_encapsulation encapsulation);
+/* Takes over where the data plane says that they go. False when that is no news. */
+bool install_session_follow(struct install *install, uint32_t session);
+/* Part of install_done: a move has ended. The peer may have gone on while it was on its way. */
+void install_move_done(struct install *install, const struct tables_event *event);
 void install_session_remove(struct install *install, uint32_t session, const char *why);
 
 /* Records that are no session's or child's of ours: what a former process left and this one does not adopt. */

@@ -149,6 +149,15 @@ bool sessions_adopted(const struct sessions *sessions, uint32_t index)
 	return true;
 }
 
+struct place sessions_where(const struct sessions *sessions, uint32_t index)
+{
+	const struct tables_session *record = &sessions->tables->sessions[index];
+	struct place place = {.local = record->local, .remote = record->remote, .encapsulation = record->encapsulation};
+
+	(void)place_read(&record->place, &place);
+	return place;
+}
+
 struct session_traffic sessions_child_traffic(const struct sessions *sessions, uint32_t index)
 {
 	struct tables_traffic sum;

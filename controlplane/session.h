@@ -35,7 +35,7 @@ struct session {
 	uint64_t ike_sa;		/* whose endpoints it follows; 0: none since it was adopted */
 	uint32_t first_child;		/* newest */
 	uint32_t n_children;
-	uint64_t moved_ms;		/* when it last followed an ESP packet; monotonic, 0: never */
+	uint32_t n_moves;		/* on their way to the data plane */
 	struct session_traffic carried; /* by children that are gone */
 };
 
@@ -74,6 +74,9 @@ bool sessions_child_adopted(const struct session_child *child);
 
 /* No child of it was negotiated by this process. */
 bool sessions_adopted(const struct sessions *sessions, uint32_t index);
+
+/* Where its packets go: what is in force, or what was asked for where it was not taken up yet. */
+struct place sessions_where(const struct sessions *sessions, uint32_t index);
 
 struct session_traffic sessions_child_traffic(const struct sessions *sessions, uint32_t index);
 /* Of all children, those that are gone too. */

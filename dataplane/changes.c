@@ -2,6 +2,7 @@
 #include "changes.h"
 
 #include "config/log.h"
+#include "follow.h"
 #include "mtu.h"
 
 #include <rte_cycles.h>
@@ -114,6 +115,7 @@ static int install(struct dataplane *dataplane, const struct tables_change *chan
 	dataplane->sas.children[change->index].policy = (uint32_t)policy;
 	traffic_clear(dataplane, change->index);
 	mtu_set(dataplane, change->index);
+	lifetime_begin(dataplane, change->index, record.expires_at, rte_rdtsc());
 	sa_show(&dataplane->sas, change->index);
 	if (is_new_session)
 		place_write(&tables->sessions[record.session].place, &change->install.local, &change->install.remote,
@@ -152,22 +154,12 @@ static int activate(struct dataplane *dataplane, const struct tables_change *cha
 static int move(struct dataplane *dataplane, const struct tables_change *change)
 {
 	struct sa_session *session = session_of(dataplane, change->index, change->id);
-	struct sa_outer *next;
 
 	if (!session || session->leaving)
 		return -ENOENT;
 	if (change->move.local.address.family != ADDRESS_IPV4 || change->move.remote.address.family != ADDRESS_IPV4)
 		return -EAFNOSUPPORT;
-	next = atomic_load(&session->outer) == &session->outers[0] ? &session->outers[1] : &session->outers[0];
-	/* Workers may still read the one before last; two moves within one of their turns are rare. */
-	rte_rcu_qsbr_check(dataplane->qsbr, session->outer_retired, true);
-	sa_outer_fill(next, &change->move.local, &change->move.remote, change->move.encapsulation);
-	atomic_store_explicit(&session->outer, next, memory_order_release);
-	session->outer_retired = rte_rcu_qsbr_start(dataplane->qsbr);
-	place_write(&dataplane->tables.sessions[change->index].place, &change->move.local, &change->move.remote,
-		change->move.encapsulation);
-	session->path_mtu = 0; /* it was another path's */
-	mtu_set_session(dataplane, change->index);
+	follow_move(dataplane, change->index, &change->move.local, &change->move.remote, change->move.encapsulation);
 	return 0;
 }
 
@@ -188,18 +180,12 @@ static uint32_t predecessor_find(const struct sa_store *sas, uint32_t session, u
 	return index;
 }
 
-/* Asked for a second time it is answered once, when it has ended: an earlier answer would give the slot away. */
-static int child_remove(struct dataplane *dataplane, uint32_t index, uint64_t id)
+void changes_child_leave(struct dataplane *dataplane, uint32_t index)
 {
-	struct sa_child *child = child_of(dataplane, index, id);
-	struct leaver leaver = {.kind = TABLES_REMOVE_CHILD, .index = index, .id = id, .policy = TABLES_NONE};
-	uint32_t policy;
+	struct sa_child *child = &dataplane->sas.children[index];
+	struct leaver leaver = {.kind = TABLES_REMOVE_CHILD, .index = index, .id = child->id, .policy = TABLES_NONE};
+	uint32_t policy = child->policy;
 
-	if (!child)
-		return -ENOENT;
-	if (child->leaving)
-		return 0;
-	policy = child->policy;
 	sa_hide(&dataplane->sas, index);
 	if (atomic_load(&dataplane->policies.policies[policy].child) == index)
 		policy_set_child(&dataplane->policies, policy,
@@ -207,6 +193,18 @@ static int child_remove(struct dataplane *dataplane, uint32_t index, uint64_t id
 	if (policy_close(&dataplane->policies, policy))
 		leaver.policy = policy;
 	leave(dataplane, &leaver);
+}
+
+/* Asked for a second time it is answered once, when it has ended: an earlier answer would give the slot away. */
+static int child_remove(struct dataplane *dataplane, uint32_t index, uint64_t id)
+{
+	struct sa_child *child = child_of(dataplane, index, id);
+
+	if (!child)
+		return -ENOENT;
+	child->asked = true;
+	if (!child->leaving)
+		changes_child_leave(dataplane, index);
 	return 0;
 }
 
@@ -287,7 +285,12 @@ static void apply(struct dataplane *dataplane, const struct tables_change *chang
 
 static void leaver_end(struct dataplane *dataplane, const struct leaver *leaver)
 {
+	struct tables_event event = {
+		.kind = TABLES_EVENT_DONE, .change = leaver->kind, .index = leaver->index, .id = leaver->id};
+
 	if (leaver->kind == TABLES_REMOVE_CHILD) {
+		if (!dataplane->sas.children[leaver->index].asked)
+			event.kind = TABLES_EVENT_HARD_LIFETIME;
 		sa_empty(&dataplane->sas, leaver->index);
 		if (leaver->policy != TABLES_NONE)
 			policy_release(&dataplane->policies, leaver->policy);
@@ -297,7 +300,7 @@ static void leaver_end(struct dataplane *dataplane, const struct leaver *leaver)
 		dataplane->sas.sessions[leaver->index].leaving = false;
 		phase_set(&dataplane->tables.sessions[leaver->index].phase, TABLES_FREE);
 	}
-	done(dataplane, leaver->kind, leaver->index, leaver->id, 0);
+	ring_push(&dataplane->tables.events[0], &event);
 }
 
 /* Ends those whose grace period is over, as far as there is room to say so, and begins the next period. */

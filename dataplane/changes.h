@@ -14,6 +14,12 @@ void changes_fini(struct dataplane *dataplane);
 /* Applies what is in the ring and ends what has passed its grace period. Returns how many changes were taken. */
 unsigned int changes_apply(struct dataplane *dataplane);
 
+/*
+ * The time of child `index` is over: it goes as if its removal had been asked for, and TABLES_EVENT_HARD_LIFETIME tells
+ * when no worker can use it any more. Its slot stays the control plane's until that asks. Not for one that leaves.
+ */
+void changes_child_leave(struct dataplane *dataplane, uint32_t index);
+
 /* Records whose removal waits for the workers. */
 uint32_t changes_leaving(const struct dataplane *dataplane);
 

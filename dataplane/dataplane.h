@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "config/log.h"
+#include "lifetime.h"
 #include "policy.h"
 #include "port.h"
 #include "reasons.h"
@@ -43,6 +44,7 @@ struct dataplane {
 	atomic_bool stop;            /* main: writes; workers: read */
 	struct esp_engine *engine;   /* main thread: expands keys */
 	uint64_t learned_until;      /* main thread: TSC when the first learned MTU is to be forgotten; 0: there is none */
+	struct lifetime lifetime;    /* main thread: which SAs end by time */
 	struct leaving *leaving;     /* main thread: records whose grace period runs */
 	struct log_limit net_refused; /* main thread: lines about the kernel's mirror */
 };

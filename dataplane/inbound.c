@@ -3,6 +3,7 @@
 
 #include "dataplane.h"
 #include "exits.h"
+#include "follow.h"
 #include "ipv4.h"
 #include "outbound.h"
 
@@ -89,33 +90,6 @@ static enum reason reason_of(enum esp_status status)
 	}
 }
 
-/*
- * The peer seems to have moved: only an authentic packet that is the newest of its SA says so (RFC 7296 section 2.23's
- * care, pitfall of float hijacking). The control plane decides; it is told once a second at most.
- */
-static void watch_address(struct worker *worker, struct sa_in *in, const struct packet *meta)
-{
-	const struct sa_store *sas = &worker->dataplane->sas;
-	const struct sa_outer *outer = atomic_load_explicit(&sas->sessions[in->session].outer, memory_order_acquire);
-	struct tables_event event = {.kind = TABLES_EVENT_ADDRESS_SEEN, .index = (uint32_t)(in - sas->in)};
-
-	if (ip_equal(&meta->remote, &outer->remote) && meta->remote_port == outer->remote_port &&
-		ip_equal(&meta->local, &outer->local))
-		return;
-	worker_count(worker, REASON_NOTE_MOVED, 1);
-	if (ip_equal(&meta->remote, &in->told_remote) && meta->remote_port == in->told_remote_port &&
-		worker->now - in->told_at < rte_get_tsc_hz())
-		return;
-	in->told_remote = meta->remote;
-	in->told_remote_port = meta->remote_port;
-	in->told_at = worker->now;
-	event.id = sas->children[event.index].id;
-	event.spi = in->spi;
-	event.source = endpoint_of(&meta->remote, meta->remote_port);
-	event.local = endpoint_of(&meta->local, meta->local_port);
-	worker_event(worker, &event);
-}
-
 /* Lifetime in bytes (RFC 4301 section 4.4.2.1). false: used up. */
 static bool spend(struct worker *worker, struct sa_in *in, uint32_t len)
 {
@@ -166,8 +140,11 @@ static struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, cons
 	/* Again, and now for good: its twin may have come in the same burst. */
 	if (!replay_accept(in->replay, esp->sequence))
 		goto drop;
-	if (newest)
-		watch_address(worker, in, meta);
+	if (newest) {
+		struct flow flow = {meta->remote, meta->local, meta->remote_port, meta->local_port};
+
+		follow_notice(worker, in, &flow);
+	}
 	rte_pktmbuf_adj(packet, (uint16_t)(esp->data - rte_pktmbuf_mtod(packet, uint8_t *)));
 	rte_pktmbuf_trim(packet, (uint16_t)(rte_pktmbuf_data_len(packet) - esp->len));
 	reason = REASON_DROP_HARD_LIFETIME;

@@ -8,6 +8,8 @@
 #include "config/log.h"
 #include "dataplane.h"
 #include "eal.h"
+#include "follow.h"
+#include "lifetime.h"
 #include "reassemble.h"
 
 #include <rte_cycles.h>
@@ -98,7 +100,9 @@ static void loop(struct dataplane *dataplane, struct attach *attach)
 		work = changes_apply(dataplane);
 		for (uint16_t i = 0; i < dataplane->n_ports; i++)
 			work += port_exchange_kernel(dataplane, &dataplane->ports[i]);
+		follow_apply(dataplane, rte_rdtsc());
 		learn_apply(dataplane, rte_rdtsc());
+		lifetime_apply(dataplane, rte_rdtsc());
 		attach_wake(attach);
 		if (rte_rdtsc() - gauges_at > interval) {
 			gauges_at = rte_rdtsc();

@@ -107,6 +107,7 @@ static int session_open(struct sa_store *store, uint32_t index, uint64_t id, con
 	session->id = id;
 	session->first_child = TABLES_NONE;
 	session->path_mtu = 0;
+	session->followed_at = 0;
 	sa_outer_fill(&session->outers[0], &change->install.local, &change->install.remote, change->install.encapsulation);
 	atomic_store_explicit(&session->outer, &session->outers[0], memory_order_release);
 	return 0;

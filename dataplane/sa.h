@@ -31,6 +31,7 @@ struct sa_session {
 	uint64_t id;                            /* 0: the slot is empty */
 	uint16_t path_mtu;                      /* main thread: of the outer path, learned; 0: no such thing */
 	uint64_t path_mtu_until;                /* main thread: TSC */
+	uint64_t followed_at;                   /* main thread: TSC when it last followed the peer's packets; 0: never */
 	bool leaving;                           /* main thread: being removed */
 	uint32_t first_child;                   /* main thread: its children, linked by `next` */
 };
@@ -76,6 +77,8 @@ struct sa_child {
 	uint32_t policy;
 	bool active;  /* carries outbound traffic, or did until a newer one came */
 	bool leaving; /* out of sight, not yet empty */
+	bool asked;   /* for its removal: its end is answered, else told */
+	uint64_t expires; /* TSC; lifetime.h */
 	struct ip_network local, remote;
 };
 

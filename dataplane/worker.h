@@ -6,6 +6,7 @@
 #pragma once
 
 #include "esp/esp.h"
+#include "follow.h"
 #include "learn.h"
 #include "packet.h"
 #include "reasons.h"
@@ -54,6 +55,7 @@ struct worker {
 	uint64_t told_unknown_at, told_neighbour_at;
 	/* to the main thread, which looks often: on a line of its own */
 	struct learn_message learn __attribute__((aligned(64)));
+	struct follow_message follow;
 } __attribute__((aligned(64)));
 
 /* 0 or negative errno. */

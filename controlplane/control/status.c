@@ -109,8 +109,8 @@ static json_t *child_status(const struct gateway *gateway, uint32_t index)
 	struct session_traffic traffic = sessions_child_traffic(gateway->install->sessions, index);
 	json_t *object = json_pack("{s:o, s:o, s:s, s:s, s:b, s:s, s:b, s:o, s:o, s:i, s:i}", "spi_in",
 		spi_text(child->spi_in), "spi_out", spi_text(record->spi_out), "suite", suite ? suite->name : "unknown",
-		"mode", record->mode == TABLES_TRANSPORT ? "transport" : "tunnel", "esn", record->extended == 1, "state",
-		child_state(child), "active", child->active, "local_network", status_prefix(&record->local_network),
+		"mode", record->mode == TABLES_TRANSPORT ? "transport" : "tunnel", "esn", record->extended == 1,
+		"state", child_state(child), "active", child->active, "local_network", status_prefix(&record->local_network),
 		"remote_network", status_prefix(&record->remote_network), "replay_window", (int)record->replay_window,
 		"inner_mtu", (int)atomic_load_explicit(&record->inner_mtu, memory_order_relaxed));
 
@@ -126,14 +126,15 @@ static json_t *session_status(const struct gateway *gateway, uint32_t index)
 	const struct sessions *sessions = gateway->install->sessions;
 	const struct session *session = &sessions->sessions[index];
 	const struct tables_session *record = &gateway->tables->sessions[index];
+	struct place place = sessions_where(sessions, index);
 	struct session_traffic traffic = sessions_traffic(sessions, index);
 	json_t *children = json_array();
 	json_t *object = json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:s, s:I, s:O}", "id", (json_int_t)session->id,
 		"peer", status_text(session->peer->name, CONFIG_NAME_LEN), "identity",
 		status_text(record->identity, TABLES_IDENTITY_LEN), "state",
-		sessions_adopted(sessions, index) ? "adopted" : "established", "local", status_endpoint(&record->local),
-		"remote", status_endpoint(&record->remote), "encapsulation",
-		record->encapsulation == TABLES_ENCAPSULATION_UDP ? "udp" : "esp", "established_at",
+		sessions_adopted(sessions, index) ? "adopted" : "established", "local", status_endpoint(&place.local),
+		"remote", status_endpoint(&place.remote), "encapsulation",
+		place.encapsulation == TABLES_ENCAPSULATION_UDP ? "udp" : "esp", "established_at",
 		(json_int_t)record->established_at, "children", children);
 	int rc = object ? put_traffic(object, &traffic) : -1;
 

@@ -39,7 +39,7 @@ struct ike_child {
 	uint32_t spi_in, spi_out;
 	uint32_t suite;                  /* enum esp_suite_id */
 	const uint8_t *keymat_in, *keymat_out; /* esp_suite_keymat_len bytes each; wiped by the engine after the call */
-	/* The traffic selectors, of one family; in transport mode two IPv4 hosts, whose addresses a NAT may have changed. */
+	/* The traffic selectors, of one family. In transport mode two IPv4 hosts, as the peer calls them: NATs may differ. */
 	struct prefix local_network, remote_network;
 	uint32_t lifetime;               /* seconds */
 	uint64_t lifetime_bytes;         /* 0: none */
@@ -123,6 +123,13 @@ int ike_child_rekey(struct ike *ike, uint32_t spi_in);
 
 /* Tells the peer that a child SA is gone and forgets it, without calling child_remove. -ENOENT when it is not known. */
 int ike_child_delete(struct ike *ike, uint32_t spi_in);
+
+/*
+ * The data of this peer comes from elsewhere now, authentic and newest: its IKE SAs on the NAT port, which share the NAT's
+ * mapping with it, are talked to there. The host is not called.
+ */
+void ike_peer_follow(struct ike *ike, const struct config_peer *peer, const struct endpoint *local,
+	const struct endpoint *remote);
 
 /* Deletes every IKE SA of a peer and tells it; child SAs go with them, by child_remove. Returns how many there were. */
 size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer);

@@ -47,6 +47,22 @@ int ike_child_delete(struct ike *ike, uint32_t spi_in)
 	return 0;
 }
 
+void ike_peer_follow(
+	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote)
+{
+	struct party *party = engine_party(ike, peer, false);
+	struct ike_sa *sa;
+
+	if (!party)
+		return;
+	TAILQ_FOREACH(sa, &party->sas, in_party) {
+		if (sa->state != V1_ESTABLISHED || !sa->floated)
+			continue;
+		sa->local = *local;
+		sa->remote = *remote;
+	}
+}
+
 size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer)
 {
 	struct party *party = engine_party(ike, peer, false);

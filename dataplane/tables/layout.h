@@ -26,7 +26,7 @@
 #define TABLES_MAGIC 0x3130454349554c53ULL /* "SLUICE01", little-endian */
 
 enum {
-	TABLES_LAYOUT_VERSION = 4,
+	TABLES_LAYOUT_VERSION = 5,
 	TABLES_WORKERS_MAX = 64,
 	TABLES_PORTS_MAX = 16,
 	TABLES_REASONS_MAX = 64,
@@ -60,7 +60,11 @@ static inline uint32_t tables_spi_index(uint32_t spi)
 
 /* The life of a record, and who makes each step. A slot that is FREE belongs to the control plane. */
 enum tables_phase {
-	TABLES_FREE,    /* data plane: LEAVING -> FREE when every worker has let go; CLAIMED -> FREE when it refuses */
+	/*
+	 * Data plane: LEAVING -> FREE when every worker has let go; CLAIMED -> FREE when it refuses; LIVE -> FREE when
+	 * the time of a child is over, and its slot stays the control plane's until that has asked for its removal.
+	 */
+	TABLES_FREE,
 	TABLES_CLAIMED, /* control plane: being filled, or its change is on the way */
 	TABLES_LIVE,    /* data plane: taken up */
 	TABLES_LEAVING, /* control plane: its removal is on the way */
@@ -72,9 +76,9 @@ enum tables_encapsulation {
 };
 
 /*
- * RFC 4301 section 4.1. A transport child's networks are two IPv4 hosts (/32): the addresses that its packets have for
- * these hosts themselves, and by which they computed their checksums. A NAT may have put others into the outer header
- * (RFC 3947 section 5.2).
+ * RFC 4301 section 4.1. A transport child's networks are two IPv4 hosts (/32), by the addresses that our host knows:
+ * its own, and the one that the peer has for itself. Through NATs the outer header has others (RFC 3947 section 5.2),
+ * which change.
  */
 enum tables_mode {
 	TABLES_TUNNEL,
@@ -106,15 +110,15 @@ struct tables_child {
 	uint32_t suite;         /* enum esp_suite_id */
 	uint32_t replay_window; /* packets */
 	uint32_t mode;          /* enum tables_mode */
-	uint32_t extended;      /* 1: sequence numbers of 64 bits (RFC 4303 section 2.2.1), never without a replay window */
+	uint32_t extended;      /* 1: 64-bit sequence numbers (RFC 4303 section 2.2.1), never without a replay window */
 	struct tunnel_settings tunnel;
 	uint64_t id;            /* never used again */
 	struct prefix local_network, remote_network;
 	uint64_t soft_bytes, hard_bytes;     /* of either direction; 0: no limit */
 	uint64_t soft_packets, hard_packets; /* outbound sequence numbers; never 0; above 2^32 - 1 where `extended` */
 	/*
-	 * Unix time, seconds; expires_at is the hard limit, which the data plane enforces by itself. There is no soft one:
-	 * IKE negotiates a successor by its own clock, and without IKE nobody could.
+	 * Unix time, seconds; expires_at (0: never) is the hard limit, which the data plane enforces by itself. There is
+	 * no soft one: IKE negotiates a successor by its own clock, and without IKE nobody could.
 	 */
 	int64_t installed_at, expires_at;
 	_Atomic uint32_t inner_mtu; /* the longest inner packet that fits, bytes; 0: not taken up yet */
@@ -167,9 +171,9 @@ struct tables_change {
 enum tables_event_kind {
 	TABLES_EVENT_NONE,
 	TABLES_EVENT_DONE,           /* the change `change` of record `index`, `id` has ended with `result` */
-	TABLES_EVENT_ADDRESS_SEEN,   /* an authentic packet, newest of its SA, came from `source` instead */
+	TABLES_EVENT_MOVED,          /* session `index` has followed its peer, whose newest packet came from `source` */
 	TABLES_EVENT_SOFT_LIFETIME,  /* by bytes or sequence numbers: negotiate a successor */
-	TABLES_EVENT_HARD_LIFETIME,  /* it carries nothing any more */
+	TABLES_EVENT_HARD_LIFETIME,  /* it carries nothing any more; by time, too, and then it has been emptied */
 	TABLES_EVENT_UNKNOWN_SPI,    /* `spi` from `source` */
 	TABLES_EVENT_NEIGHBOUR_WANTED, /* `source.address` on port `index` has no known MAC */
 	TABLES_EVENT_COUNT,

@@ -265,6 +265,15 @@ void writer_session_move(struct writer *writer, uint32_t index, const struct end
 	change_send(writer, &change);
 }
 
+void writer_session_follow(struct writer *writer, uint32_t index, const struct place *place)
+{
+	struct tables_session *session = &writer->tables->sessions[index];
+
+	session->local = place->local;
+	session->remote = place->remote;
+	session->encapsulation = place->encapsulation;
+}
+
 void writer_session_remove(struct writer *writer, uint32_t index)
 {
 	struct tables_session *session = &writer->tables->sessions[index];

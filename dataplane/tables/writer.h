@@ -47,6 +47,9 @@ void writer_child_remove(struct writer *writer, uint32_t index);
 /* New endpoints for the session and all its children; the record follows. */
 void writer_session_move(struct writer *writer, uint32_t index, const struct endpoint *local,
 	const struct endpoint *remote, uint32_t encapsulation);
+
+/* The data plane has moved the session by itself: the record says so, too. */
+void writer_session_follow(struct writer *writer, uint32_t index, const struct place *place);
 void writer_session_remove(struct writer *writer, uint32_t index);
 
 /* Mirrors of the kernel: kind is one of TABLES_ADDRESS_ADD .. TABLES_NET_SWEEP; see struct tables_change. */

@@ -19,6 +19,7 @@ static struct config_peer peer = {
 	.n_ike = 1,
 	.esp = {ESP_AES256_GCM, ESP_AES128_CBC_SHA1_96},
 	.n_esp = 2,
+	.esn = true,
 };
 
 static void read_sa(struct bytes body)
@@ -29,6 +30,7 @@ static void read_sa(struct bytes body)
 	char text[PHASE1_TEXT_LEN > PHASE2_TEXT_LEN ? PHASE1_TEXT_LEN : PHASE2_TEXT_LEN];
 	const char *why;
 
+	peer.mode = body.len & 4 ? CONFIG_MODE_TRANSPORT : CONFIG_MODE_TUNNEL;
 	if (phase1_parse(body, &phase1, &why) == 0 && !phase1_choose(&phase1, &peer, true, 64))
 		phase1_explain(&phase1, &peer, false, 64, text);
 	if (phase2_parse(body, &phase2, &why) == 0 && !phase2_choose(&phase2, &terms))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The NAT in front of the branch forgets its mappings while traffic flows: the branch's packets come from another port
-# from then on. The next authentic one moves the session there; a replayed one never does.
+# from then on. The next authentic one moves the session there, also while sluiced is away; a replayed one never does.
 
 . "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
@@ -31,4 +31,16 @@ seen=$(counter esp_replayed)
 on inet "$TOP/tests/lab/forge.py" replayed "$LAB_DIR/sample.pcap" east "$(mac_address fw wan)"
 wait_for 10 "replayed packets" counter_above esp_replayed "$seen"
 [[ $(session_remote) == "$after" ]] || fail "replayed packets moved the session from $after to $(session_remote)"
+ping_without_loss 5 65000
+
+step "sluiced is killed, the NAT forgets again, and the session follows all the same"
+stop sluiced KILL
+lab_nat_forget
+wait_for_ping
+ping_without_loss 5 65000
+
+step "sluiced comes back and shows where the session is"
+sluiced_start
+wait_for 10 "the session's adoption" session_is_adopted
+[[ $(session_remote) != "$after" ]] || fail "the session is still shown at $after"
 ping_without_loss 5 65000

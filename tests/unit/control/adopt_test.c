@@ -114,6 +114,27 @@ static void test_expired_while_nobody_looked(void **state)
 	assert_int_equal(writer_children_free(world->gateway.install->writer), world->tables.n_children);
 }
 
+/* The data plane followed the peer while we were away: record and status say where it is. */
+static void test_moved_while_nobody_looked(void **state)
+{
+	struct endpoint elsewhere = {.address = address_ipv4(0xcb007105), .port = 50000};
+	struct world *world = *state;
+	struct ike_child child = world_child(world, 1, 7, 40000);
+	struct tables_session *record;
+	struct place place;
+
+	world_install_active(world, &child);
+	record = world_record(world, 1);
+	world_stop_control(world);
+	place_write(&record->place, &record->local, &elsewhere, TABLES_ENCAPSULATION_UDP);
+	world_start_control(world);
+	assert_int_equal(world->gateway.adopted, 1);
+	assert_true(endpoint_equal(&record->remote, &elsewhere));
+	place = sessions_where(world->gateway.install->sessions, (uint32_t)(record - world->tables.sessions));
+	assert_true(endpoint_equal(&place.remote, &elsewhere));
+	assert_int_equal(place.local.port, 4500);
+}
+
 static void test_initial_contact_forgets(void **state)
 {
 	struct world *world = *state;
@@ -152,6 +173,7 @@ int main(void)
 		WORLD_TEST(test_half_made_records),
 		WORLD_TEST(test_expiry),
 		WORLD_TEST(test_expired_while_nobody_looked),
+		WORLD_TEST(test_moved_while_nobody_looked),
 		WORLD_TEST(test_initial_contact_forgets),
 		WORLD_TEST(test_deleted_by_the_operator),
 	};

@@ -4,6 +4,7 @@
 
 #include "world.h"
 
+#include "clock.h"
 #include "events.h"
 #include "lost.h"
 
@@ -23,51 +24,74 @@ static struct tables_event event_of(struct world *world, enum tables_event_kind 
 	};
 }
 
-static void test_address_seen_moves(void **state)
+/* Where the data has gone record and IKE go, and the data plane is not told what it has said itself. */
+static void test_moved(void **state)
 {
 	struct world *world = *state;
 	struct ike_child child = world_child(world, 0, 7, 40000);
-	struct tables_event event = event_of(world, TABLES_EVENT_ADDRESS_SEEN, world_install_active(world, &child));
-	struct tables_change change;
+	struct endpoint elsewhere = {.address = address_ipv4(0xcb007105), .port = 50000};
 
-	world_event(world, &event);
+	world_install_active(world, &child);
+	world_follow(world, 0, &elsewhere);
 	world_turn(world);
-	assert_int_equal(world_took(world, TABLES_MOVE, &change), 1);
-	assert_true(endpoint_equal(&change.move.remote, &event.source));
-	assert_int_equal(change.move.local.port, 4500);
-	/* Another flip at once is not followed; nor is where it is already. */
-	event.source.port++;
-	world_event(world, &event);
+	assert_true(endpoint_equal(&world_record(world, 0)->remote, &elsewhere));
+	assert_int_equal(world_record(world, 0)->local.port, 4500);
+	assert_int_equal(fake_ike.n_followed, 1);
+	assert_true(endpoint_equal(&fake_ike.followed_remote, &elsewhere));
+	assert_int_equal(fake_ike.followed_local.port, 4500);
+	assert_int_equal(world_took(world, TABLES_MOVE, NULL), 0);
+	assert_int_equal(world->gateway.counters.sessions_moved, 1);
+	assert_int_equal(world->gateway.counters.sessions_followed, 1);
+	/* IKE calls it back: a move like any other. */
+	world->host.peer_moved(world->host.context, &world->peers[0], 1, &child.local, &child.remote);
 	world_turn(world);
 	assert_int_equal(world_took(world, TABLES_MOVE, NULL), 1);
-	/* After the interval it is. */
-	world_session(world, 0)->moved_ms -= 1000;
-	world_event(world, &event);
-	world_turn(world);
-	assert_int_equal(world_took(world, TABLES_MOVE, NULL), 2);
-	assert_int_equal(world->gateway.counters.addresses_seen, 3);
-	assert_int_equal(world->gateway.counters.sessions_moved, 2);
+	assert_true(endpoint_equal(&world_record(world, 0)->remote, &child.remote));
 }
 
-static void test_address_seen_that_moves_nothing(void **state)
+/* The peer moves while our own move is on the way: in the end the record says what is in force. */
+static void test_moves_that_cross(void **state)
 {
 	struct world *world = *state;
-	struct ike_child bare = world_child(world, 0, 7, 0), udp = world_child(world, 1, 7, 40000);
-	struct tables_event of_bare = event_of(world, TABLES_EVENT_ADDRESS_SEEN, world_install_active(world, &bare));
-	struct tables_event stale = event_of(world, TABLES_EVENT_ADDRESS_SEEN, world_install_active(world, &udp));
-	struct tables_event no_port = stale, far = stale, family = stale;
+	struct ike_child child = world_child(world, 0, 7, 40000);
+	struct endpoint asked = {.address = address_ipv4(0xc6336408), .port = 41000};
+	struct endpoint elsewhere = {.address = address_ipv4(0xcb007105), .port = 50000};
 
-	stale.id--; /* the record was another's when this was said */
-	no_port.source.port = 0;
-	far.index = UINT32_MAX;
-	family.source.address.family = ADDRESS_IPV6;
-	world_event(world, &of_bare);
-	world_event(world, &stale);
-	world_event(world, &no_port);
-	world_event(world, &far);
-	world_event(world, &family);
+	world_install_active(world, &child);
+	/* Said before ours is taken up, which wins. */
+	world->host.peer_moved(world->host.context, &world->peers[0], 1, &child.local, &asked);
+	world_follow(world, 0, &elsewhere);
+	events_drain(&world->gateway);
+	assert_true(endpoint_equal(&world_record(world, 0)->remote, &elsewhere));
 	world_turn(world);
-	assert_int_equal(world_took(world, TABLES_MOVE, NULL), 0);
+	assert_true(endpoint_equal(&world_record(world, 0)->remote, &asked));
+	/* Ours is taken up, and then the peer moves on, all before we hear of it. */
+	world->host.peer_moved(world->host.context, &world->peers[0], 1, &child.local, &child.remote);
+	world_dataplane(world);
+	world_follow(world, 0, &elsewhere);
+	world_turn(world);
+	assert_true(endpoint_equal(&world_record(world, 0)->remote, &elsewhere));
+	assert_true(endpoint_equal(&fake_ike.followed_remote, &elsewhere));
+}
+
+static void test_moved_that_is_nobodys(void **state)
+{
+	struct world *world = *state;
+	struct ike_child child = world_child(world, 0, 7, 40000);
+	struct tables_event event = {.kind = TABLES_EVENT_MOVED};
+
+	world_install_active(world, &child);
+	event.index = (uint32_t)(world_record(world, 0) - world->tables.sessions);
+	world_event(world, &event); /* no id */
+	event.id = world_record(world, 0)->id - 1;
+	world_event(world, &event); /* the record was another's when this was said */
+	event.index = UINT32_MAX;
+	world_event(world, &event);
+	event.index = 7;
+	world_event(world, &event);
+	world_turn(world);
+	assert_int_equal(fake_ike.n_followed, 0);
+	assert_int_equal(world->gateway.counters.sessions_moved, 0);
 }
 
 static void test_soft_lifetime_rekeys(void **state)
@@ -86,6 +110,7 @@ static void test_soft_lifetime_rekeys(void **state)
 	world_event(world, &event);
 	world_turn(world);
 	assert_int_equal(world->gateway.counters.rekeys, 1);
+	assert_int_equal(world->gateway.counters.soft_lifetimes, 2);
 	assert_non_null(world_session(world, 0));
 }
 
@@ -104,6 +129,29 @@ static void test_hard_lifetime_removes_and_tells(void **state)
 	world_event(world, &event);
 	world_turn(world);
 	assert_int_equal(fake_ike.n_deleted, 1);
+	assert_int_equal(world->gateway.counters.hard_lifetimes, 1);
+}
+
+/* The data plane has ended it by itself and kept the slot for us. */
+static void test_expired(void **state)
+{
+	struct world *world = *state;
+	struct ike_child child = world_child(world, 0, 7, 40000);
+	uint32_t spi = world_install_active(world, &child);
+	struct tables_event event = event_of(world, TABLES_EVENT_HARD_LIFETIME, spi);
+	struct tables_child *record = &world->tables.children[tables_spi_index(spi)];
+
+	record->expires_at = clock_unix() - 1;
+	record->phase = TABLES_FREE;
+	world_event(world, &event);
+	world_turn(world);
+	assert_int_equal(fake_ike.deleted, spi);
+	assert_null(world_session(world, 0));
+	assert_int_equal(world->gateway.counters.expired, 1);
+	assert_int_equal(world->gateway.counters.hard_lifetimes, 0);
+	assert_int_equal(world_took(world, TABLES_REMOVE_CHILD, NULL), 1);
+	assert_int_equal(writer_children_free(world->gateway.install->writer), world->tables.n_children);
+	assert_int_equal(writer_sessions_free(world->gateway.install->writer), world->tables.n_sessions);
 }
 
 static void test_unknown_kinds_are_ignored(void **state)
@@ -199,10 +247,12 @@ int main(void)
 {
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(test_address_seen_moves),
-		WORLD_TEST(test_address_seen_that_moves_nothing),
+		WORLD_TEST(test_moved),
+		WORLD_TEST(test_moves_that_cross),
+		WORLD_TEST(test_moved_that_is_nobodys),
 		WORLD_TEST(test_soft_lifetime_rekeys),
 		WORLD_TEST(test_hard_lifetime_removes_and_tells),
+		WORLD_TEST(test_expired),
 		WORLD_TEST(test_unknown_kinds_are_ignored),
 		WORLD_TEST(test_batch_is_bounded),
 		WORLD_TEST(test_data_plane_ends),

@@ -52,6 +52,16 @@ int ike_child_delete(struct ike *ike, uint32_t spi_in)
 	return fake_ike.delete_result;
 }
 
+void ike_peer_follow(
+	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote)
+{
+	(void)ike;
+	(void)peer;
+	fake_ike.n_followed++;
+	fake_ike.followed_local = *local;
+	fake_ike.followed_remote = *remote;
+}
+
 size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer)
 {
 	(void)ike;

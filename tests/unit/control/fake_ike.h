@@ -8,6 +8,8 @@ struct fake_ike {
 	uint32_t rekeyed, deleted; /* the last inbound SPI */
 	unsigned n_rekeyed, n_deleted, n_peer_deleted;
 	int rekey_result, delete_result;
+	unsigned n_followed;
+	struct endpoint followed_local, followed_remote;
 	size_t peer_sas; /* what ike_peer_delete returns */
 	unsigned n_inputs;
 	struct endpoint input_local, input_remote;

@@ -86,12 +86,22 @@ static void test_modes_and_families(void **state)
 	assert_int_equal(record->extended, 0);
 	assert_true(prefix_equal(&record->remote_network, &host.remote_network));
 
+	/* Behind our NAT the peer calls us by another address than we are known here by. */
+	host = world_child(world, 2, 9, 40001);
+	host.transport = host.we_behind_nat = true;
+	prefix_parse("203.0.113.80", &host.local_network);
+	prefix_parse("192.168.7.5", &host.remote_network);
+	record = &world->tables.children[tables_spi_index(world_install_active(world, &host))];
+	assert_int_equal(address_to_ipv4(&record->local_network.address), 0xc0a802c8);
+	assert_int_equal(record->local_network.len, 32);
+	assert_true(prefix_equal(&record->remote_network, &host.remote_network));
+
 	address_parse("2001:db8::1", &network.local.address);
 	address_parse("2001:db8:1::1", &network.remote.address);
 	prefix_parse("2001:db8:2::/48", &network.local_network);
 	prefix_parse("2001:db8:3::/48", &network.remote_network);
 	world_install_active(world, &network);
-	assert_int_equal(world_took(world, TABLES_INSTALL, &change), 2);
+	assert_int_equal(world_took(world, TABLES_INSTALL, &change), 3);
 	assert_true(address_equal(&change.install.local.address, &network.local.address));
 	assert_true(address_equal(&change.install.remote.address, &network.remote.address));
 	assert_int_equal(change.install.remote.port, 0);

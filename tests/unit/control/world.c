@@ -104,8 +104,11 @@ static void take_install(struct world *world, const struct tables_change *change
 			sizeof(struct tables_traffic));
 	if (atomic_load(&child->phase) == TABLES_CLAIMED)
 		phase_set(&child->phase, TABLES_LIVE);
-	if (atomic_load(&world->tables.sessions[child->session].phase) == TABLES_CLAIMED)
+	if (atomic_load(&world->tables.sessions[child->session].phase) == TABLES_CLAIMED) {
+		place_write(&world->tables.sessions[child->session].place, &change->install.local,
+			&change->install.remote, change->install.encapsulation);
 		phase_set(&world->tables.sessions[child->session].phase, TABLES_LIVE);
+	}
 }
 
 static void take_change(struct world *world, const struct tables_change *change)
@@ -120,11 +123,29 @@ static void take_change(struct world *world, const struct tables_change *change)
 		break;
 	case TABLES_REMOVE_CHILD: phase_set(&world->tables.children[change->index].phase, TABLES_FREE); break;
 	case TABLES_REMOVE_SESSION: phase_set(&world->tables.sessions[change->index].phase, TABLES_FREE); break;
-	case TABLES_ACTIVATE:
-	case TABLES_MOVE: break;
+	case TABLES_MOVE:
+		place_write(&world->tables.sessions[change->index].place, &change->move.local, &change->move.remote,
+			change->move.encapsulation);
+		break;
+	case TABLES_ACTIVATE: break;
 	default: return;
 	}
 	world_event(world, &done);
+}
+
+void world_follow(struct world *world, unsigned peer, const struct endpoint *remote)
+{
+	struct tables_session *record = world_record(world, peer);
+	struct tables_event event = {
+		.kind = TABLES_EVENT_MOVED,
+		.index = (uint32_t)(record - world->tables.sessions),
+		.id = record->id,
+		.local = record->local,
+		.source = *remote,
+	};
+
+	place_write(&record->place, &record->local, remote, TABLES_ENCAPSULATION_UDP);
+	world_event(world, &event);
 }
 
 void world_event(struct world *world, const struct tables_event *event)

@@ -37,6 +37,9 @@ void world_turn(struct world *world);
 /* The first half of it. */
 void world_dataplane(struct world *world);
 
+/* The data plane follows the peer's packets to `remote` and says so. */
+void world_follow(struct world *world, unsigned peer, const struct endpoint *remote);
+
 void world_event(struct world *world, const struct tables_event *event);
 
 /* A child SA of peer `peer`, behind a NAT where `port` is not 0, from 198.51.100.`host`; not installed. */

@@ -124,7 +124,7 @@ static void test_move(void **state)
 	expect_sealed(&first);
 	expect_sealed(&second);
 	expect_opened(&first, true);
-	assert_int_equal(harness_count_events(TABLES_EVENT_ADDRESS_SEEN), 0);
+	assert_int_equal(harness_count_events(TABLES_EVENT_MOVED), 0);
 	assert_int_equal(harness.n_refused, 0);
 }
 

@@ -209,71 +209,6 @@ static void test_lifetime_out(void **state)
 	assert_int_equal(harness_last_event(TABLES_EVENT_HARD_LIFETIME)->index, peer.child);
 }
 
-static uint32_t seen(void)
-{
-	return harness_count_events(TABLES_EVENT_ADDRESS_SEEN);
-}
-
-/* Only an authentic packet that is the newest of its SA says that the peer is elsewhere, and not all too often. */
-static void test_address_seen(void **state)
-{
-	struct worker *worker = &harness.dataplane.workers[0];
-	const struct tables_event *event;
-	struct rte_mbuf *mbuf;
-	uint64_t second = rte_get_tsc_hz();
-
-	(void)state;
-	peer_open(&peer, 1, &(struct peer_options){0});
-	deliver(10);
-	assert_int_equal(seen(), 0);
-	peer.address++;
-	peer.port++;
-	deliver(9); /* late: it may have been sent before the last */
-	mbuf = mbuf_numbered(11);
-	rte_pktmbuf_mtod(mbuf, uint8_t *)[mbuf->data_len - 1] ^= 1;
-	worker_input(worker, 0, &mbuf, 1); /* forged */
-	deliver(10);			   /* replayed */
-	assert_int_equal(seen(), 0);
-	deliver(11);
-	assert_int_equal(seen(), 1);
-	event = harness_last_event(TABLES_EVENT_ADDRESS_SEEN);
-	assert_int_equal(event->index, peer.child);
-	assert_int_equal(event->id, harness.tables.children[peer.child].id);
-	assert_int_equal(address_to_ipv4(&event->source.address), peer.address);
-	assert_int_equal(event->source.port, peer.port);
-	assert_int_equal(address_to_ipv4(&event->local.address), HQ_WAN);
-	assert_int_equal(event->local.port, HARNESS_NAT_PORT);
-	deliver(12);
-	worker->now += second / 2;
-	deliver(13);
-	assert_int_equal(seen(), 1);
-	worker->now += second / 2;
-	deliver(14);
-	assert_int_equal(seen(), 2);
-	peer.port++; /* elsewhere again: told at once */
-	deliver(15);
-	assert_int_equal(seen(), 3);
-	assert_int_equal(count_sent(1), 7);
-	assert_int_equal(harness_count(REASON_NOTE_MOVED), 5);
-}
-
-/* The peer uses another of our addresses. */
-static void test_own_address_seen(void **state)
-{
-	struct rte_mbuf *mbuf;
-
-	(void)state;
-	harness_net(TABLES_ADDRESS_ADD, HQ_WAN + 1, 32, 0, 0, 1);
-	harness_settle();
-	peer_open(&peer, 1, &(struct peer_options){0});
-	mbuf = mbuf_numbered(1);
-	wire_write32(rte_pktmbuf_mtod(mbuf, uint8_t *) + WIRE_ETHERNET_LEN + 16, HQ_WAN + 1);
-	wire_ipv4_checksum(rte_pktmbuf_mtod(mbuf, uint8_t *) + WIRE_ETHERNET_LEN);
-	worker_input(&harness.dataplane.workers[0], 0, &mbuf, 1);
-	assert_int_equal(seen(), 1);
-	assert_int_equal(address_to_ipv4(&harness_last_event(TABLES_EVENT_ADDRESS_SEEN)->local.address), HQ_WAN + 1);
-}
-
 static void test_unknown_spi_told(void **state)
 {
 	struct worker *worker = &harness.dataplane.workers[0];
@@ -330,8 +265,6 @@ int main(void)
 		TEST(test_tfc_padding),
 		TEST(test_lifetime_in),
 		TEST(test_lifetime_out),
-		TEST(test_address_seen),
-		TEST(test_own_address_seen),
 		TEST(test_unknown_spi_told),
 		cmocka_unit_test_setup_teardown(test_handoff, harness_setup_two_workers, harness_teardown),
 	};

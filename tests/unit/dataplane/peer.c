@@ -42,6 +42,7 @@ struct tables_child peer_child(const struct peer *peer, const struct peer_option
 		.hard_bytes = options->hard_bytes,
 		.soft_packets = or_usual(options->soft_packets, PEER_SOFT_PACKETS),
 		.hard_packets = or_usual(options->hard_packets, UINT32_MAX),
+		.expires_at = options->expires_at,
 		.tunnel = {.fragment = options->fragment,
 			.df = options->df,
 			.dscp = options->dscp_is_set ? options->dscp : TUNNEL_DSCP_COPY,

@@ -18,6 +18,7 @@ struct peer_options {
 	struct prefix local_network, remote_network;
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
 	uint32_t replay_window;
+	int64_t expires_at; /* 0: never */
 	bool passive; /* not activated */
 	uint8_t fragment, df; /* struct tunnel_settings */
 	bool dscp_is_set, mss_stays;

@@ -243,6 +243,37 @@ static void peer_moves(void **state)
 	}
 }
 
+/* Or its data does, which the host sees: what we say next goes where the data goes, and the host is not told of it. */
+static void data_moves(void **state)
+{
+	struct endpoint remote;
+
+	(void)state;
+	exchange_start(&x);
+	x.nat = EXCHANGE_NAT;
+	exchange_connect(&x);
+	remote = exchange_newest(&x, GATEWAY)->terms.remote;
+	x.nat_generation = 7;
+	remote.port = 24507;
+	ike_peer_follow(
+		x.sides[GATEWAY].ike, &x.sides[GATEWAY].peers[0], &exchange_newest(&x, GATEWAY)->terms.local, &remote);
+	ike_peer_follow(x.sides[GATEWAY].ike, &x.sides[GATEWAY].peers[1], &remote, &remote); /* who has no SA */
+	assert_int_equal(ike_child_rekey(x.sides[GATEWAY].ike, exchange_newest(&x, GATEWAY)->terms.spi_in), 0);
+	assert_int_equal(x.queue[0].destination.port, 24507);
+	exchange_run(&x);
+	exchange_check_pair(&x);
+	assert_int_equal(exchange_newest(&x, GATEWAY)->terms.remote.port, 24507);
+	assert_int_equal(x.sides[GATEWAY].moves, 0);
+	exchange_stop(&x);
+	/* Without a NAT the data has no ports to share. */
+	exchange_start(&x);
+	exchange_connect(&x);
+	ike_peer_follow(x.sides[GATEWAY].ike, &x.sides[GATEWAY].peers[0], &remote, &remote);
+	assert_int_equal(ike_peer_delete(x.sides[GATEWAY].ike, &x.sides[GATEWAY].peers[0]), 1);
+	assert_int_equal(x.queue[0].destination.port, 500);
+	exchange_stop(&x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +289,7 @@ int main(void)
 		cmocka_unit_test(branch_restarts),
 		cmocka_unit_test(sas_per_peer_are_capped),
 		cmocka_unit_test(peer_moves),
+		cmocka_unit_test(data_moves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

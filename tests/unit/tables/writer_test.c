@@ -118,6 +118,7 @@ static void test_activate_and_move(void **state)
 	struct endpoint elsewhere = writer_fixture_remote;
 	struct tables_change change;
 	struct tables_event event;
+	struct place place;
 
 	(void)state;
 	assert_int_equal(writer_fixture_install_child(index, session), 0);
@@ -142,6 +143,14 @@ static void test_activate_and_move(void **state)
 	assert_int_equal(change.move.encapsulation, TABLES_ENCAPSULATION_ESP);
 	assert_int_equal(writer_fixture_take_answers(&event), 3);
 	assert_int_equal(event.result, 0);
+
+	/* Where the data plane has moved it by itself, no change goes back. */
+	place = (struct place){writer_fixture_local, writer_fixture_remote, TABLES_ENCAPSULATION_UDP};
+	writer_session_follow(writer_fixture.writer, session, &place);
+	assert_true(endpoint_equal(&writer_fixture.tables.sessions[session].remote, &writer_fixture_remote));
+	assert_int_equal(writer_fixture.tables.sessions[session].encapsulation, TABLES_ENCAPSULATION_UDP);
+	assert_int_equal(writer_flush(writer_fixture.writer), 0);
+	assert_int_equal(ring_count(&writer_fixture.tables.changes), 0);
 }
 
 static void test_remove_child(void **state)
