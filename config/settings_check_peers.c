@@ -133,7 +133,8 @@ static bool peers_is_network(const struct prefix *prefix)
 
 /* A network of one family goes with those of the same family on the other side: there has to be one. */
 static void peers_check_families(struct settings_reader *reader, const config_setting_t *where, const char *name,
-	const struct prefix *networks, size_t count, const struct prefix *others, size_t n_others, const char *other_name)
+	const struct prefix *networks, size_t count, const struct prefix *others, size_t n_others,
+	const char *other_name)
 {
 	const config_setting_t *list = config_setting_get_member(where, name);
 	char text[PREFIX_TEXT_LEN];
@@ -147,14 +148,14 @@ static void peers_check_families(struct settings_reader *reader, const config_se
 		if (peers_is_network(&networks[i]) && found == n_others)
 			settings_refuse(reader, config_setting_get_elem(list, (unsigned int)i), NULL,
 				"\"%s\" is of no use: there is no %s network in %s; expected one beside it",
-				prefix_format(&networks[i], text), family == ADDRESS_IPV6 ? "IPv6" : "IPv4", other_name);
+				prefix_format(&networks[i], text), family == ADDRESS_IPV6 ? "IPv6" : "IPv4",
+				other_name);
 	}
 }
 
 /* RFC 4301 section 4.1: transport mode is between two hosts; here it is for IPv4 alone. */
-static void peers_check_transport(
-	struct settings_reader *reader, const config_setting_t *where, const char *name, const struct prefix *networks,
-	size_t count)
+static void peers_check_transport(struct settings_reader *reader, const config_setting_t *where, const char *name,
+	const struct prefix *networks, size_t count)
 {
 	const config_setting_t *list = config_setting_get_member(where, name);
 	char text[PREFIX_TEXT_LEN];
@@ -171,8 +172,8 @@ static void peers_check_transport(
 static void peers_check_networks(
 	struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer)
 {
-	peers_check_families(reader, where, "local_networks", peer->local_networks, peer->n_local, peer->remote_networks,
-		peer->n_remote, "remote_networks");
+	peers_check_families(reader, where, "local_networks", peer->local_networks, peer->n_local,
+		peer->remote_networks, peer->n_remote, "remote_networks");
 	peers_check_families(reader, where, "remote_networks", peer->remote_networks, peer->n_remote,
 		peer->local_networks, peer->n_local, "local_networks");
 	if (peer->mode != CONFIG_MODE_TRANSPORT)

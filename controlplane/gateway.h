@@ -18,13 +18,13 @@
 #include <event2/event.h>
 
 struct gateway_counters {
-	uint64_t unknown_spi;	 /* told by the data plane */
+	uint64_t unknown_spi; /* told by the data plane */
 	uint64_t sessions_moved;
 	uint64_t sessions_followed; /* of these, by ESP packets that came from elsewhere */
 	uint64_t soft_lifetimes;    /* a limit in bytes or packets came near; of these, rekeying began: */
 	uint64_t rekeys;
-	uint64_t hard_lifetimes;    /* child SAs that were used up, */
-	uint64_t expired;           /* and those whose time was over, without IKE having ended them */
+	uint64_t hard_lifetimes; /* child SAs that were used up, */
+	uint64_t expired;	 /* and those whose time was over, without IKE having ended them */
 };
 
 struct gateway {

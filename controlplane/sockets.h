@@ -2,7 +2,8 @@
 /*
  * The UDP sockets of IKE: port 500 (plain) and port 4500 (NAT traversal) for each listen address, or one pair for all
  * addresses of each family. On the NAT port IKE has four zero bytes before it (RFC 3948 section 2.2) and a single 0xff
- * is a keepalive (section 2.3); both end here. What else comes there is ESP that the data plane left to the kernel: counted.
+ * is a keepalive (section 2.3); both end here. What else comes there is ESP that the data plane left to the kernel:
+ * counted.
  */
 #pragma once
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where a session's packets go, and how that follows the peer (RFC 7296 section 2.23 in spirit): an authentic packet
- * that is the newest of its SA and comes from elsewhere moves the session, all its SAs at once, and an event tells. Only
- * in UDP encapsulation, within one address family, and not more often than a NAT has reason to: who flips between two
- * places is followed once a second. Workers notice, the main thread moves; the control plane need not be there.
+ * that is the newest of its SA and comes from elsewhere moves the session, all its SAs at once, and an event tells.
+ * Only in UDP encapsulation, within one address family, and not more often than a NAT has reason to: who flips between
+ * two places is followed once a second. Workers notice, the main thread moves; the control plane need not be there.
  */
 #pragma once
 
@@ -30,7 +30,7 @@ struct flow {
  */
 struct follow_message {
 	atomic_bool full; /* worker: sets; main: clears */
-	uint32_t spi;     /* the inbound SA */
+	uint32_t spi;	  /* the inbound SA */
 	struct flow flow;
 };
 

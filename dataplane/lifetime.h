@@ -15,8 +15,8 @@ struct dataplane;
 struct lifetime {
 	uint64_t first; /* no child ends before this; 0: none has an end */
 	uint64_t looked_at;
-	bool looking;   /* within the children, */
-	uint32_t next;  /* at this one, */
+	bool looking;	/* within the children, */
+	uint32_t next;	/* at this one, */
 	uint64_t found; /* having found this first end among those before it; UINT64_MAX: none */
 };
 

@@ -110,9 +110,10 @@ static json_t *child_status(const struct gateway *gateway, uint32_t index)
 	json_t *object = json_pack("{s:o, s:o, s:s, s:s, s:b, s:s, s:b, s:o, s:o, s:i, s:i}", "spi_in",
 		spi_text(child->spi_in), "spi_out", spi_text(record->spi_out), "suite", suite ? suite->name : "unknown",
 		"mode", record->mode == TABLES_TRANSPORT ? "transport" : "tunnel", "esn", record->extended == 1,
-		"state", child_state(child), "active", child->active, "local_network", status_prefix(&record->local_network),
-		"remote_network", status_prefix(&record->remote_network), "replay_window", (int)record->replay_window,
-		"inner_mtu", (int)atomic_load_explicit(&record->inner_mtu, memory_order_relaxed));
+		"state", child_state(child), "active", child->active, "local_network",
+		status_prefix(&record->local_network), "remote_network", status_prefix(&record->remote_network),
+		"replay_window", (int)record->replay_window, "inner_mtu",
+		(int)atomic_load_explicit(&record->inner_mtu, memory_order_relaxed));
 
 	if (object && (put_limits(object, record) < 0 || put_traffic(object, &traffic) < 0)) {
 		json_decref(object);

@@ -34,12 +34,12 @@ struct ike_child {
 	struct endpoint local, remote;   /* where IKE talks to the peer, NAT seen; ports are those of IKE */
 	bool udp_encapsulation;          /* RFC 3948, because a NAT was detected */
 	bool transport;                  /* mode; else tunnel */
-	bool extended;                   /* sequence numbers of 64 bits (RFC 4304); there is always a replay window */
+	bool extended;                   /* 64-bit sequence numbers (RFC 4304); there is always a replay window */
 	bool peer_behind_nat, we_behind_nat;
 	uint32_t spi_in, spi_out;
 	uint32_t suite;                  /* enum esp_suite_id */
 	const uint8_t *keymat_in, *keymat_out; /* esp_suite_keymat_len bytes each; wiped by the engine after the call */
-	/* The traffic selectors, of one family. In transport mode two IPv4 hosts, as the peer calls them: NATs may differ. */
+	/* The traffic selectors, of one family. In transport mode two IPv4 hosts, as the peer calls them. */
 	struct prefix local_network, remote_network;
 	uint32_t lifetime;               /* seconds */
 	uint64_t lifetime_bytes;         /* 0: none */
@@ -125,11 +125,11 @@ int ike_child_rekey(struct ike *ike, uint32_t spi_in);
 int ike_child_delete(struct ike *ike, uint32_t spi_in);
 
 /*
- * The data of this peer comes from elsewhere now, authentic and newest: its IKE SAs on the NAT port, which share the NAT's
- * mapping with it, are talked to there. The host is not called.
+ * The data of this peer comes from elsewhere now, authentic and newest: its IKE SAs on the NAT port, which share the
+ * NAT's mapping with it, are talked to there. The host is not called.
  */
-void ike_peer_follow(struct ike *ike, const struct config_peer *peer, const struct endpoint *local,
-	const struct endpoint *remote);
+void ike_peer_follow(
+	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote);
 
 /* Deletes every IKE SA of a peer and tells it; child SAs go with them, by child_remove. Returns how many there were. */
 size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer);

@@ -174,7 +174,8 @@ static const struct phase2_offer *phase2_find(
 		const struct phase2_offer *offer = &offers->items[i];
 
 		if (offer->usable && offer->suite != ESP_SUITE_NONE && offer->suite == suite &&
-			offer->extended == extended && phase2_mode_fits(offer, terms) && phase2_group_fits(offer, terms))
+			offer->extended == extended && phase2_mode_fits(offer, terms) &&
+			phase2_group_fits(offer, terms))
 			return offer;
 	}
 	return NULL;
@@ -272,10 +273,11 @@ void phase2_write_offers(
 	bytes_put32(wire_spi, spi);
 	sa_payload_begin(builder);
 	for (uint8_t i = 0; i < count; i++) {
-		struct phase2_terms_offered terms = {.suite = offered[i], .mode = mode, .group = group, .extended = peer->esn};
+		struct phase2_terms_offered terms = {
+			.suite = offered[i], .mode = mode, .group = group, .extended = peer->esn};
 		uint8_t ways = peer->esn ? 2 : 1;
-		size_t proposal = sa_payload_begin_proposal(builder, i + 1 == count, i + 1, ISAKMP_PROTO_ESP,
-			bytes_of(wire_spi, sizeof(wire_spi)), ways);
+		size_t proposal = sa_payload_begin_proposal(
+			builder, i + 1 == count, i + 1, ISAKMP_PROTO_ESP, bytes_of(wire_spi, sizeof(wire_spi)), ways);
 
 		for (uint8_t number = 1; number <= ways; number++) {
 			phase2_write_transform(builder, peer, number, number == ways, &terms);

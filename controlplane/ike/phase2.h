@@ -60,8 +60,8 @@ bool phase2_mode_is_transport(uint16_t mode);
 void phase2_write_answer(struct builder *builder, const struct phase2_offer *offer, uint32_t spi);
 
 /*
- * The SA payload of message 1: a proposal for each suite of the peer that IKEv1 has numbers for, all with one SPI. Where
- * 64-bit numbers may be used it has two transforms, the second without them.
+ * The SA payload of message 1: a proposal for each suite of the peer that IKEv1 has numbers for, all with one SPI.
+ * Where 64-bit numbers may be used it has two transforms, the second without them.
  */
 void phase2_write_offers(
 	struct builder *builder, const struct config_peer *peer, uint32_t spi, uint16_t mode, uint16_t group);

@@ -158,8 +158,8 @@ void quick_write_original(struct quick *quick, struct builder *builder, uint16_t
 	const struct address *local = &quick->local.address, *remote = &quick->remote.address;
 
 	if (phase2_mode_is_udp(mode) && phase2_mode_is_transport(mode))
-		natt_write_original(builder, quick->sa->natt, quick->initiator ? local : remote,
-			quick->initiator ? remote : local);
+		natt_write_original(
+			builder, quick->sa->natt, quick->initiator ? local : remote, quick->initiator ? remote : local);
 }
 
 /* Behind a NAT a host knows itself by another address than we see. */
@@ -173,7 +173,8 @@ const char *quick_check_hosts(const struct quick *quick)
 	if (sa->peer->mode == CONFIG_MODE_TRANSPORT &&
 		((!sa->we_behind_nat && !prefix_equal(&local, &quick->terms.local_network)) ||
 			(!sa->peer_behind_nat && !prefix_equal(&remote, &quick->terms.remote_network))))
-		return "transport mode is between the two hosts themselves, and a traffic selector names another address";
+		return "transport mode is between the two hosts themselves, and a traffic selector names another "
+		       "address";
 	return NULL;
 }
 

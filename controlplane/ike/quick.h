@@ -70,8 +70,9 @@ int quick_draw(struct quick *quick, uint8_t *nonce, size_t *nonce_len);
 int quick_install(struct quick *quick, struct bytes peer_ke);
 
 /*
- * The terms of the offer that was chosen. What a NAT changes of the hosts' addresses they tell each other where the mode
- * asks for it. NULL, or why these terms go with no traffic: in transport mode who talks is whom the selectors name.
+ * The terms of the offer that was chosen. What a NAT changes of the hosts' addresses they tell each other where the
+ * mode asks for it. NULL, or why these terms go with no traffic: in transport mode who talks is whom the selectors
+ * name.
  */
 void quick_take_terms(struct quick *quick, const struct phase2_offer *chosen);
 void quick_write_original(struct quick *quick, struct builder *builder, uint16_t mode);

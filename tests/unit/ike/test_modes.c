@@ -29,12 +29,14 @@ static void set_networks(const char *const *branch, const char *const *gateway)
 {
 	for (int side = 0; side < 2; side++) {
 		struct config_peer *peer = &x.sides[side].peers[0];
-		const char *const *local = side == BRANCH ? branch : gateway, *const *remote = side == BRANCH ? gateway : branch;
+		const char *const *local = side == BRANCH ? branch : gateway;
+		const char *const *remote = side == BRANCH ? gateway : branch;
 
 		for (peer->n_local = 0; local[peer->n_local]; peer->n_local++)
 			assert_int_equal(prefix_parse(local[peer->n_local], &peer->local_networks[peer->n_local]), 0);
 		for (peer->n_remote = 0; remote[peer->n_remote]; peer->n_remote++)
-			assert_int_equal(prefix_parse(remote[peer->n_remote], &peer->remote_networks[peer->n_remote]), 0);
+			assert_int_equal(
+				prefix_parse(remote[peer->n_remote], &peer->remote_networks[peer->n_remote]), 0);
 	}
 }
 
@@ -100,7 +102,8 @@ static void pairs_of_one_family(void **state)
 {
 	(void)state;
 	exchange_prepare(&x);
-	set_networks(NETWORKS("10.1.0.0/16", "2001:db8:1::/48"), NETWORKS("2001:db8:2::/48", "10.2.0.0/16", "10.3.0.0/16"));
+	set_networks(
+		NETWORKS("10.1.0.0/16", "2001:db8:1::/48"), NETWORKS("2001:db8:2::/48", "10.2.0.0/16", "10.3.0.0/16"));
 	exchange_open(&x);
 	exchange_connect(&x);
 	assert_int_equal(exchange_active(&x, BRANCH), 3);
@@ -161,7 +164,8 @@ static void extended_numbers(void **state)
 			exchange_connect(&x);
 			assert_int_equal(exchange_newest(&x, GATEWAY)->terms.extended, branch && gateway);
 			/* And so is its successor. */
-			assert_int_equal(ike_child_rekey(x.sides[GATEWAY].ike, exchange_newest(&x, GATEWAY)->terms.spi_in), 0);
+			assert_int_equal(
+				ike_child_rekey(x.sides[GATEWAY].ike, exchange_newest(&x, GATEWAY)->terms.spi_in), 0);
 			exchange_run(&x);
 			exchange_check_pair(&x);
 			assert_int_equal(exchange_newest(&x, GATEWAY)->terms.extended, branch && gateway);
@@ -234,8 +238,9 @@ static void modes_that_differ(void **state)
 		exchange_open(&x);
 		exchange_begin(&x);
 		exchange_run(&x);
-		says(GATEWAY, IKE_EVENT_REFUSED, side == GATEWAY ? "with or without PFS without 64-bit sequence numbers, transport"
-								  : "offered aes256gcm in transport mode; acceptable aes256gcm");
+		says(GATEWAY, IKE_EVENT_REFUSED,
+			side == GATEWAY ? "with or without PFS without 64-bit sequence numbers, transport"
+					: "offered aes256gcm in transport mode; acceptable aes256gcm");
 		says(BRANCH, IKE_EVENT_REFUSED, "NO-PROPOSAL-CHOSEN");
 		expect_nothing();
 		exchange_stop(&x);
