@@ -157,7 +157,7 @@ static int move(struct dataplane *dataplane, const struct tables_change *change)
 
 	if (!session || session->leaving)
 		return -ENOENT;
-	if (change->move.local.address.family != ADDRESS_IPV4 || change->move.remote.address.family != ADDRESS_IPV4)
+	if (!sa_endpoints_fit(&change->move.local, &change->move.remote))
 		return -EAFNOSUPPORT;
 	follow_move(dataplane, change->index, &change->move.local, &change->move.remote, change->move.encapsulation);
 	return 0;

@@ -3,7 +3,7 @@
 
 #include "dataplane.h"
 #include "exits.h"
-#include "ipv4.h"
+#include "header.h"
 #include "reassemble.h"
 
 #include <rte_ether.h>
@@ -12,44 +12,64 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { NAT_KEEPALIVE = 0xff, PREFETCH_AHEAD = 4 };
+enum {
+	NAT_KEEPALIVE = 0xff,
+	PREFETCH_AHEAD = 4,
+	MAC_BITS = 48,
+	MAC_GROUP = 1, /* in the first byte: multicast and broadcast */
+};
+
+/* An Ethernet address as a number, from where at least 8 bytes can be read. */
+static inline uint64_t mac_load(const void *address)
+{
+	uint64_t word;
+
+	memcpy(&word, address, sizeof(word));
+	return word & ((UINT64_C(1) << MAC_BITS) - 1);
+}
 
 /* The Ethernet header goes; what the frame was padded with, too. false: the packet has left. */
-static bool ipv4_begin(struct worker *worker, struct rte_mbuf *frame)
+static bool ip_begin(struct worker *worker, struct rte_mbuf *frame, bool ipv6)
 {
-	const struct rte_ipv4_hdr *ip;
-	uint16_t total_len;
+	const void *header;
+	uint32_t len;
+	bool valid, checked = (frame->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 
-	rte_pktmbuf_adj(frame, sizeof(struct rte_ether_hdr));
-	ip = rte_pktmbuf_mtod(frame, const struct rte_ipv4_hdr *);
-	if (frame->nb_segs != 1 || !ipv4_is_valid(ip, rte_pktmbuf_data_len(frame))) {
+	packet_begin_move(frame, (int)sizeof(struct rte_ether_hdr));
+	header = rte_pktmbuf_mtod(frame, const void *);
+	len = rte_pktmbuf_data_len(frame);
+	valid = frame->nb_segs == 1 && (ipv6 ? header_ipv6_is_valid(header, len) : ipv4_is_valid(header, len));
+	if (unlikely(!valid)) {
 		exit_drop(worker, frame, REASON_DROP_MALFORMED);
 		return false;
 	}
-	if (rte_ipv4_cksum(ip) != 0) {
+	if (unlikely(!ipv6 && !checked && !ipv4_checksum_holds(header))) {
 		exit_drop(worker, frame, REASON_DROP_CHECKSUM);
 		return false;
 	}
-	total_len = rte_be_to_cpu_16(ip->total_length);
-	rte_pktmbuf_trim(frame, (uint16_t)(rte_pktmbuf_data_len(frame) - total_len));
+	packet_len_set(frame, header_total_len(header));
 	return true;
 }
 
-/* What inbound needs to know of the outer header, which goes now. */
-static void esp_begin(struct rte_mbuf *packet, uint16_t outer_len, uint16_t remote_port, uint16_t local_port,
-	struct classified *out)
+/* What inbound needs to know of the outer headers, which stay where they are, before the data. */
+static void esp_begin(struct rte_mbuf *packet, uint16_t outer_len, bool udp, struct classified *out)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
 	struct packet *meta = packet_of(packet);
 
 	meta->esp = true;
-	meta->remote = ip_from_be32(ip->src_addr);
-	meta->local = ip_from_be32(ip->dst_addr);
-	meta->remote_port = remote_port;
-	meta->local_port = local_port;
-	meta->outer_ecn = ip->type_of_service & ECN_MASK;
-	rte_pktmbuf_adj(packet, outer_len);
+	meta->outer_len = (uint8_t)outer_len;
+	meta->udp = udp;
+	packet_begin_move(packet, outer_len);
 	out->esp[out->n_esp++] = packet;
+}
+
+static bool udp_checksum_holds(struct rte_mbuf *packet, const void *header, const struct rte_udp_hdr *udp)
+{
+	/* A zero checksum is usual here and proves nothing; another one has to be right (RFC 3948 section 2.1, RFC 6935). */
+	if (udp->dgram_cksum == 0 || (packet->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		return true;
+	return (header_is_ipv6(header) ? rte_ipv6_udptcp_cksum_verify(header, udp)
+				       : rte_ipv4_udptcp_cksum_verify(header, udp)) == 0;
 }
 
 /*
@@ -58,7 +78,7 @@ static void esp_begin(struct rte_mbuf *packet, uint16_t outer_len, uint16_t remo
  */
 static void classify_nat_port(struct worker *worker, struct rte_mbuf *packet, uint16_t header_len, struct classified *out)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
+	const void *header = rte_pktmbuf_mtod(packet, const void *);
 	const struct rte_udp_hdr *udp = rte_pktmbuf_mtod_offset(packet, const struct rte_udp_hdr *, header_len);
 	const uint8_t *payload = (const uint8_t *)(udp + 1);
 	uint16_t udp_len = rte_be_to_cpu_16(udp->dgram_len), payload_len;
@@ -67,69 +87,103 @@ static void classify_nat_port(struct worker *worker, struct rte_mbuf *packet, ui
 		exit_drop(worker, packet, REASON_DROP_MALFORMED);
 		return;
 	}
-	/* A zero checksum is usual here and proves nothing; another one has to be right (RFC 3948 section 2.1). */
-	if (udp->dgram_cksum != 0 && rte_ipv4_udptcp_cksum_verify(ip, udp) != 0) {
+	if (!udp_checksum_holds(packet, header, udp)) {
 		exit_drop(worker, packet, REASON_DROP_CHECKSUM);
 		return;
 	}
 	payload_len = (uint16_t)(udp_len - sizeof(*udp));
-	if (payload_len == 1 && payload[0] == NAT_KEEPALIVE) {
-		exit_drop(worker, packet, REASON_DROP_KEEPALIVE);
+	if (payload_len >= ESP_HDR_LEN && payload[0] & 0x80) {
+		packet_len_set(packet, (uint32_t)header_len + udp_len);
+		esp_begin(packet, (uint16_t)(header_len + sizeof(*udp)), true, out);
 		return;
 	}
-	if (payload_len >= ESP_HDR_LEN && payload[0] & 0x80) {
-		rte_pktmbuf_trim(packet, (uint16_t)(rte_pktmbuf_data_len(packet) - header_len - udp_len));
-		esp_begin(packet, (uint16_t)(header_len + sizeof(*udp)), rte_be_to_cpu_16(udp->src_port),
-			rte_be_to_cpu_16(udp->dst_port), out);
+	if (payload_len == 1 && payload[0] == NAT_KEEPALIVE) {
+		exit_drop(worker, packet, REASON_DROP_KEEPALIVE);
 		return;
 	}
 	exit_kernel_packet(worker, packet, packet_of(packet)->port);
 }
 
-static void classify_local(struct worker *worker, struct rte_mbuf *packet, struct classified *out)
+/* `protocol` follows the IP header, which has `header_len` bytes. */
+static void classify_local(struct worker *worker, struct rte_mbuf *packet, uint8_t protocol, uint16_t header_len,
+	struct classified *out)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
-	uint16_t header_len = rte_ipv4_hdr_len(ip), payload_len = (uint16_t)(rte_pktmbuf_data_len(packet) - header_len);
-	uint16_t nat_port = worker->dataplane->config->ike.nat_port;
+	uint16_t payload_len = (uint16_t)(rte_pktmbuf_data_len(packet) - header_len);
 
-	if (ip->next_proto_id == IPPROTO_ESP) {
-		if (payload_len < ESP_HDR_LEN)
-			exit_drop(worker, packet, REASON_DROP_ESP_LENGTH);
-		else
-			esp_begin(packet, header_len, 0, 0, out);
-		return;
-	}
-	if (ip->next_proto_id == IPPROTO_ICMP)
-		learn_notice(worker, packet);
-	if (ip->next_proto_id == IPPROTO_UDP && payload_len >= sizeof(struct rte_udp_hdr)) {
+	if (protocol == IPPROTO_UDP && payload_len >= sizeof(struct rte_udp_hdr)) {
 		const struct rte_udp_hdr *udp = rte_pktmbuf_mtod_offset(packet, const struct rte_udp_hdr *, header_len);
 
-		if (udp->dst_port == rte_cpu_to_be_16(nat_port)) {
+		if (udp->dst_port == rte_cpu_to_be_16(worker->dataplane->config->ike.nat_port)) {
 			classify_nat_port(worker, packet, header_len, out);
 			return;
 		}
 	}
+	if (protocol == IPPROTO_ESP) {
+		if (payload_len < ESP_HDR_LEN)
+			exit_drop(worker, packet, REASON_DROP_ESP_LENGTH);
+		else
+			esp_begin(packet, header_len, false, out);
+		return;
+	}
+	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
+		learn_notice(worker, packet);
 	exit_kernel_packet(worker, packet, packet_of(packet)->port);
+}
+
+/* A whole packet to us. Of IPv6, ESP or UDP behind further extension headers is nobody's that we know: the kernel's. */
+static void classify_whole(struct worker *worker, struct rte_mbuf *packet, struct classified *out)
+{
+	const void *header = rte_pktmbuf_mtod(packet, const void *);
+
+	if (header_is_ipv6(header))
+		classify_local(worker, packet, ((const struct rte_ipv6_hdr *)header)->proto,
+			(uint16_t)sizeof(struct rte_ipv6_hdr), out);
+	else
+		classify_local(worker, packet, ((const struct rte_ipv4_hdr *)header)->next_proto_id,
+			rte_ipv4_hdr_len(header), out);
+}
+
+static bool is_fragment(const void *header)
+{
+	return header_is_ipv6(header) ? ((const struct rte_ipv6_hdr *)header)->proto == IPPROTO_FRAGMENT
+				      : ipv4_is_fragment(header);
+}
+
+/* Of a fragment to us: may it be a piece of ESP or of UDP? */
+static bool fragment_may_be_esp(const struct rte_mbuf *fragment)
+{
+	const void *header = rte_pktmbuf_mtod(fragment, const void *);
+	const struct rte_ipv6_fragment_ext *extension =
+		rte_pktmbuf_mtod_offset(fragment, const struct rte_ipv6_fragment_ext *, sizeof(struct rte_ipv6_hdr));
+	uint8_t protocol;
+
+	if (!header_is_ipv6(header))
+		protocol = ((const struct rte_ipv4_hdr *)header)->next_proto_id;
+	else if (rte_pktmbuf_data_len(fragment) >= sizeof(struct rte_ipv6_hdr) + sizeof(*extension))
+		protocol = extension->next_header;
+	else
+		return false;
+	return protocol == IPPROTO_UDP || protocol == IPPROTO_ESP;
 }
 
 /* A piece of a packet to us: ports are in the first one only, so all UDP and ESP pieces are collected. */
 static void classify_fragment(struct worker *worker, struct rte_mbuf *fragment, struct classified *out)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(fragment, const struct rte_ipv4_hdr *);
-	uint16_t owner = reassemble_owner(fragment, worker->dataplane->n_workers);
 	struct rte_mbuf *whole;
+	uint16_t owner;
 
-	if (ip->next_proto_id != IPPROTO_UDP && ip->next_proto_id != IPPROTO_ESP) {
+	if (header_is_ipv6(rte_pktmbuf_mtod(fragment, const void *)) || !fragment_may_be_esp(fragment)) {
 		exit_kernel_packet(worker, fragment, packet_of(fragment)->port);
 		return;
 	}
+	owner = reassemble_owner(fragment, worker->dataplane->n_workers);
 	if (owner != worker->number) {
 		exit_handoff(worker, fragment, owner);
 		return;
 	}
 	whole = reassemble_take(worker, fragment);
 	if (whole)
-		classify_local(worker, whole, out);
+		classify_whole(worker, whole, out);
 }
 
 void classify_handed_over(struct worker *worker, struct rte_mbuf **packets, uint16_t count, struct classified *out)
@@ -143,42 +197,54 @@ void classify_handed_over(struct worker *worker, struct rte_mbuf **packets, uint
 	}
 }
 
-static void classify_frame(struct worker *worker, uint16_t port, struct rte_mbuf *frame, struct classified *out)
+/* Neither IP to our Ethernet address: other protocols and groups are the kernel's. */
+static void classify_other(struct worker *worker, uint16_t port, struct rte_mbuf *frame)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(frame, const struct rte_ether_hdr *);
-	const struct rte_ipv4_hdr *ip;
 
-	if (rte_pktmbuf_data_len(frame) < sizeof(*ether)) {
+	if (!(ether->dst_addr.addr_bytes[0] & MAC_GROUP) &&
+		mac_load(&ether->dst_addr) != mac_load(&worker->dataplane->ports[port].mac))
+		exit_drop(worker, frame, REASON_DROP_OTHER_MAC);
+	else
+		exit_kernel_frame(worker, frame, port);
+}
+
+static void classify_frame(struct worker *worker, uint16_t port, struct rte_mbuf *frame, uint64_t mac,
+	struct classified *out)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(frame, const struct rte_ether_hdr *);
+	union ip_address destination;
+	const void *header;
+	bool ipv6;
+
+	if (unlikely(rte_pktmbuf_data_len(frame) < sizeof(*ether))) {
 		exit_drop(worker, frame, REASON_DROP_MALFORMED);
 		return;
 	}
 	*packet_of(frame) = (struct packet){.port = port, .source = PACKET_FROM_PORT};
-	if (rte_is_multicast_ether_addr(&ether->dst_addr)) {
-		exit_kernel_frame(worker, frame, port);
+	ipv6 = ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6);
+	if (unlikely(mac_load(&ether->dst_addr) != mac ||
+		    (!ipv6 && ether->ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)))) {
+		classify_other(worker, port, frame);
 		return;
 	}
-	if (!rte_is_same_ether_addr(&ether->dst_addr, &worker->dataplane->ports[port].mac)) {
-		exit_drop(worker, frame, REASON_DROP_OTHER_MAC);
+	if (!ip_begin(worker, frame, ipv6))
 		return;
-	}
-	if (ether->ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)) {
-		exit_kernel_frame(worker, frame, port);
-		return;
-	}
-	if (!ipv4_begin(worker, frame))
-		return;
-	ip = rte_pktmbuf_mtod(frame, const struct rte_ipv4_hdr *);
-	if (route_find(&worker->dataplane->routes, rte_be_to_cpu_32(ip->dst_addr), NULL).state != ADJACENCY_LOCAL)
+	header = rte_pktmbuf_mtod(frame, const void *);
+	destination = header_destination(header);
+	if (!route_is_local(&worker->dataplane->routes, &destination))
 		out->plain[out->n_plain++] = frame;
-	else if (ipv4_is_fragment(ip))
+	else if (is_fragment(header))
 		classify_fragment(worker, frame, out);
 	else
-		classify_local(worker, frame, out);
+		classify_whole(worker, frame, out);
 }
 
 void classify_frames(struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count,
 	struct classified *out)
 {
+	uint64_t mac = mac_load(&worker->dataplane->ports[port].mac);
+
 	out->n_esp = out->n_plain = 0;
 	for (uint16_t i = 0; i < count; i++) {
 		/* The line before the frame, too: the outer headers go there. */
@@ -187,19 +253,24 @@ void classify_frames(struct worker *worker, uint16_t port, struct rte_mbuf **fra
 			rte_prefetch0(rte_pktmbuf_mtod_offset(
 				frames[i + PREFETCH_AHEAD], void *, -(ptrdiff_t)RTE_CACHE_LINE_SIZE));
 		}
-		classify_frame(worker, port, frames[i], out);
+		classify_frame(worker, port, frames[i], mac, out);
 	}
 }
 
 /* IKE makes the SAs, so none may carry it, whatever their selectors say (RFC 4301 section 4.4.1). */
-static bool is_ike(const struct worker *worker, const struct rte_ipv4_hdr *ip, uint16_t len)
+static bool is_ike(const struct worker *worker, const void *header, uint32_t len)
 {
 	const struct config_ike *ike = &worker->dataplane->config->ike;
-	uint16_t header_len = rte_ipv4_hdr_len(ip), port;
-	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)((const uint8_t *)ip + header_len);
+	bool ipv6 = header_is_ipv6(header);
+	uint32_t header_len = ipv6 ? sizeof(struct rte_ipv6_hdr) : rte_ipv4_hdr_len(header);
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)((const uint8_t *)header + header_len);
+	uint8_t protocol = ipv6 ? ((const struct rte_ipv6_hdr *)header)->proto
+				: ((const struct rte_ipv4_hdr *)header)->next_proto_id;
+	uint16_t port;
 
-	if (ip->next_proto_id != IPPROTO_UDP || len < header_len + sizeof(*udp) ||
-		(ip->fragment_offset & rte_cpu_to_be_16(IPV4_OFFSET_MASK)))
+	if (protocol != IPPROTO_UDP || len < header_len + sizeof(*udp))
+		return false;
+	if (!ipv6 && ((const struct rte_ipv4_hdr *)header)->fragment_offset & rte_cpu_to_be_16(IPV4_OFFSET_MASK))
 		return false;
 	port = rte_be_to_cpu_16(udp->src_port);
 	return port == ike->port || port == ike->nat_port;
@@ -209,17 +280,21 @@ static bool is_ike(const struct worker *worker, const struct rte_ipv4_hdr *ip, u
 static bool kernel_frame_has_policy(const struct worker *worker, struct rte_mbuf *frame)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(frame, const struct rte_ether_hdr *);
-	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(ether + 1);
-	uint16_t len = rte_pktmbuf_data_len(frame);
+	const void *header = ether + 1;
+	uint32_t len = rte_pktmbuf_data_len(frame);
 	union ip_address source, destination;
 
-	if (len < sizeof(*ether) + sizeof(*ip))
+	if (len < sizeof(*ether))
 		return false;
-	source = ip_from_be32(ip->src_addr);
-	destination = ip_from_be32(ip->dst_addr);
-	return ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) &&
-	       !is_ike(worker, ip, (uint16_t)(len - sizeof(*ether))) &&
-	       policy_find(&worker->dataplane->policies, &source, &destination) != NULL;
+	len -= (uint32_t)sizeof(*ether);
+	if (ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) ? !ipv4_is_valid(header, len)
+		: ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6) ? !header_ipv6_is_valid(header, len)
+									     : true)
+		return false;
+	if (is_ike(worker, header, len))
+		return false;
+	header_addresses(header, &source, &destination);
+	return policy_find(&worker->dataplane->policies, &source, &destination) != NULL;
 }
 
 void classify_kernel(struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count,
@@ -227,10 +302,12 @@ void classify_kernel(struct worker *worker, uint16_t port, struct rte_mbuf **fra
 {
 	out->n_esp = out->n_plain = 0;
 	for (uint16_t i = 0; i < count; i++) {
+		const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(frames[i], const struct rte_ether_hdr *);
+
 		*packet_of(frames[i]) = (struct packet){.port = port, .source = PACKET_FROM_KERNEL};
 		if (!kernel_frame_has_policy(worker, frames[i]))
 			exit_transmit(worker, frames[i], port);
-		else if (ipv4_begin(worker, frames[i]))
+		else if (ip_begin(worker, frames[i], ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6)))
 			out->plain[out->n_plain++] = frames[i];
 	}
 }

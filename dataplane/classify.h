@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * First step: what a received frame is. ESP to us, bare or in UDP, goes on inbound; a plain IPv4 packet for somebody
+ * First step: what a received frame is. ESP to us, bare or in UDP, goes on inbound; a plain IP packet for somebody
  * else goes on outbound; all else is the kernel's, or leaves by a named exit.
  */
 #pragma once

@@ -82,10 +82,10 @@ static int pools_make(struct dataplane *dataplane, const char *name)
 
 	snprintf(pool_name, sizeof(pool_name), "%s-packets", name);
 	dataplane->packets = rte_pktmbuf_pool_create(pool_name, config->dataplane.packet_buffers, PACKET_CACHE,
-		PACKET_PRIVATE_LEN, dataplane_packet_room(config), SOCKET_ID_ANY);
+		0, dataplane_packet_room(config), SOCKET_ID_ANY);
 	snprintf(pool_name, sizeof(pool_name), "%s-jumbos", name);
 	dataplane->jumbos = rte_pktmbuf_pool_create(
-		pool_name, JUMBO_COUNT, 0, PACKET_PRIVATE_LEN, UINT16_MAX, SOCKET_ID_ANY);
+		pool_name, JUMBO_COUNT, 0, 0, UINT16_MAX, SOCKET_ID_ANY);
 	return dataplane->packets && dataplane->jumbos ? 0 : -ENOMEM;
 }
 

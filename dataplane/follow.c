@@ -8,12 +8,11 @@
 
 void follow_notice(struct worker *worker, struct sa_in *in, const struct flow *flow)
 {
-	const struct sa_store *sas = &worker->dataplane->sas;
-	const struct sa_outer *outer = atomic_load_explicit(&sas->sessions[in->session].outer, memory_order_acquire);
+	const struct sa_outer *outer = atomic_load_explicit(&in->outer, memory_order_acquire);
 	struct follow_message *slot = &worker->follow;
 
-	if (ip_equal(&flow->remote, &outer->remote) && flow->remote_port == outer->remote_port &&
-		ip_equal(&flow->local, &outer->local))
+	if (likely(ip_equal(&flow->remote, &outer->remote) && flow->remote_port == outer->remote_port &&
+		    ip_equal(&flow->local, &outer->local)))
 		return;
 	worker_count(worker, REASON_NOTE_MOVED, 1);
 	/* Said a moment ago, and not followed: the limits below, or the control plane, are against it. */
@@ -34,14 +33,8 @@ void follow_move(struct dataplane *dataplane, uint32_t index, const struct endpo
 	const struct endpoint *remote, uint32_t encapsulation)
 {
 	struct sa_session *session = &dataplane->sas.sessions[index];
-	struct sa_outer *next =
-		atomic_load(&session->outer) == &session->outers[0] ? &session->outers[1] : &session->outers[0];
 
-	/* Workers may still read the one before last; two moves within one of their turns are rare. */
-	rte_rcu_qsbr_check(dataplane->qsbr, session->outer_retired, true);
-	sa_outer_fill(next, local, remote, encapsulation);
-	atomic_store_explicit(&session->outer, next, memory_order_release);
-	session->outer_retired = rte_rcu_qsbr_start(dataplane->qsbr);
+	sa_session_move(&dataplane->sas, dataplane->qsbr, index, local, remote, encapsulation);
 	place_write(&dataplane->tables.sessions[index].place, local, remote, encapsulation);
 	session->path_mtu = 0; /* it was another path's */
 	mtu_set_session(dataplane, index);
@@ -65,7 +58,7 @@ static void tell(
 /* May this flow move the session, and does it? */
 static bool is_followed(const struct sa_session *session, const struct flow *flow, uint64_t now)
 {
-	const struct sa_outer *outer = atomic_load_explicit(&session->outer, memory_order_relaxed);
+	const struct sa_outer *outer = session->outer;
 
 	if (session->leaving || !outer->udp || flow->remote_port == 0)
 		return false;
@@ -90,7 +83,7 @@ static void follow(struct dataplane *dataplane, const struct follow_message *mes
 	session = &dataplane->sas.sessions[in->session];
 	if (!is_followed(session, &message->flow, now))
 		return;
-	outer = atomic_load_explicit(&session->outer, memory_order_relaxed);
+	outer = session->outer;
 	remote = (struct endpoint){.address = ip_to_address(&message->flow.remote), .port = message->flow.remote_port};
 	/* It may have used another address of ours. The port is ours to say: IKE's for NATs. */
 	local = (struct endpoint){.address = ip_to_address(&message->flow.local), .port = outer->local_port};

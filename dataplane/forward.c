@@ -4,82 +4,121 @@
 #include "dataplane.h"
 #include "exits.h"
 #include "fragment.h"
+#include "header.h"
 #include "icmp.h"
-#include "ipv4.h"
 
 #include <rte_cycles.h>
 
 /* Once a millisecond at most: the control plane asks the kernel to resolve it. */
-static void want_neighbour(struct worker *worker, uint32_t address, uint16_t port)
+static void want_neighbour(struct worker *worker, const union ip_address *address, uint16_t port)
 {
 	struct tables_event event = {.kind = TABLES_EVENT_NEIGHBOUR_WANTED, .index = port};
 
 	if (worker->now - worker->told_neighbour_at < rte_get_tsc_hz() / 1000)
 		return;
 	worker->told_neighbour_at = worker->now;
-	event.source.address = address_ipv4(address);
+	event.source.address = ip_to_address(address);
 	worker_event(worker, &event);
 }
 
 static void frame_send(struct worker *worker, struct rte_mbuf *packet, const union adjacency *hop)
 {
-	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)rte_pktmbuf_prepend(packet, sizeof(*ether));
+	bool ipv6 = header_is_ipv6(rte_pktmbuf_mtod(packet, const void *));
+	struct rte_ether_hdr *ether;
 
-	if (!ether) {
+	if (unlikely(rte_pktmbuf_headroom(packet) < sizeof(*ether))) {
 		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
 		return;
 	}
+	packet_begin_move(packet, -(int)sizeof(*ether));
+	ether = rte_pktmbuf_mtod(packet, struct rte_ether_hdr *);
 	ether->dst_addr = hop->mac;
 	ether->src_addr = worker->dataplane->ports[hop->port].mac;
-	ether->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+	ether->ether_type = ipv6 ? rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6) : rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
 	exit_transmit(worker, packet, hop->port);
 }
 
 static bool ttl_count_down(struct worker *worker, struct rte_mbuf *packet)
 {
-	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
+	void *header = rte_pktmbuf_mtod(packet, void *);
 
-	if (ip->time_to_live <= 1) {
-		icmp_send_time_exceeded(worker, packet, 0);
+	if (unlikely(header_ttl(header) <= 1)) {
+		icmp_send_time_exceeded(worker, packet, NULL);
 		exit_drop(worker, packet, REASON_DROP_TTL);
 		return false;
 	}
-	ipv4_ttl_decrement(ip);
+	header_ttl_decrement(header);
 	return true;
 }
 
-void forward_packet(struct worker *worker, struct rte_mbuf *packet)
+/* Not a neighbour that is known: to our own host, to one that has to be asked for, or nowhere. */
+static void send_elsewhere(struct worker *worker, struct rte_mbuf *packet, const union adjacency *hop, uint32_t number,
+	const union ip_address *destination)
 {
-	struct dataplane *dataplane = worker->dataplane;
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
-	uint32_t destination = rte_be_to_cpu_32(ip->dst_addr), number;
-	union adjacency hop = route_find(&dataplane->routes, destination, &number);
-	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
-	uint16_t count;
-
-	/* From a station to another: that is forwarding (RFC 1812 section 5.3.1). */
-	if (packet_of(packet)->source != PACKET_FROM_KERNEL && hop.state != ADJACENCY_LOCAL &&
-		!ttl_count_down(worker, packet))
-		return;
-	switch (hop.state) {
-	case ADJACENCY_REACHED: break;
-	case ADJACENCY_LOCAL: exit_kernel_packet(worker, packet, hop.port); return;
+	switch (hop->state) {
+	case ADJACENCY_LOCAL: exit_kernel_packet(worker, packet, hop->port); return;
 	case ADJACENCY_ON_LINK:
 	case ADJACENCY_WAITING:
 		want_neighbour(worker,
-			hop.state == ADJACENCY_ON_LINK ? destination : dataplane->routes.gateways[number], hop.port);
+			hop->state == ADJACENCY_ON_LINK ? destination : &worker->dataplane->routes.gateways[number],
+			hop->port);
 		exit_drop(worker, packet, REASON_DROP_NO_NEIGHBOUR);
 		return;
 	default: exit_drop(worker, packet, REASON_DROP_NO_ROUTE); return;
 	}
-	if (rte_pktmbuf_data_len(packet) <= dataplane->ports[hop.port].mtu) {
-		frame_send(worker, packet, &hop);
+}
+
+/* Longer than its port takes: cut, where it may be. IPv6 is cut by its sender alone (RFC 8200 section 5): that is us. */
+static void send_long(struct worker *worker, struct rte_mbuf *packet, const union adjacency *hop, uint16_t mtu)
+{
+	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
+	const void *header = rte_pktmbuf_mtod(packet, const void *);
+	uint16_t count;
+
+	/* Of our own ESP packets nobody is told: their lengths are mtu.h's business. */
+	if (packet_of(packet)->source != PACKET_FROM_KERNEL && header_has_df(header)) {
+		icmp_send_too_big(worker, packet, mtu, NULL);
+		exit_drop(worker, packet, REASON_DROP_MTU);
 		return;
 	}
-	/* Of our own ESP packets nobody is told: their lengths are mtu.h's business. */
-	if (packet_of(packet)->source != PACKET_FROM_KERNEL && ip->fragment_offset & rte_cpu_to_be_16(IPV4_DF))
-		icmp_send_fragmentation_needed(worker, packet, dataplane->ports[hop.port].mtu, 0);
-	count = fragment_cut(worker, packet, dataplane->ports[hop.port].mtu, pieces);
+	count = fragment_cut(worker, packet, mtu, pieces);
 	for (uint16_t i = 0; i < count; i++)
-		frame_send(worker, pieces[i], &hop);
+		frame_send(worker, pieces[i], hop);
+}
+
+static inline void packet_send(struct worker *worker, struct rte_mbuf *packet, const union adjacency *hop, uint32_t number,
+	const union ip_address *destination)
+{
+	uint16_t mtu;
+
+	if (unlikely(hop->state != ADJACENCY_REACHED)) {
+		send_elsewhere(worker, packet, hop, number, destination);
+		return;
+	}
+	mtu = worker->dataplane->ports[hop->port].mtu;
+	if (likely(rte_pktmbuf_data_len(packet) <= mtu))
+		frame_send(worker, packet, hop);
+	else
+		send_long(worker, packet, hop, mtu);
+}
+
+void forward_packet(struct worker *worker, struct rte_mbuf *packet)
+{
+	union ip_address destination = header_destination(rte_pktmbuf_mtod(packet, const void *));
+	uint32_t number;
+	union adjacency hop = route_find(&worker->dataplane->routes, &destination, &number);
+
+	/* From a station to another: that is forwarding (RFC 1812 section 5.3.1, RFC 8200 section 3). */
+	if (packet_of(packet)->source != PACKET_FROM_KERNEL && hop.state != ADJACENCY_LOCAL &&
+		!ttl_count_down(worker, packet))
+		return;
+	packet_send(worker, packet, &hop, number, &destination);
+}
+
+void forward_esp(struct worker *worker, struct rte_mbuf *packet, const union ip_address *remote)
+{
+	uint32_t number;
+	union adjacency hop = route_find(&worker->dataplane->routes, remote, &number);
+
+	packet_send(worker, packet, &hop, number, remote);
 }

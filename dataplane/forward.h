@@ -6,3 +6,6 @@
 
 /* `packet` begins at its IP header; one that is not our own host's has its TTL counted down here. It leaves. */
 void forward_packet(struct worker *worker, struct rte_mbuf *packet);
+
+/* The same for an ESP packet of ours, to the peer at `remote`. */
+void forward_esp(struct worker *worker, struct rte_mbuf *packet, const union ip_address *remote);

@@ -3,7 +3,7 @@
 
 #include "dataplane.h"
 #include "exits.h"
-#include "ipv4.h"
+#include "header.h"
 
 #include <string.h>
 
@@ -52,7 +52,7 @@ uint16_t fragment_cut(struct worker *worker, struct rte_mbuf *packet, uint16_t m
 	uint16_t first = (uint16_t)((rte_be_to_cpu_16(ip->fragment_offset) & IPV4_OFFSET_MASK) * 8);
 	bool more = (ip->fragment_offset & rte_cpu_to_be_16(IPV4_MF)) != 0;
 
-	if (!may_be_cut(ip, mtu, first + payload_len) || payload_len > (uint32_t)step * FRAGMENT_PIECES_MAX) {
+	if (header_is_ipv6(ip) || !may_be_cut(ip, mtu, first + payload_len) || payload_len > (uint32_t)step * FRAGMENT_PIECES_MAX) {
 		exit_drop(worker, packet, REASON_DROP_MTU);
 		return 0;
 	}

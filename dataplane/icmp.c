@@ -3,7 +3,7 @@
 
 #include "dataplane.h"
 #include "exits.h"
-#include "ipv4.h"
+#include "header.h"
 #include "outbound.h"
 
 #include <rte_icmp.h>
@@ -121,16 +121,17 @@ static struct rte_mbuf *error_make(
 }
 
 static void error_send(
-	struct worker *worker, struct rte_mbuf *packet, const struct rte_icmp_hdr *header, uint32_t address)
+	struct worker *worker, struct rte_mbuf *packet, const struct rte_icmp_hdr *header,
+	const union ip_address *address)
 {
 	const struct rte_ipv4_hdr *about = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
 	const struct packet *meta = packet_of(packet);
 	struct rte_mbuf *error;
 	uint32_t source;
 
-	if (!may_be_answered(about, rte_pktmbuf_data_len(packet)))
+	if (header_is_ipv6(about) || !may_be_answered(about, rte_pktmbuf_data_len(packet)))
 		return;
-	source = source_choose(worker, packet, address);
+	source = source_choose(worker, packet, address ? ip_to_ipv4(address) : 0);
 	if (source == 0)
 		return;
 	if (!worker_allowance_take(worker, &worker->icmp, ICMP_RATE)) {
@@ -152,7 +153,7 @@ static void error_send(
 		outbound_process(worker, &error, 1);
 }
 
-void icmp_send_fragmentation_needed(struct worker *worker, struct rte_mbuf *packet, uint16_t mtu, uint32_t address)
+void icmp_send_too_big(struct worker *worker, struct rte_mbuf *packet, uint16_t mtu, const union ip_address *address)
 {
 	struct rte_icmp_hdr header = {
 		.icmp_type = TYPE_UNREACHABLE,
@@ -163,7 +164,7 @@ void icmp_send_fragmentation_needed(struct worker *worker, struct rte_mbuf *pack
 	error_send(worker, packet, &header, address);
 }
 
-void icmp_send_time_exceeded(struct worker *worker, struct rte_mbuf *packet, uint32_t address)
+void icmp_send_time_exceeded(struct worker *worker, struct rte_mbuf *packet, const union ip_address *address)
 {
 	struct rte_icmp_hdr header = {.icmp_type = TYPE_TIME_EXCEEDED, .icmp_code = CODE_TTL};
 

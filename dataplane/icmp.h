@@ -12,9 +12,10 @@ enum { ICMP_RATE = 1000 }; /* errors a second and worker; a tenth of that at onc
 
 /*
  * "Fragmentation needed and DF set" with the MTU that fits (RFC 1191 section 4). `packet` begins at its IP header and
- * stays the caller's. `address` is the source (host order) where the port has no address of ours.
+ * stays the caller's. `address` is the source where the port has no address of ours; NULL: none.
  */
-void icmp_send_fragmentation_needed(struct worker *worker, struct rte_mbuf *packet, uint16_t mtu, uint32_t address);
+void icmp_send_too_big(
+	struct worker *worker, struct rte_mbuf *packet, uint16_t mtu, const union ip_address *address);
 
 /* "Time to live exceeded in transit", likewise. */
-void icmp_send_time_exceeded(struct worker *worker, struct rte_mbuf *packet, uint32_t address);
+void icmp_send_time_exceeded(struct worker *worker, struct rte_mbuf *packet, const union ip_address *address);

@@ -4,14 +4,17 @@
 #include "dataplane.h"
 #include "exits.h"
 #include "follow.h"
-#include "ipv4.h"
+#include "header.h"
 #include "outbound.h"
+#include "transport.h"
 
 #include <rte_cycles.h>
+#include <rte_prefetch.h>
+#include <rte_udp.h>
 
 #include <netinet/in.h>
 
-enum { NEXT_HEADER_IPV4 = IPPROTO_IPIP, NEXT_HEADER_DUMMY = IPPROTO_NONE };
+enum { NEXT_HEADER_IPV4 = IPPROTO_IPIP, NEXT_HEADER_IPV6 = IPPROTO_IPV6, NEXT_HEADER_DUMMY = IPPROTO_NONE };
 
 /* A burst between its steps; position i of each array is one packet. */
 struct inbound {
@@ -20,21 +23,34 @@ struct inbound {
 	struct esp_packet esp[BURST];
 };
 
-static struct endpoint endpoint_of(const union ip_address *address, uint16_t port)
+static struct flow flow_of(const struct packet *meta, const void *header)
 {
-	return (struct endpoint){.address = ip_to_address(address), .port = port};
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)((const uint8_t *)header + meta->outer_len) - 1;
+	struct flow flow;
+
+	header_addresses(header, &flow.remote, &flow.local);
+	flow.remote_port = meta->udp ? rte_be_to_cpu_16(udp->src_port) : 0;
+	flow.local_port = meta->udp ? rte_be_to_cpu_16(udp->dst_port) : 0;
+	return flow;
 }
 
-static void tell_unknown_spi(struct worker *worker, const struct packet *meta, uint32_t spi)
+static void event_set_flow(struct tables_event *event, const struct flow *flow)
+{
+	event->source = (struct endpoint){.address = ip_to_address(&flow->remote), .port = flow->remote_port};
+	event->local = (struct endpoint){.address = ip_to_address(&flow->local), .port = flow->local_port};
+}
+
+static void tell_unknown_spi(struct worker *worker, struct rte_mbuf *packet, uint32_t spi)
 {
 	struct tables_event event = {.kind = TABLES_EVENT_UNKNOWN_SPI, .index = TABLES_NONE, .spi = spi};
+	struct flow flow;
 
 	/* Ten a second are enough to see who it is. */
 	if (worker->now - worker->told_unknown_at < rte_get_tsc_hz() / 10)
 		return;
 	worker->told_unknown_at = worker->now;
-	event.source = endpoint_of(&meta->remote, meta->remote_port);
-	event.local = endpoint_of(&meta->local, meta->local_port);
+	flow = flow_of(packet_of(packet), packet_outer(packet));
+	event_set_flow(&event, &flow);
 	worker_event(worker, &event);
 }
 
@@ -47,36 +63,61 @@ static void tell_lifetime(struct worker *worker, const struct sa_in *in, enum ta
 	worker_event(worker, &event);
 }
 
-/* Step 1: the SA by its SPI, its owner, and a first look at the replay window (RFC 4303 section 3.4.2, 3.4.3). */
-static void admit(struct worker *worker, struct rte_mbuf *packet, struct inbound *burst)
+/* Step 1: the SA by its SPI, and is it ours? NULL: the packet has left. */
+static struct sa_in *sa_of(struct worker *worker, struct rte_mbuf *packet)
 {
-	struct packet *meta = packet_of(packet);
-	uint8_t *data = rte_pktmbuf_mtod(packet, uint8_t *);
-	uint32_t spi = esp_read_spi(data), sequence = esp_read_sequence(data);
+	uint32_t spi = esp_read_spi(rte_pktmbuf_mtod(packet, const uint8_t *));
 	struct sa_in *in = sa_find_in(&worker->dataplane->sas, spi);
 
-	if (!in) {
-		tell_unknown_spi(worker, meta, spi);
+	if (unlikely(!in)) {
+		tell_unknown_spi(worker, packet, spi);
 		exit_drop(worker, packet, REASON_DROP_UNKNOWN_SPI);
-		return;
+		return NULL;
 	}
-	if (in->owner != worker->number) {
+	if (unlikely(in->owner != worker->number)) {
 		exit_handoff(worker, packet, in->owner);
-		return;
+		return NULL;
 	}
-	if (!replay_check(in->replay, sequence)) {
-		exit_drop(worker, packet, REASON_DROP_REPLAYED);
-		return;
+	return in;
+}
+
+/* Step 2: its number, with the high half of an extended one, and what decryption needs. */
+static void burst_add(struct worker *worker, struct inbound *burst, struct rte_mbuf *packet, struct sa_in *in)
+{
+	uint8_t *data = rte_pktmbuf_mtod(packet, uint8_t *);
+	uint32_t low = esp_read_sequence(data);
+	struct esp_packet *esp = &burst->esp[burst->count];
+
+	burst->sas[burst->count++] = in;
+	esp->key = in->key;
+	esp->data = data;
+	esp->len = rte_pktmbuf_data_len(packet);
+	esp->spi = in->spi;
+	esp->sequence = in->extended ? replay_infer(in->replay, low) : low;
+	esp->owner = packet;
+	replay_prefetch(in->replay, esp->sequence);
+	rte_prefetch0(atomic_load_explicit(&in->outer, memory_order_relaxed));
+	rte_prefetch0(&in->inner_source);
+	rte_prefetch0(&worker->counters->traffic[in - worker->dataplane->sas.in]);
+}
+
+/* Step 3: a first look at the replay windows (RFC 4303 section 3.4.3), so that replays cost no decryption. */
+static void keep_new(struct worker *worker, struct inbound *burst)
+{
+	uint16_t good = 0;
+
+	for (uint16_t i = 0; i < burst->count; i++) {
+		if (unlikely(!replay_check(burst->sas[i]->replay, burst->esp[i].sequence))) {
+			exit_drop(worker, burst->esp[i].owner, REASON_DROP_REPLAYED);
+			continue;
+		}
+		if (unlikely(good != i)) {
+			burst->esp[good] = burst->esp[i];
+			burst->sas[good] = burst->sas[i];
+		}
+		good++;
 	}
-	burst->sas[burst->count] = in;
-	burst->esp[burst->count++] = (struct esp_packet){
-		.key = in->key,
-		.data = data,
-		.len = rte_pktmbuf_data_len(packet),
-		.spi = spi,
-		.sequence = sequence,
-		.owner = packet,
-	};
+	burst->count = good;
 }
 
 static enum reason reason_of(enum esp_status status)
@@ -90,50 +131,63 @@ static enum reason reason_of(enum esp_status status)
 	}
 }
 
-/* Lifetime in bytes (RFC 4301 section 4.4.2.1). false: used up. */
-static bool spend(struct worker *worker, struct sa_in *in, uint32_t len)
+/* Lifetime in bytes (RFC 4301 section 4.4.2.1), where something is to be said about it. false: used up. */
+static bool spend_limit(struct worker *worker, struct sa_in *in)
 {
-	in->bytes += len;
-	if (in->bytes >= in->soft_bytes && !in->soft_told) {
-		in->soft_told = true;
+	if (in->bytes <= in->hard_bytes) {
 		tell_lifetime(worker, in, TABLES_EVENT_SOFT_LIFETIME);
-	}
-	if (in->bytes <= in->hard_bytes)
+		in->bytes_told = sa_beyond(in->hard_bytes);
 		return true;
-	if (!in->hard_told) {
-		in->hard_told = true;
-		tell_lifetime(worker, in, TABLES_EVENT_HARD_LIFETIME);
 	}
+	if (in->bytes_told != 0)
+		tell_lifetime(worker, in, TABLES_EVENT_HARD_LIFETIME);
+	in->bytes_told = 0;
 	return false;
 }
 
-/* Is the decrypted packet one that this SA may carry (RFC 4301 section 5.2, step 4)? REASON_COUNT: it is. */
-static enum reason inner_check(const struct sa_in *in, struct rte_mbuf *packet, uint8_t next_header)
+static bool spend(struct worker *worker, struct sa_in *in, uint32_t len)
 {
-	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
-	union ip_address source, destination;
+	in->bytes += len;
+	return likely(in->bytes < in->bytes_told) || spend_limit(worker, in);
+}
 
+/* Is what was decrypted the payload that this SA carries: another IP packet, or what follows ours? REASON_COUNT: it is. */
+static enum reason payload_check(const struct sa_in *in, uint8_t next_header)
+{
 	if (next_header == NEXT_HEADER_DUMMY)
 		return REASON_DROP_DUMMY;
-	if (next_header != NEXT_HEADER_IPV4)
+	if (!in->transport && next_header != (in->ipv6 ? NEXT_HEADER_IPV6 : NEXT_HEADER_IPV4))
 		return REASON_DROP_NEXT_HEADER;
-	if (!ipv4_is_valid(ip, rte_pktmbuf_data_len(packet)) || rte_ipv4_cksum(ip) != 0)
+	return REASON_COUNT;
+}
+
+/* Is the decrypted packet one that this SA may carry (RFC 4301 section 5.2, step 4)? REASON_COUNT: it is. */
+static enum reason inner_check(const struct sa_in *in, struct rte_mbuf *packet, uint8_t outer_ecn)
+{
+	void *header = rte_pktmbuf_mtod(packet, void *);
+	uint32_t len = rte_pktmbuf_data_len(packet);
+	union ip_address source, destination;
+
+	/* Families are compared before networks: ip.h. */
+	if (!header_is_valid(header, len) || header_is_ipv6(header) != in->ipv6)
 		return REASON_DROP_INNER;
-	source = ip_from_be32(ip->src_addr);
-	destination = ip_from_be32(ip->dst_addr);
+	header_addresses(header, &source, &destination);
 	if (!ip_network_has(&in->inner_source, &source) || !ip_network_has(&in->inner_destination, &destination))
 		return REASON_DROP_SELECTOR;
-	if (!ipv4_ecn_decapsulate(ip, packet_of(packet)->outer_ecn))
+	if (!header_ecn_decapsulate(header, outer_ecn))
 		return REASON_DROP_ECN;
 	return REASON_COUNT;
 }
 
-/* Step 3, for one packet that is authentic. Its inner packet, or NULL when it has left. */
+/* Step 5, for one packet that is authentic. Its inner packet, or NULL when it has left. */
 static struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, const struct esp_packet *esp)
 {
 	struct rte_mbuf *packet = esp->owner;
 	struct packet *meta = packet_of(packet);
-	struct tables_traffic *traffic = &worker->counters->traffic[in - worker->dataplane->sas.in];
+	const void *outer = packet_outer(packet);
+	uint32_t index = (uint32_t)(in - worker->dataplane->sas.in);
+	struct tables_traffic *traffic = &worker->counters->traffic[index];
+	uint8_t outer_ecn = header_tos(outer) & ECN_MASK;
 	bool newest = esp->sequence > in->replay->highest;
 	enum reason reason = REASON_DROP_REPLAYED;
 
@@ -141,22 +195,26 @@ static struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, cons
 	if (!replay_accept(in->replay, esp->sequence))
 		goto drop;
 	if (newest) {
-		struct flow flow = {meta->remote, meta->local, meta->remote_port, meta->local_port};
+		struct flow flow = flow_of(meta, outer);
 
 		follow_notice(worker, in, &flow);
 	}
-	rte_pktmbuf_adj(packet, (uint16_t)(esp->data - rte_pktmbuf_mtod(packet, uint8_t *)));
-	rte_pktmbuf_trim(packet, (uint16_t)(rte_pktmbuf_data_len(packet) - esp->len));
+	packet_begin_move(packet, (int)(esp->data - rte_pktmbuf_mtod(packet, uint8_t *)));
+	packet_len_set(packet, esp->len);
 	reason = REASON_DROP_HARD_LIFETIME;
 	if (!spend(worker, in, esp->len))
 		goto drop;
-	reason = inner_check(in, packet, esp->next_header);
+	reason = payload_check(in, esp->next_header);
+	if (reason != REASON_COUNT)
+		goto drop;
+	if (in->transport)
+		transport_restore(packet, in, outer, esp->next_header);
+	reason = inner_check(in, packet, outer_ecn);
 	if (reason != REASON_COUNT)
 		goto drop;
 	/* Traffic flow confidentiality padding behind the inner packet goes (RFC 4303 section 2.7). */
-	rte_pktmbuf_trim(packet, (uint16_t)(rte_pktmbuf_data_len(packet) -
-					    rte_be_to_cpu_16(rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *)->total_length)));
-	outbound_clamp_mss(&worker->dataplane->sas.out[in - worker->dataplane->sas.in], packet);
+	packet_len_set(packet, header_total_len(rte_pktmbuf_mtod(packet, const void *)));
+	outbound_clamp_mss(&worker->dataplane->sas.out[index], packet);
 	tables_count(&traffic->packets_in, 1);
 	tables_count(&traffic->bytes_in, rte_pktmbuf_data_len(packet));
 	meta->esp = false;
@@ -167,24 +225,48 @@ drop:
 	return NULL;
 }
 
+/* Steps 1 to 3 for a burst. What a later step reads of memory that depends on the packet is fetched by the one before. */
+static void admit(struct worker *worker, struct rte_mbuf **packets, uint16_t count, struct inbound *burst)
+{
+	struct sa_in *sas[BURST];
+	uint16_t good = 0;
+
+	for (uint16_t i = 0; i < count; i++)
+		sa_prefetch_in(&worker->dataplane->sas, esp_read_spi(rte_pktmbuf_mtod(packets[i], const uint8_t *)));
+	for (uint16_t i = 0; i < count; i++) {
+		struct sa_in *in = sa_of(worker, packets[i]);
+
+		if (unlikely(!in))
+			continue;
+		rte_prefetch0(in->replay);
+		esp_key_prefetch(in->key);
+		packets[good] = packets[i];
+		sas[good++] = in;
+	}
+	burst->count = 0;
+	for (uint16_t i = 0; i < good; i++)
+		burst_add(worker, burst, packets[i], sas[i]);
+	keep_new(worker, burst);
+}
+
 uint16_t inbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t count)
 {
 	struct inbound burst;
 	uint16_t good = 0;
 
-	burst.count = 0;
-	for (uint16_t i = 0; i < count; i++)
-		admit(worker, packets[i], &burst);
-	/* Step 2: decrypt and verify. */
+	if (count == 0)
+		return 0;
+	admit(worker, packets, count, &burst);
+	/* Step 4: decrypt and verify. */
 	esp_open(worker->engine, burst.esp, burst.count);
 	for (uint16_t i = 0; i < burst.count; i++) {
 		struct rte_mbuf *inner = NULL;
 
-		if (burst.esp[i].status != ESP_OK)
+		if (unlikely(burst.esp[i].status != ESP_OK))
 			exit_drop(worker, burst.esp[i].owner, reason_of(burst.esp[i].status));
 		else
 			inner = take_inner(worker, burst.sas[i], &burst.esp[i]);
-		if (inner)
+		if (likely(inner))
 			packets[good++] = inner;
 	}
 	return good;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum {
 	IPV4_DF = RTE_IPV4_HDR_DF_FLAG,
@@ -51,19 +52,44 @@ static inline void ipv4_checksum_set(struct rte_ipv4_hdr *ip)
 	ip->hdr_checksum = rte_ipv4_cksum(ip);
 }
 
+/* RFC 791: the sum of all words of a valid header is all ones. The usual header has no options: five words of 32 bits. */
+static inline bool ipv4_checksum_holds(const struct rte_ipv4_hdr *ip)
+{
+	uint64_t words[2], sum;
+	uint32_t last;
+
+	if (ip->version_ihl != RTE_IPV4_VHL_DEF)
+		return rte_ipv4_cksum(ip) == 0;
+	memcpy(words, ip, sizeof(words));
+	memcpy(&last, (const uint8_t *)ip + sizeof(words), sizeof(last));
+	sum = (words[0] & UINT32_MAX) + (words[0] >> 32) + (words[1] & UINT32_MAX) + (words[1] >> 32) + last;
+	sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ((sum & 0xffff) + (sum >> 16)) == 0xffff;
+}
+
 /*
  * RFC 6040 section 4.2, figure 4: what the inner ECN field becomes. false when the packet must be dropped, because its
  * transport would not understand that it met congestion.
  */
+static inline bool ecn_decapsulate(uint8_t inner_ecn, uint8_t outer_ecn, uint8_t *ecn)
+{
+	*ecn = inner_ecn;
+	if (outer_ecn == ECN_CE && inner_ecn == ECN_NOT_ECT)
+		return false;
+	if (outer_ecn == ECN_CE || (outer_ecn == ECN_ECT_1 && inner_ecn == ECN_ECT_0))
+		*ecn = outer_ecn;
+	return true;
+}
+
 static inline bool ipv4_ecn_decapsulate(struct rte_ipv4_hdr *inner, uint8_t outer_ecn)
 {
-	uint8_t inner_ecn = inner->type_of_service & ECN_MASK;
-	bool marked = outer_ecn == ECN_CE && inner_ecn != ECN_CE;
+	uint8_t inner_ecn = inner->type_of_service & ECN_MASK, ecn;
 
-	if (marked && inner_ecn == ECN_NOT_ECT)
+	if (!ecn_decapsulate(inner_ecn, outer_ecn, &ecn))
 		return false;
-	if (marked || (outer_ecn == ECN_ECT_1 && inner_ecn == ECN_ECT_0)) {
-		inner->type_of_service = (inner->type_of_service & ~ECN_MASK) | outer_ecn;
+	if (ecn != inner_ecn) {
+		inner->type_of_service = (uint8_t)((inner->type_of_service & ~ECN_MASK) | ecn);
 		ipv4_checksum_set(inner);
 	}
 	return true;

@@ -2,7 +2,7 @@
 #include "learn.h"
 
 #include "dataplane.h"
-#include "ipv4.h"
+#include "header.h"
 #include "mtu.h"
 
 #include <rte_cycles.h>
@@ -40,7 +40,7 @@ static bool message_read(const struct rte_mbuf *packet, struct learn_message *me
 	uint32_t header_len = rte_ipv4_hdr_len(outer), len = rte_pktmbuf_data_len(packet);
 	const struct rte_icmp_hdr *icmp = (const struct rte_icmp_hdr *)((const uint8_t *)outer + header_len);
 
-	if (len < header_len + sizeof(*icmp) + sizeof(*quoted))
+	if (header_is_ipv6(outer) || len < header_len + sizeof(*icmp) + sizeof(*quoted))
 		return false;
 	len -= header_len;
 	if (icmp->icmp_type != TYPE_UNREACHABLE || icmp->icmp_code != CODE_FRAGMENTATION_NEEDED ||
@@ -69,7 +69,7 @@ void learn_notice(struct worker *worker, const struct rte_mbuf *packet)
 
 static bool is_quoted(const struct sa_out *out, const struct learn_message *message)
 {
-	const struct sa_outer *outer = atomic_load_explicit(&out->peer->outer, memory_order_relaxed);
+	const struct sa_outer *outer = atomic_load_explicit(&out->outer, memory_order_relaxed);
 	uint64_t last = atomic_load_explicit(&out->numbers.sequence, memory_order_relaxed);
 
 	return out->spi == message->spi && ip_equal(&outer->local, &message->local) &&

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mss.h"
 
+#include "header.h"
+
 #include "ipv4.h"
 
 #include <rte_tcp.h>
@@ -57,10 +59,11 @@ static void checksum_update(struct rte_tcp_hdr *tcp, const uint8_t *value, uint1
 	tcp->cksum = (uint16_t)~sum;
 }
 
-void mss_clamp(struct rte_ipv4_hdr *ip, uint32_t len, uint16_t mss)
+void mss_clamp(void *header, uint32_t len, uint32_t mtu)
 {
+	uint16_t mss = mtu > MSS_HEADERS_LEN ? (uint16_t)RTE_MIN(mtu - MSS_HEADERS_LEN, (uint32_t)UINT16_MAX) : 0;
 	uint32_t tcp_len;
-	struct rte_tcp_hdr *tcp = syn_find(ip, len, &tcp_len);
+	struct rte_tcp_hdr *tcp = header_is_ipv6(header) || mss == 0 ? NULL : syn_find(header, len, &tcp_len);
 	uint8_t *value = tcp ? value_find(tcp, tcp_len) : NULL;
 	uint16_t old, new = rte_cpu_to_be_16(mss);
 

@@ -11,6 +11,8 @@
 
 enum { MSS_HEADERS_LEN = 40 }; /* IPv4 and TCP without options: an MTU less these is its MSS (RFC 6691) */
 
-/* `ip` is a valid header with its whole packet, `len` bytes, behind it. What is no SYN with the option stays as it is.
+/*
+ * `header` is a valid IP header with its whole packet, `len` bytes, behind it; `mtu` the longest inner packet. What is no
+ * SYN with the option stays as it is.
  */
-void mss_clamp(struct rte_ipv4_hdr *ip, uint32_t len, uint16_t mss);
+void mss_clamp(void *header, uint32_t len, uint32_t mtu);

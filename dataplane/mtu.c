@@ -23,7 +23,7 @@ static bool ports_are_alike(const struct dataplane *dataplane)
 }
 
 /* As long as there is no route to the peer, every port is one that it may come to. */
-static uint16_t port_mtu(const struct dataplane *dataplane, uint32_t remote)
+static uint16_t port_mtu(const struct dataplane *dataplane, const union ip_address *remote)
 {
 	union adjacency hop = route_find(&dataplane->routes, remote, NULL);
 	uint16_t mtu = UINT16_MAX;
@@ -37,8 +37,8 @@ static uint16_t port_mtu(const struct dataplane *dataplane, uint32_t remote)
 
 uint16_t mtu_outer(const struct dataplane *dataplane, const struct sa_session *session)
 {
-	const struct sa_outer *outer = atomic_load_explicit(&session->outer, memory_order_relaxed);
-	uint16_t mtu = port_mtu(dataplane, ip_to_ipv4(&outer->remote));
+	const struct sa_outer *outer = session->outer;
+	uint16_t mtu = port_mtu(dataplane, &outer->remote);
 
 	return session->path_mtu ? RTE_MIN(mtu, session->path_mtu) : mtu;
 }
@@ -46,9 +46,9 @@ uint16_t mtu_outer(const struct dataplane *dataplane, const struct sa_session *s
 void mtu_set(struct dataplane *dataplane, uint32_t index)
 {
 	struct sa_out *out = &dataplane->sas.out[index];
-	const struct sa_outer *outer = atomic_load_explicit(&out->peer->outer, memory_order_relaxed);
-	uint32_t mtu =
-		mtu_payload(esp_key_suite(out->key), (uint32_t)(mtu_outer(dataplane, out->peer) - encap_len(outer)));
+	const struct sa_session *session = &dataplane->sas.sessions[out->session];
+	uint32_t mtu = mtu_payload(
+		esp_key_suite(out->key), (uint32_t)(mtu_outer(dataplane, session) - encap_len(session->outer)));
 
 	atomic_store_explicit(&out->inner_mtu, mtu, memory_order_relaxed);
 	atomic_store_explicit(&dataplane->tables.children[index].inner_mtu, mtu, memory_order_relaxed);

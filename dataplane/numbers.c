@@ -53,25 +53,53 @@ static bool crossed(uint64_t before, uint64_t after, uint64_t limit)
 	return before < limit && after >= limit;
 }
 
+/* An only worker shares them with nobody that writes, and saves the locked instruction. Returns what was before. */
+static uint64_t take(const struct worker *worker, _Atomic uint64_t *from, uint64_t count)
+{
+	uint64_t before;
+
+	if (worker->dataplane->n_workers > 1)
+		return atomic_fetch_add_explicit(from, count, memory_order_relaxed);
+	before = atomic_load_explicit(from, memory_order_relaxed);
+	atomic_store_explicit(from, before + count, memory_order_relaxed);
+	return before;
+}
+
+static void bytes_take(struct worker *worker, struct sa_out *out, const struct group *group, uint64_t *last)
+{
+	uint64_t spent = take(worker, &out->numbers.bytes, group->bytes);
+
+	if (crossed(spent, spent + group->bytes, out->soft_bytes))
+		tell_lifetime(worker, group->child, TABLES_EVENT_SOFT_LIFETIME);
+	if (crossed(spent, spent + group->bytes, out->hard_bytes))
+		tell_lifetime(worker, group->child, TABLES_EVENT_HARD_LIFETIME);
+	if (spent >= out->hard_bytes)
+		*last = 0;
+}
+
 static void group_take(struct worker *worker, struct group *group)
 {
 	struct sa_out *out = &worker->dataplane->sas.out[group->child];
-	uint64_t sequence = atomic_fetch_add_explicit(&out->numbers.sequence, group->packets, memory_order_relaxed);
-	uint64_t spent = atomic_fetch_add_explicit(&out->numbers.bytes, group->bytes, memory_order_relaxed);
-	uint64_t sequence_after = sequence + group->packets, spent_after = spent + group->bytes;
+	uint64_t sequence = take(worker, &out->numbers.sequence, group->packets);
+	uint64_t after = sequence + group->packets;
 
-	if (crossed(sequence, sequence_after, out->soft_packets) || crossed(spent, spent_after, out->soft_bytes))
-		tell_lifetime(worker, group->child, TABLES_EVENT_SOFT_LIFETIME);
-	if (crossed(sequence, sequence_after, out->hard_packets) || crossed(spent, spent_after, out->hard_bytes))
-		tell_lifetime(worker, group->child, TABLES_EVENT_HARD_LIFETIME);
 	group->next = sequence + 1;
-	group->last = spent >= out->hard_bytes ? 0 : out->hard_packets;
+	group->last = out->hard_packets;
+	if (unlikely(after >= out->soft_packets)) {
+		if (crossed(sequence, after, out->soft_packets))
+			tell_lifetime(worker, group->child, TABLES_EVENT_SOFT_LIFETIME);
+		if (crossed(sequence, after, out->hard_packets))
+			tell_lifetime(worker, group->child, TABLES_EVENT_HARD_LIFETIME);
+	}
+	if ((out->soft_bytes & out->hard_bytes) != UINT64_MAX)
+		bytes_take(worker, out, group, &group->last);
 }
 
-void numbers_take(struct worker *worker, const uint32_t *children, struct esp_packet *packets, uint16_t count)
+uint16_t numbers_take(struct worker *worker, const uint32_t *children, struct esp_packet *packets, uint16_t count)
 {
 	struct groups groups = {.count = 0};
 	uint8_t group[BURST];
+	uint16_t numbered = 0;
 
 	memset(groups.places, PLACE_FREE, sizeof(groups.places));
 	for (uint16_t i = 0; i < count; i++) {
@@ -85,7 +113,9 @@ void numbers_take(struct worker *worker, const uint32_t *children, struct esp_pa
 		struct group *of = &groups.groups[group[i]];
 		uint64_t number = of->next++;
 
-		packets[i].sequence = number <= of->last ? number : 0;
+		packets[i].sequence = likely(number <= of->last) ? number : 0;
 		packets[i].spi = worker->dataplane->sas.out[of->child].spi;
+		numbered += packets[i].sequence != 0;
 	}
+	return numbered;
 }

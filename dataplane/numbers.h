@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sequence numbers for a burst of packets of any SAs: one atomic add of numbers, and one of bytes, for each SA in it
- * (RFC 4303 section 3.3.3). Any worker may take numbers of any SA. Limits are told once, by the worker whose add
- * crosses them.
+ * Sequence numbers for a burst of packets of any SAs: one atomic add of numbers for each SA in it, and one of bytes
+ * where these are limited (RFC 4303 section 3.3.3). Any worker may take numbers of any SA. Limits are told once, by the
+ * worker whose add crosses them.
  */
 #pragma once
 
@@ -10,6 +10,6 @@
 
 /*
  * Fills sequence and spi of each packet; its SA is `children[i]`, its len that of the inner packet. A sequence of 0 says
- * that the SA carries nothing any more. At most BURST.
+ * that the SA carries nothing any more. At most BURST. Returns how many have a number.
  */
-void numbers_take(struct worker *worker, const uint32_t *children, struct esp_packet *packets, uint16_t count);
+uint16_t numbers_take(struct worker *worker, const uint32_t *children, struct esp_packet *packets, uint16_t count);

@@ -6,10 +6,11 @@
 #include "exits.h"
 #include "forward.h"
 #include "fragment.h"
+#include "header.h"
 #include "icmp.h"
-#include "ipv4.h"
 #include "mss.h"
 #include "numbers.h"
+#include "transport.h"
 
 #include <netinet/in.h>
 
@@ -21,15 +22,21 @@ struct outbound {
 	struct esp_packet esp[BURST];
 };
 
+/* To an address of ours? */
+static bool is_for_us(const struct worker *worker, const void *header)
+{
+	union ip_address destination = header_destination(header);
+
+	return route_is_local(&worker->dataplane->routes, &destination);
+}
+
 /* What the rules say about a packet in transit (rules.h). True: it has left. */
 static bool obey_rules(struct worker *worker, struct rte_mbuf *packet)
 {
-	struct dataplane *dataplane = worker->dataplane;
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
-	const struct rule *rule = rules_find(&dataplane->rules, ip);
+	const void *header = rte_pktmbuf_mtod(packet, const void *);
+	const struct rule *rule = rules_find(&worker->dataplane->rules, header, rte_pktmbuf_data_len(packet));
 
-	if (!rule || (packet_of(packet)->source == PACKET_FROM_PEER &&
-			     route_find(&dataplane->routes, rte_be_to_cpu_32(ip->dst_addr), NULL).state == ADJACENCY_LOCAL))
+	if (!rule || (packet_of(packet)->source == PACKET_FROM_PEER && is_for_us(worker, header)))
 		return false;
 	if (rule->action == CONFIG_ACTION_DISCARD) {
 		exit_drop(worker, packet, REASON_DROP_RULE);
@@ -40,85 +47,86 @@ static bool obey_rules(struct worker *worker, struct rte_mbuf *packet)
 	return true;
 }
 
-/* The session's own outer address. */
-static uint32_t local_address(const struct sa_out *out)
+/* The session's own outer address: what ICMP errors bear where the port has none. */
+static const union ip_address *local_address(const struct sa_out *out)
 {
-	return ip_to_ipv4(&atomic_load_explicit(&out->peer->outer, memory_order_acquire)->local);
+	return &atomic_load_explicit(&out->outer, memory_order_acquire)->local;
 }
 
 /*
- * Step 1: the rules, the policy, its SA, and the TTL: going into a tunnel is forwarding (RFC 2003 section 3.1). NULL where
- * the packet has left.
+ * Step 2: the policy and its SA. `first` is the first policy of the longest prefix. TABLES_NONE where the packet has left.
  */
-static struct sa_out *admit(struct worker *worker, struct rte_mbuf *packet, uint32_t *child)
+static uint32_t admit(struct worker *worker, struct rte_mbuf *packet, uint32_t first)
 {
 	struct dataplane *dataplane = worker->dataplane;
-	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *);
-	union ip_address from = ip_from_be32(ip->src_addr), to = ip_from_be32(ip->dst_addr);
+	const void *header = rte_pktmbuf_mtod(packet, const void *);
 	uint8_t source = packet_of(packet)->source;
-	const struct policy *policy;
+	union ip_address from, to;
+	const struct policy *policy = NULL;
+	uint32_t child;
 
-	if (dataplane->rules.count > 0 && source != PACKET_FROM_KERNEL && obey_rules(worker, packet))
-		return NULL;
-	policy = policy_find(&dataplane->policies, &from, &to);
-	/* From a peer to an address of ours: no other peer's policy takes it. */
-	if (policy && source == PACKET_FROM_PEER &&
-		route_find(&dataplane->routes, rte_be_to_cpu_32(ip->dst_addr), NULL).state == ADJACENCY_LOCAL)
-		policy = NULL;
-	if (!policy && source == PACKET_FROM_PORT) {
-		exit_drop(worker, packet, REASON_DROP_NO_POLICY);
-		return NULL;
+	if (first != TABLES_NONE) {
+		header_addresses(header, &from, &to);
+		policy = policy_match(&dataplane->policies, first, &from, &to);
+		/* From a peer to an address of ours: no other peer's policy takes it. */
+		if (policy && source == PACKET_FROM_PEER && route_is_local(&dataplane->routes, &to))
+			policy = NULL;
 	}
-	if (!policy) {
-		forward_packet(worker, packet);
-		return NULL;
+	if (unlikely(!policy)) {
+		if (source == PACKET_FROM_PORT)
+			exit_drop(worker, packet, REASON_DROP_NO_POLICY);
+		else
+			forward_packet(worker, packet);
+		return TABLES_NONE;
 	}
-	*child = atomic_load_explicit(&policy->child, memory_order_acquire);
-	if (*child == TABLES_NONE) {
+	child = atomic_load_explicit(&policy->child, memory_order_acquire);
+	if (unlikely(child == TABLES_NONE))
 		exit_drop(worker, packet, REASON_DROP_NO_OUTBOUND);
-		return NULL;
+	return child;
+}
+
+/* Step 3: going into a tunnel is forwarding (RFC 2003 section 3.1). false: the packet has left. */
+static bool ttl_count_down(struct worker *worker, const struct sa_out *out, struct rte_mbuf *packet)
+{
+	void *header = rte_pktmbuf_mtod(packet, void *);
+
+	if (packet_of(packet)->source == PACKET_FROM_KERNEL)
+		return true;
+	if (unlikely(header_ttl(header) <= 1)) {
+		icmp_send_time_exceeded(worker, packet, local_address(out));
+		exit_drop(worker, packet, REASON_DROP_TTL);
+		return false;
 	}
-	if (source != PACKET_FROM_KERNEL) {
-		if (ip->time_to_live <= 1) {
-			icmp_send_time_exceeded(worker, packet, local_address(&dataplane->sas.out[*child]));
-			exit_drop(worker, packet, REASON_DROP_TTL);
-			return NULL;
-		}
-		ipv4_ttl_decrement(ip);
-	}
-	return &dataplane->sas.out[*child];
+	header_ttl_decrement(header);
+	return true;
 }
 
 void outbound_clamp_mss(const struct sa_out *out, struct rte_mbuf *packet)
 {
-	uint32_t mtu = atomic_load_explicit(&out->inner_mtu, memory_order_relaxed);
-
-	if (out->tunnel.mss_clamp && mtu > MSS_HEADERS_LEN)
-		mss_clamp(rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *), rte_pktmbuf_data_len(packet),
-			(uint16_t)RTE_MIN(mtu - MSS_HEADERS_LEN, (uint32_t)UINT16_MAX));
+	if (out->tunnel.mss_clamp)
+		mss_clamp(rte_pktmbuf_mtod(packet, void *), rte_pktmbuf_data_len(packet),
+			atomic_load_explicit(&out->inner_mtu, memory_order_relaxed));
 }
 
 /*
- * Step 2: what is too long is cut here, cut as an outer packet later, or returned to its sender (RFC 4301 section 8).
+ * Step 4: what is too long is cut here, cut as an outer packet later, or returned to its sender (RFC 4301 section 8).
  * Fills `pieces` and returns how many; 0: it has left.
  */
-static uint16_t fit(struct worker *worker, const struct sa_out *out, struct rte_mbuf *packet,
+static uint16_t fit_long(struct worker *worker, const struct sa_out *out, struct rte_mbuf *packet, uint16_t mtu,
 	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX])
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
-	uint16_t mtu = (uint16_t)atomic_load_explicit(&out->inner_mtu, memory_order_relaxed);
-	bool outer_may_be_cut = !encap_fields_of(&out->tunnel, ip).df;
-	bool may_be_cut = !(ip->fragment_offset & rte_cpu_to_be_16(IPV4_DF));
-	bool has_options = ip->version_ihl != RTE_IPV4_VHL_DEF; /* which fragment_cut refuses */
+	const void *header = rte_pktmbuf_mtod(packet, const void *);
+	bool outer_may_be_cut = !encap_fields_of(&out->tunnel, header).df;
+	bool may_be_cut = !header_has_df(header);
+	/* Transport mode protects whole packets (RFC 4303 section 3.3.4); fragment_cut refuses options. */
+	bool only_after = out->transport || *(const uint8_t *)header != RTE_IPV4_VHL_DEF;
 
 	pieces[0] = packet;
-	if (rte_pktmbuf_data_len(packet) <= mtu)
+	if (outer_may_be_cut && (out->tunnel.fragment == TUNNEL_FRAGMENT_AFTER || (may_be_cut && only_after)))
 		return 1;
-	if (outer_may_be_cut && (out->tunnel.fragment == TUNNEL_FRAGMENT_AFTER || (may_be_cut && has_options)))
-		return 1;
-	if (may_be_cut)
+	if (may_be_cut && !out->transport)
 		return fragment_cut(worker, packet, mtu, pieces);
-	icmp_send_fragmentation_needed(worker, packet, mtu, local_address(out));
+	icmp_send_too_big(worker, packet, mtu, local_address(out));
 	exit_drop(worker, packet, REASON_DROP_MTU);
 	return 0;
 }
@@ -140,43 +148,43 @@ static void keep_numbered(struct worker *worker, struct outbound *burst)
 	burst->count = good;
 }
 
-/* Step 5, for one ESP packet: outer header, and on its way. */
-static void encapsulate(struct worker *worker, const struct esp_packet *esp, uint32_t child, struct encap_fields fields,
-	uint32_t inner_len)
+/* Step 7, for one ESP packet: outer header, and on its way. */
+static void encapsulate(struct worker *worker, const struct esp_packet *esp, uint32_t child, struct encap_fields fields)
 {
 	struct rte_mbuf *packet = esp->owner;
-	const struct sa_session *peer = worker->dataplane->sas.out[child].peer;
-	const struct sa_outer *outer = atomic_load_explicit(&peer->outer, memory_order_acquire);
+	const struct sa_out *out = &worker->dataplane->sas.out[child];
+	const struct sa_outer *outer = atomic_load_explicit(&out->outer, memory_order_acquire);
 	struct tables_traffic *traffic = &worker->counters->traffic[child];
-	uint16_t front_len = (uint16_t)(rte_pktmbuf_mtod(packet, uint8_t *) - esp->data);
+	uint8_t *begin = rte_pktmbuf_mtod(packet, uint8_t *);
+	uint16_t outer_len = encap_len(outer);
 
-	/* seal wrote before and behind the payload; head- and tailroom were sufficient. */
-	rte_pktmbuf_prepend(packet, front_len);
-	rte_pktmbuf_append(packet, (uint16_t)(esp->len - rte_pktmbuf_data_len(packet)));
-	if (encap_prepend(packet, outer, fields, worker_ipv4_id(worker)) < 0) {
+	tables_count(&traffic->packets_out, 1);
+	tables_count(&traffic->bytes_out, rte_pktmbuf_data_len(packet));
+	/* seal wrote before and behind the payload, within head- and tailroom. */
+	packet_begin_move(packet, (int)(esp->data - begin));
+	packet_len_set(packet, esp->len);
+	if (unlikely(rte_pktmbuf_headroom(packet) < outer_len)) {
 		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
 		return;
 	}
-	tables_count(&traffic->packets_out, 1);
-	tables_count(&traffic->bytes_out, inner_len);
+	encap_write(esp->data, esp->len, outer, fields, worker_ipv4_id(worker));
+	packet_begin_move(packet, -(int)outer_len);
 	packet_of(packet)->source = PACKET_FROM_KERNEL;
-	forward_packet(worker, packet);
+	forward_esp(worker, packet, &outer->remote);
 }
 
-/* Steps 3 to 5 for all that was gathered. */
+/* Steps 5 to 7 for all that was gathered. */
 static void burst_send(struct worker *worker, struct outbound *burst)
 {
-	uint32_t inner_len[BURST];
-
-	numbers_take(worker, burst->children, burst->esp, burst->count);
-	keep_numbered(worker, burst);
-	for (uint16_t i = 0; i < burst->count; i++)
-		inner_len[i] = burst->esp[i].len;
-	/* Step 4: encrypt. */
+	if (burst->count == 0)
+		return;
+	if (unlikely(numbers_take(worker, burst->children, burst->esp, burst->count) != burst->count))
+		keep_numbered(worker, burst);
+	/* Step 6: encrypt. */
 	esp_seal(worker->engine, burst->esp, burst->count);
 	for (uint16_t i = 0; i < burst->count; i++) {
-		if (burst->esp[i].status == ESP_OK)
-			encapsulate(worker, &burst->esp[i], burst->children[i], burst->fields[i], inner_len[i]);
+		if (likely(burst->esp[i].status == ESP_OK))
+			encapsulate(worker, &burst->esp[i], burst->children[i], burst->fields[i]);
 		else
 			exit_drop(worker, burst->esp[i].owner,
 				burst->esp[i].status == ESP_NO_ROOM ? REASON_DROP_NO_ROOM : REASON_DROP_CRYPTO);
@@ -184,44 +192,106 @@ static void burst_send(struct worker *worker, struct outbound *burst)
 	burst->count = 0;
 }
 
+/* The payload of ESP: the whole packet, or in transport mode what follows its header, which goes. */
 static void burst_add(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
 {
 	const struct sa_out *out = &worker->dataplane->sas.out[child];
-	uint16_t at;
+	const void *header = rte_pktmbuf_mtod(packet, const void *);
+	struct esp_packet *esp;
 
 	if (burst->count == BURST) /* pieces make it more than came in */
 		burst_send(worker, burst);
-	at = burst->count++;
-	burst->children[at] = child;
-	burst->fields[at] = encap_fields_of(&out->tunnel, rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *));
-	burst->esp[at] = (struct esp_packet){
-		.key = out->key,
-		.data = rte_pktmbuf_mtod(packet, uint8_t *),
-		.len = rte_pktmbuf_data_len(packet),
-		.headroom = rte_pktmbuf_headroom(packet),
-		.tailroom = rte_pktmbuf_tailroom(packet),
-		.next_header = IPPROTO_IPIP,
-		.owner = packet,
-	};
+	esp = &burst->esp[burst->count];
+	burst->children[burst->count] = child;
+	burst->fields[burst->count++] = encap_fields_of(&out->tunnel, header);
+	esp->next_header = header_is_ipv6(header) ? IPPROTO_IPV6 : IPPROTO_IPIP;
+	if (out->transport) {
+		esp->next_header = ((const struct rte_ipv4_hdr *)header)->next_proto_id;
+		packet_begin_move(packet, (int)sizeof(struct rte_ipv4_hdr));
+	}
+	esp->key = out->key;
+	esp->data = rte_pktmbuf_mtod(packet, uint8_t *);
+	esp->len = rte_pktmbuf_data_len(packet);
+	esp->headroom = rte_pktmbuf_headroom(packet);
+	esp->tailroom = rte_pktmbuf_tailroom(packet);
+	esp->owner = packet;
 }
 
-void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t count)
+/* Steps 3 and 4 for a packet, and into the burst with it. */
+static void enter(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
 {
 	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
-	struct outbound burst;
+	struct sa_out *out = &worker->dataplane->sas.out[child];
+	uint16_t mtu = (uint16_t)atomic_load_explicit(&out->inner_mtu, memory_order_relaxed), n_pieces;
 
-	burst.count = 0;
-	for (uint16_t i = 0; i < count; i++) {
-		uint32_t child;
-		const struct sa_out *out = admit(worker, packets[i], &child);
-		uint16_t n_pieces;
-
-		if (!out)
-			continue;
-		outbound_clamp_mss(out, packets[i]);
-		n_pieces = fit(worker, out, packets[i], pieces);
-		for (uint16_t piece = 0; piece < n_pieces; piece++)
-			burst_add(worker, &burst, pieces[piece], child);
+	if (!ttl_count_down(worker, out, packet))
+		return;
+	if (unlikely(out->transport && !transport_may_carry(packet))) {
+		exit_drop(worker, packet, REASON_DROP_TRANSPORT);
+		return;
 	}
+	outbound_clamp_mss(out, packet);
+	if (likely(rte_pktmbuf_data_len(packet) <= mtu)) {
+		burst_add(worker, burst, packet, child);
+		return;
+	}
+	n_pieces = fit_long(worker, out, packet, mtu, pieces);
+	for (uint16_t piece = 0; piece < n_pieces; piece++)
+		burst_add(worker, burst, pieces[piece], child);
+}
+
+/* What the steps from 3 on will read of an SA. */
+static void prefetch_sa(const struct worker *worker, uint32_t child)
+{
+	const struct sa_store *sas = &worker->dataplane->sas;
+
+	rte_prefetch0(&sas->out[child].outer);
+	rte_prefetch0(&sas->out[child].numbers);
+	rte_prefetch0(&worker->counters->traffic[child]);
+	esp_key_prefetch(sa_key(sas, child, SA_KEY_OUT));
+}
+
+/* Each loop is one step for the whole burst, and fetches what the next one reads. */
+void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t count)
+{
+	struct dataplane *dataplane = worker->dataplane;
+	uint32_t first[BURST], children[BURST];
+	struct outbound burst;
+	uint16_t good = 0;
+
+	/* Step 1: rules. */
+	for (uint16_t i = 0; i < count; i++) {
+		union ip_address to;
+
+		if (dataplane->rules.count > 0 && packet_of(packets[i])->source != PACKET_FROM_KERNEL &&
+			obey_rules(worker, packets[i]))
+			continue;
+		to = header_destination(rte_pktmbuf_mtod(packets[i], const void *));
+		policy_prefetch(&dataplane->policies, &to);
+		packets[good++] = packets[i];
+	}
+	count = good;
+	for (uint16_t i = 0; i < count; i++) {
+		union ip_address to = header_destination(rte_pktmbuf_mtod(packets[i], const void *));
+
+		first[i] = policy_first(&dataplane->policies, &to);
+		if (first[i] != TABLES_NONE)
+			rte_prefetch0(&dataplane->policies.policies[first[i]]);
+	}
+	good = 0;
+	for (uint16_t i = 0; i < count; i++) {
+		uint32_t child = admit(worker, packets[i], first[i]);
+
+		if (child == TABLES_NONE)
+			continue;
+		prefetch_sa(worker, child);
+		packets[good] = packets[i];
+		children[good++] = child;
+	}
+	for (uint16_t i = 0; i < good; i++)
+		rte_prefetch0(atomic_load_explicit(&dataplane->sas.out[children[i]].outer, memory_order_relaxed));
+	burst.count = 0;
+	for (uint16_t i = 0; i < good; i++)
+		enter(worker, &burst, packets[i], children[i]);
 	burst_send(worker, &burst);
 }

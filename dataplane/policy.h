@@ -66,12 +66,24 @@ static inline uint32_t policy_of_shorter(const struct policy_prefix *prefix)
 	return number;
 }
 
-/* Worker: the policy for an inner packet; NULL: none. */
-static inline const struct policy *policy_find(
-	const struct policy_table *table, const union ip_address *source, const union ip_address *destination)
+/* Worker: fetches what policy_first will read. */
+static inline void policy_prefetch(const struct policy_table *table, const union ip_address *destination)
 {
-	uint32_t number = lpm4_find(&table->lpm, ip_to_ipv4(destination));
+	rte_prefetch0(&table->lpm.lpm->tbl24[ip_to_ipv4(destination) >> 8]);
+}
 
+/* Worker: the first policy of the longest prefix that holds a destination; TABLES_NONE: there is no such prefix. */
+static inline uint32_t policy_first(const struct policy_table *table, const union ip_address *destination)
+{
+	if (unlikely(!ip_is_ipv4(destination)))
+		return TABLES_NONE;
+	return lpm4_find(&table->lpm, ip_to_ipv4(destination));
+}
+
+/* Worker: from there on, the first one that holds both ends; NULL: none. */
+static inline const struct policy *policy_match(const struct policy_table *table, uint32_t number,
+	const union ip_address *source, const union ip_address *destination)
+{
 	while (number != TABLES_NONE) {
 		const struct policy *policy = &table->policies[number];
 
@@ -82,4 +94,11 @@ static inline const struct policy *policy_find(
 			number = policy_of_shorter(policy->prefix);
 	}
 	return NULL;
+}
+
+/* Worker: the policy for an inner packet; NULL: none. */
+static inline const struct policy *policy_find(
+	const struct policy_table *table, const union ip_address *source, const union ip_address *destination)
+{
+	return policy_match(table, policy_first(table, destination), source, destination);
 }

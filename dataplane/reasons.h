@@ -30,12 +30,13 @@
 	X(DROP_REPLAYED,        "esp_replayed",         DROP, "sequence number seen before or too old")                \
 	X(DROP_ICV,             "esp_bad_icv",          DROP, "not authentic")                                         \
 	X(DROP_PAD,             "esp_bad_pad",          DROP, "authentic, but padding impossible")                     \
-	X(DROP_NEXT_HEADER,     "esp_bad_next_header",  DROP, "carries something else than IPv4")                      \
-	X(DROP_INNER,           "inner_malformed",      DROP, "decrypted, but no valid IPv4 packet")                   \
+	X(DROP_NEXT_HEADER,     "esp_bad_next_header",  DROP, "carries something else than its SA's kind of packet")                    \
+	X(DROP_INNER,           "inner_malformed",      DROP, "decrypted, but no valid IP packet")                     \
 	X(DROP_SELECTOR,        "inner_not_allowed",    DROP, "decrypted, but outside the SA's traffic selectors")     \
 	X(DROP_ECN,             "ecn_invalid",          DROP, "RFC 6040: congestion marked, inner not capable")        \
 	X(DROP_CRYPTO,          "crypto_failed",        DROP, "the crypto library refused the job")                    \
 	X(DROP_HARD_LIFETIME,   "lifetime_over",        DROP, "the SA carries nothing any more: numbers or bytes used up") \
+	X(DROP_TRANSPORT,       "transport_mode",       DROP, "in transit, a fragment or with IP options: not for transport mode") \
 	X(DROP_TTL,             "ttl_expired",          DROP, "would leave with a TTL of 0")                           \
 	X(DROP_NO_ROUTE,        "no_route",             DROP, "the kernel has no route to it")                         \
 	X(DROP_NO_NEIGHBOUR,    "no_neighbour",         DROP, "the next hop's Ethernet address is not known yet")      \

@@ -117,7 +117,7 @@ static int64_t adjacency_open(struct route_table *table, uint16_t port, uint32_t
 		return -ENOSPC;
 	table->n_free--;
 	table->references[number] = 1;
-	table->gateways[number] = address;
+	table->gateways[number] = ip_from_ipv4(address);
 	adjacency_set(table, number, value);
 	return number;
 }
@@ -125,7 +125,7 @@ static int64_t adjacency_open(struct route_table *table, uint16_t port, uint32_t
 static void adjacency_close(struct route_table *table, uint32_t number)
 {
 	union adjacency old = {.word = atomic_load_explicit(&table->adjacencies[number], memory_order_relaxed)};
-	struct neighbour_key key = {.address = table->gateways[number], .port = old.port};
+	struct neighbour_key key = {.address = ip_to_ipv4(&table->gateways[number]), .port = old.port};
 
 	if (--table->references[number] > 0)
 		return;
@@ -155,7 +155,7 @@ static enum claim entry_strongest(const struct route_table *table, const struct 
 	if (entry->held[CLAIM_LOCAL])
 		return CLAIM_LOCAL;
 	if (entry->held[CLAIM_NEIGHBOUR] &&
-		(!entry->held[CLAIM_ROUTE] || table->gateways[entry->adjacency[CLAIM_ROUTE]] == GATEWAY_ON_LINK))
+		(!entry->held[CLAIM_ROUTE] || ip_to_ipv4(&table->gateways[entry->adjacency[CLAIM_ROUTE]]) == GATEWAY_ON_LINK))
 		return CLAIM_NEIGHBOUR;
 	return entry->held[CLAIM_ROUTE] ? CLAIM_ROUTE : CLAIM_COUNT;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "ip.h"
 #include "lpm4.h"
 #include "tables/tables.h"
 
@@ -36,7 +37,7 @@ union adjacency {
 struct route_table {
 	struct lpm4 lpm;             /* prefix -> number of an adjacency */
 	_Atomic uint64_t *adjacencies;
-	uint32_t *gateways;          /* main thread: address of each adjacency, for requests to resolve */
+	union ip_address *gateways;          /* main thread: address of each adjacency, for requests to resolve */
 	struct rte_rcu_qsbr *qsbr;
 	struct rte_hash *prefixes;   /* main thread: what the kernel said of each prefix */
 	struct rte_hash *neighbours; /* main thread: (port, address) -> adjacency */
@@ -57,10 +58,10 @@ int route_change(struct route_table *table, const struct tables_change *change, 
 /* Main thread: an address of ours on that port, the lowest; 0: none. */
 uint32_t route_local_address(const struct route_table *table, uint16_t port);
 
-/* Worker: the adjacency for a destination (host order). State ADJACENCY_NONE: no route. `number` may be NULL. */
-static inline union adjacency route_find(const struct route_table *table, uint32_t destination, uint32_t *number)
+/* Worker: the adjacency for a destination. State ADJACENCY_NONE: no route. `number` may be NULL. */
+static inline union adjacency route_find(const struct route_table *table, const union ip_address *destination, uint32_t *number)
 {
-	uint32_t found = lpm4_find(&table->lpm, destination);
+	uint32_t found = ip_is_ipv4(destination) ? lpm4_find(&table->lpm, ip_to_ipv4(destination)) : LPM4_NONE;
 	union adjacency adjacency = {.word = 0};
 
 	if (found != LPM4_NONE)
@@ -68,4 +69,10 @@ static inline union adjacency route_find(const struct route_table *table, uint32
 	if (number)
 		*number = found;
 	return adjacency;
+}
+
+/* Worker: is it an address of ours? */
+static inline bool route_is_local(const struct route_table *table, const union ip_address *address)
+{
+	return route_find(table, address, NULL).state == ADJACENCY_LOCAL;
 }

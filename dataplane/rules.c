@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules.h"
 
+#include "header.h"
+
 enum { PORTS_LEN = 4 }; /* source and destination: TCP's and UDP's headers begin alike (RFC 9293, RFC 768) */
 
 void rules_fill(struct rule_list *list, const struct config *config)
@@ -21,13 +23,13 @@ void rules_fill(struct rule_list *list, const struct config *config)
 }
 
 /* Destination port of TCP or UDP; 0 where the packet holds none. */
-static uint16_t port_of(const struct rte_ipv4_hdr *ip)
+static uint16_t port_of(const struct rte_ipv4_hdr *ip, uint32_t len)
 {
 	uint16_t header_len = rte_ipv4_hdr_len(ip);
 	const uint8_t *port = (const uint8_t *)ip + header_len + 2;
 
 	if ((ip->fragment_offset & rte_cpu_to_be_16(IPV4_OFFSET_MASK)) ||
-		rte_be_to_cpu_16(ip->total_length) < header_len + PORTS_LEN)
+		len < (uint32_t)header_len + PORTS_LEN)
 		return 0;
 	return (uint16_t)(port[0] << 8 | port[1]);
 }
@@ -43,11 +45,14 @@ static bool rule_matches(
 	return rule->first_port == 0 || (port >= rule->first_port && port <= rule->last_port);
 }
 
-const struct rule *rules_find(const struct rule_list *list, const struct rte_ipv4_hdr *ip)
+const struct rule *rules_find(const struct rule_list *list, const void *header, uint32_t len)
 {
+	const struct rte_ipv4_hdr *ip = header;
 	union ip_address source = ip_from_be32(ip->src_addr), destination = ip_from_be32(ip->dst_addr);
-	uint16_t port = port_of(ip);
+	uint16_t port = port_of(ip, len);
 
+	if (header_is_ipv6(header))
+		return NULL;
 	for (uint32_t i = 0; i < list->count; i++)
 		if (rule_matches(&list->rules[i], ip, &source, &destination, port))
 			return &list->rules[i];

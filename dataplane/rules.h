@@ -37,4 +37,4 @@ struct rule_list {
 void rules_fill(struct rule_list *list, const struct config *config);
 
 /* Worker: the first rule that matches a valid packet; NULL: none. */
-const struct rule *rules_find(const struct rule_list *list, const struct rte_ipv4_hdr *ip);
+const struct rule *rules_find(const struct rule_list *list, const void *header, uint32_t len);

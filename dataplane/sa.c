@@ -48,14 +48,23 @@ void sa_store_free(struct sa_store *store)
 	memset(store, 0, sizeof(*store));
 }
 
-static struct esp_key *store_key(const struct sa_store *store, uint32_t index, int direction)
+static bool prefix_is_sound(const struct prefix *prefix)
 {
-	return (struct esp_key *)(store->keys + (2 * (size_t)index + (size_t)direction) * store->key_len);
+	return (prefix->address.family == ADDRESS_IPV4 && prefix->len <= 32) ||
+	       (prefix->address.family == ADDRESS_IPV6 && prefix->len <= 128);
 }
 
-static bool prefix_is_ipv4(const struct prefix *prefix)
+bool sa_endpoints_fit(const struct endpoint *local, const struct endpoint *remote)
 {
-	return prefix->address.family == ADDRESS_IPV4 && prefix->len <= 32;
+	return local->address.family == remote->address.family &&
+	       (local->address.family == ADDRESS_IPV4 || local->address.family == ADDRESS_IPV6);
+}
+
+/* RFC 4303 section 3.1.1, as far as we go: from one IPv4 host to another. */
+static bool transport_is_sound(const struct tables_child *record)
+{
+	return record->local_network.address.family == ADDRESS_IPV4 && record->local_network.len == 32 &&
+	       record->remote_network.len == 32;
 }
 
 /* The record comes from another process: nothing in it is believed unseen. */
@@ -66,10 +75,9 @@ static int record_check(const struct sa_store *store, uint32_t index, const stru
 		return -EINVAL;
 	if (record->spi_in != tables_spi(index, record->generation) || record->spi_out < 256)
 		return -EINVAL; /* RFC 4303 section 2.1 reserves 0 to 255 */
-	if (!prefix_is_ipv4(&record->local_network) || !prefix_is_ipv4(&record->remote_network))
-		return -EAFNOSUPPORT;
-	if (change->install.local.address.family != ADDRESS_IPV4 ||
-		change->install.remote.address.family != ADDRESS_IPV4)
+	if (!prefix_is_sound(&record->local_network) || !prefix_is_sound(&record->remote_network) ||
+		record->local_network.address.family != record->remote_network.address.family ||
+		!sa_endpoints_fit(&change->install.local, &change->install.remote))
 		return -EAFNOSUPPORT;
 	if (record->tunnel.fragment > TUNNEL_FRAGMENT_AFTER || record->tunnel.df > TUNNEL_DF_COPY ||
 		record->tunnel.dscp > TUNNEL_DSCP_COPY || record->tunnel.mss_clamp > 1)
@@ -78,10 +86,10 @@ static int record_check(const struct sa_store *store, uint32_t index, const stru
 		return -EINVAL;
 	if (record->mode > TABLES_TRANSPORT || record->extended > 1)
 		return -EINVAL;
-	if (record->mode != TABLES_TUNNEL || record->extended)
-		return -EOPNOTSUPP;
+	if (record->mode == TABLES_TRANSPORT && !transport_is_sound(record))
+		return -EINVAL;
 	/* RFC 4303 section 3.3.3: without extended numbers 2^32 - 1 is the last one. */
-	if (record->hard_packets == 0 || record->hard_packets > UINT32_MAX)
+	if (record->hard_packets == 0 || (!record->extended && record->hard_packets > UINT32_MAX))
 		return -EINVAL;
 	return 0;
 }
@@ -94,7 +102,8 @@ void sa_outer_fill(struct sa_outer *outer, const struct endpoint *local, const s
 	outer->local_port = local->port;
 	outer->remote_port = remote->port;
 	outer->udp = encapsulation == TABLES_ENCAPSULATION_UDP;
-	outer->checksum = encap_checksum_begin(outer);
+	outer->ipv6 = !ip_is_ipv4(&outer->remote);
+	encap_prepare(outer);
 }
 
 /* Makes the session of a first child; finds that of a further one. */
@@ -109,8 +118,32 @@ static int session_open(struct sa_store *store, uint32_t index, uint64_t id, con
 	session->path_mtu = 0;
 	session->followed_at = 0;
 	sa_outer_fill(&session->outers[0], &change->install.local, &change->install.remote, change->install.encapsulation);
-	atomic_store_explicit(&session->outer, &session->outers[0], memory_order_release);
+	session->outer = &session->outers[0];
 	return 0;
+}
+
+/* Both SAs of a child send to, and expect from, where its session's peer is. */
+static void outer_point(struct sa_store *store, uint32_t index)
+{
+	const struct sa_outer *outer = store->sessions[store->children[index].session].outer;
+
+	atomic_store_explicit(&store->in[index].outer, outer, memory_order_release);
+	atomic_store_explicit(&store->out[index].outer, outer, memory_order_release);
+}
+
+void sa_session_move(struct sa_store *store, struct rte_rcu_qsbr *qsbr, uint32_t index, const struct endpoint *local,
+	const struct endpoint *remote, uint32_t encapsulation)
+{
+	struct sa_session *session = &store->sessions[index];
+	struct sa_outer *next = session->outer == &session->outers[0] ? &session->outers[1] : &session->outers[0];
+
+	/* Workers may still read the one before last; two moves within one of their turns are rare. */
+	rte_rcu_qsbr_check(qsbr, session->outer_retired, true);
+	sa_outer_fill(next, local, remote, encapsulation);
+	session->outer = next;
+	for (uint32_t child = session->first_child; child != TABLES_NONE; child = store->children[child].next)
+		outer_point(store, child);
+	session->outer_retired = rte_rcu_qsbr_start(qsbr);
 }
 
 static uint64_t limit_or_none(uint64_t limit)
@@ -124,11 +157,15 @@ static void in_fill(struct sa_store *store, uint32_t index, const struct tables_
 
 	memset(in, 0, sizeof(*in));
 	in->session = record->session;
+	in->extended = record->extended;
+	in->transport = record->mode == TABLES_TRANSPORT;
+	in->ipv6 = record->remote_network.address.family == ADDRESS_IPV6;
 	in->inner_source = ip_network_of(&record->remote_network);
 	in->inner_destination = ip_network_of(&record->local_network);
 	in->soft_bytes = limit_or_none(record->soft_bytes);
 	in->hard_bytes = limit_or_none(record->hard_bytes);
-	in->key = store_key(store, index, 0);
+	in->bytes_told = RTE_MIN(in->soft_bytes, sa_beyond(in->hard_bytes));
+	in->key = sa_key(store, index, SA_KEY_IN);
 	in->owner = (uint16_t)(index % store->n_workers);
 	in->replay = (struct replay *)(store->replays + index * store->replay_len);
 }
@@ -140,13 +177,13 @@ static void out_fill(struct sa_store *store, uint32_t index, const struct tables
 	memset(out, 0, sizeof(*out));
 	out->spi = record->spi_out;
 	out->session = record->session;
-	out->peer = &store->sessions[record->session];
-	out->key = store_key(store, index, 1);
-	out->soft_packets = record->soft_packets;
+	out->key = sa_key(store, index, SA_KEY_OUT);
+	out->soft_packets = RTE_MIN(record->soft_packets, record->hard_packets);
 	out->hard_packets = record->hard_packets;
 	out->soft_bytes = limit_or_none(record->soft_bytes);
 	out->hard_bytes = limit_or_none(record->hard_bytes);
 	out->tunnel = record->tunnel;
+	out->transport = record->mode == TABLES_TRANSPORT;
 }
 
 int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index, const struct tables_child *record,
@@ -161,11 +198,11 @@ int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index
 	out_fill(store, index, record);
 	rc = replay_init(store->in[index].replay, record->replay_window);
 	if (rc == 0)
-		rc = esp_key_expand(engine, record->suite, false, change->install.keymat_in, change->install.keymat_len,
-			store_key(store, index, 0));
+		rc = esp_key_expand(engine, record->suite, record->extended, change->install.keymat_in, change->install.keymat_len,
+			sa_key(store, index, SA_KEY_IN));
 	if (rc == 0)
-		rc = esp_key_expand(engine, record->suite, false, change->install.keymat_out, change->install.keymat_len,
-			store_key(store, index, 1));
+		rc = esp_key_expand(engine, record->suite, record->extended, change->install.keymat_out, change->install.keymat_len,
+			sa_key(store, index, SA_KEY_OUT));
 	if (rc == 0)
 		rc = session_open(store, record->session, session->id, change);
 	if (rc < 0) {
@@ -182,6 +219,7 @@ int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index
 		.remote = ip_network_of(&record->remote_network),
 	};
 	store->sessions[record->session].first_child = index;
+	outer_point(store, index);
 	return 0;
 }
 
@@ -205,7 +243,7 @@ void sa_hide(struct sa_store *store, uint32_t index)
 
 void sa_empty(struct sa_store *store, uint32_t index)
 {
-	esp_key_wipe(store_key(store, index, 0));
-	esp_key_wipe(store_key(store, index, 1));
+	esp_key_wipe(sa_key(store, index, SA_KEY_IN));
+	esp_key_wipe(sa_key(store, index, SA_KEY_OUT));
 	memset(&store->children[index], 0, sizeof(store->children[index]));
 }

@@ -11,6 +11,9 @@
 #include "ip.h"
 #include "tables/tables.h"
 
+#include <rte_prefetch.h>
+#include <rte_rcu_qsbr.h>
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,54 +22,62 @@
 struct sa_outer {
 	union ip_address local, remote; /* of one family */
 	uint16_t local_port, remote_port;
-	bool udp;
-	uint32_t checksum; /* of the IP header's constant fields, not folded: see encap.c */
-};
-
-/* A session: where its peer is. */
-struct sa_session {
-	_Atomic(const struct sa_outer *) outer; /* main: writes; workers: read */
-	struct sa_outer outers[2];              /* main thread */
-	uint64_t outer_retired;                 /* main thread: the grace period after which the other may be reused */
-	uint64_t id;                            /* 0: the slot is empty */
-	uint16_t path_mtu;                      /* main thread: of the outer path, learned; 0: no such thing */
-	uint64_t path_mtu_until;                /* main thread: TSC */
-	uint64_t followed_at;                   /* main thread: TSC when it last followed the peer's packets; 0: never */
-	bool leaving;                           /* main thread: being removed */
-	uint32_t first_child;                   /* main thread: its children, linked by `next` */
-};
-
-/* Inbound half of a child SA. Everything below `owner` is written by that worker alone. */
-struct sa_in {
-	_Atomic uint32_t spi; /* 0: not to be found; main: writes */
-	uint32_t session;
-	struct ip_network inner_source, inner_destination;
-	uint64_t soft_bytes, hard_bytes; /* UINT64_MAX: none */
-	const struct esp_key *key;
-	uint16_t owner;       /* worker */
-	bool soft_told, hard_told;
-	union ip_address told_remote; /* the last address that an event was raised for, and when */
-	uint16_t told_remote_port;
-	uint64_t told_at;     /* TSC */
-	uint64_t bytes;
-	struct replay *replay;
+	bool udp, ipv6;
+	uint8_t header_len; /* see encap.c, as the next one */
+	uint32_t checksum;  /* of the header's constant fields, not folded */
 } __attribute__((aligned(64)));
 
-/* Outbound half. `numbers` is shared by all workers: one atomic add per burst and SA. */
+/* A session: where its peer is. All of it is the main thread's; workers come to `outers` by their SAs. */
+struct sa_session {
+	struct sa_outer outers[2];
+	const struct sa_outer *outer; /* the one of the two that is in force */
+	uint64_t outer_retired;       /* the grace period after which the other may be reused */
+	uint64_t id;                  /* 0: the slot is empty */
+	uint64_t path_mtu_until;      /* TSC */
+	uint64_t followed_at;         /* TSC when it last followed the peer's packets; 0: never */
+	uint32_t first_child;         /* its children, linked by `next` */
+	uint16_t path_mtu;            /* of the outer path, learned; 0: no such thing */
+	bool leaving;                 /* being removed */
+};
+
+/*
+ * Inbound half of a child SA, in the order in which a packet needs it. The owner alone writes, but for spi and outer,
+ * which are the main thread's.
+ */
+struct sa_in {
+	_Atomic uint32_t spi; /* 0: not to be found */
+	uint16_t owner;       /* worker */
+	bool extended;        /* 64-bit sequence numbers */
+	bool transport;       /* mode; else tunnel */
+	bool ipv6;            /* inner family */
+	uint32_t session;
+	const struct esp_key *key;
+	struct replay *replay;
+	_Atomic(const struct sa_outer *) outer;
+	uint64_t bytes, bytes_told; /* carried; from where on there is something to tell about them */
+	struct ip_network inner_source __attribute__((aligned(64))), inner_destination;
+	uint64_t soft_bytes, hard_bytes; /* UINT64_MAX: none */
+	union ip_address told_remote;    /* the last address that an event was raised for, and when */
+	uint16_t told_remote_port;
+	uint64_t told_at; /* TSC */
+} __attribute__((aligned(64)));
+
+/* Outbound half. `numbers` is shared by all workers: one atomic add per burst and SA. The rest they only read. */
 struct sa_out {
 	struct {
 		_Atomic uint64_t sequence; /* the last number given out */
-		_Atomic uint64_t bytes;
+		_Atomic uint64_t bytes;    /* counted where there is a limit */
 	} numbers __attribute__((aligned(64)));
-	uint32_t spi __attribute__((aligned(64))); /* main: writes; workers: read */
-	uint32_t session;
-	const struct sa_session *peer;
+	_Atomic(const struct sa_outer *) outer __attribute__((aligned(64))); /* main: writes; workers: read */
+	_Atomic uint32_t inner_mtu;          /* mtu.h; likewise */
+	uint32_t spi;
 	const struct esp_key *key;
 	uint64_t soft_packets, hard_packets; /* sequence numbers */
 	uint64_t soft_bytes, hard_bytes;     /* UINT64_MAX: none */
-	_Atomic uint32_t inner_mtu;          /* mtu.h; main: writes; workers: read */
 	struct tunnel_settings tunnel;
-};
+	bool transport; /* mode; else tunnel */
+	uint32_t session;
+} __attribute__((aligned(64)));
 
 /* The main thread's own part of a child SA. */
 struct sa_child {
@@ -96,8 +107,15 @@ struct sa_store {
 	uint32_t replay_window; /* the largest that a record may ask for */
 };
 
+/* Of one family, of which there is one. */
+bool sa_endpoints_fit(const struct endpoint *local, const struct endpoint *remote);
+
 void sa_outer_fill(struct sa_outer *outer, const struct endpoint *local, const struct endpoint *remote,
 	uint32_t encapsulation);
+
+/* New endpoints for all SAs of a session. Waits where its last move is so recent that a worker may not have seen it. */
+void sa_session_move(struct sa_store *store, struct rte_rcu_qsbr *qsbr, uint32_t index, const struct endpoint *local,
+	const struct endpoint *remote, uint32_t encapsulation);
 
 /* 0 or -ENOMEM. */
 int sa_store_init(struct sa_store *store, uint32_t n_sessions, uint32_t n_children, uint16_t n_workers,
@@ -116,6 +134,26 @@ void sa_show(struct sa_store *store, uint32_t index);
 /* Out of sight for lookups. sa_empty follows after the grace period: wipes keys, makes the slot empty. */
 void sa_hide(struct sa_store *store, uint32_t index);
 void sa_empty(struct sa_store *store, uint32_t index);
+
+/* The first value that is more than a limit; UINT64_MAX, which nothing reaches, for none. */
+static inline uint64_t sa_beyond(uint64_t limit)
+{
+	return limit == UINT64_MAX ? limit : limit + 1;
+}
+
+enum sa_key_direction { SA_KEY_IN, SA_KEY_OUT };
+
+/* Where the key of a direction is: known without reading the SA. */
+static inline struct esp_key *sa_key(const struct sa_store *store, uint32_t index, enum sa_key_direction direction)
+{
+	return (struct esp_key *)(store->keys + (2 * (size_t)index + direction) * store->key_len);
+}
+
+/* What sa_find_in will read. */
+static inline void sa_prefetch_in(const struct sa_store *store, uint32_t spi)
+{
+	rte_prefetch0(&store->in[RTE_MIN(tables_spi_index(spi), store->n_children - 1)]);
+}
 
 /* The inbound half for an SPI from the wire; NULL when there is none. */
 static inline struct sa_in *sa_find_in(const struct sa_store *store, uint32_t spi)

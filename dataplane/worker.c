@@ -24,6 +24,15 @@ enum {
 	SLEEP_MAX_US = 160,
 };
 
+static void ipv4_ids_begin(struct worker *worker)
+{
+	uint32_t share = WORKER_IPV4_IDS / worker->dataplane->n_workers;
+
+	worker->ipv4_id_first = (uint16_t)(worker->number * share);
+	worker->ipv4_id_last = (uint16_t)(worker->ipv4_id_first + share - 1);
+	worker->ipv4_id = (uint16_t)(worker->ipv4_id_first + rte_rand_max(share));
+}
+
 int worker_init(struct worker *worker, struct dataplane *dataplane, uint16_t number, const char *name)
 {
 	const struct config_dataplane *config = &dataplane->config->dataplane;
@@ -39,7 +48,7 @@ int worker_init(struct worker *worker, struct dataplane *dataplane, uint16_t num
 	worker->counters = tables_counters(&dataplane->tables, number + 1u);
 	worker->counters->core = config->worker_cores[number];
 	worker->events = &dataplane->tables.events[number + 1];
-	worker->ipv4_id = (uint16_t)rte_rand_max(WORKER_IPV4_IDS / dataplane->n_workers);
+	ipv4_ids_begin(worker);
 	worker->engine = esp_engine_new();
 	worker->reassembly = reassembly_new(&limits);
 	snprintf(ring_name, sizeof(ring_name), "%s-handoff-%u", name, number);
@@ -83,15 +92,6 @@ bool worker_allowance_take(struct worker *worker, struct worker_allowance *bucke
 		return false;
 	bucket->tokens--;
 	return true;
-}
-
-/* RFC 6864 section 5.2: unique for as long as can be. Each worker has its part of the numbers and goes round in it. */
-uint16_t worker_ipv4_id(struct worker *worker)
-{
-	uint32_t share = WORKER_IPV4_IDS / worker->dataplane->n_workers;
-
-	worker->ipv4_id = worker->ipv4_id + 1u < share ? (uint16_t)(worker->ipv4_id + 1) : 0;
-	return (uint16_t)(worker->number * share + worker->ipv4_id);
 }
 
 /*
@@ -181,12 +181,12 @@ static void worker_sleep(struct dataplane *dataplane, uint16_t number, uint32_t 
 	rte_rcu_qsbr_thread_online(dataplane->qsbr, number);
 }
 
-static void account(struct worker *worker, unsigned int packets, uint64_t *since)
+/* A turn is from its beginning to that of the next one, so one look at the clock serves both. */
+static void account(struct worker *worker, unsigned int packets, uint64_t since)
 {
 	struct tables_counters *counters = worker->counters;
-	uint64_t now = rte_rdtsc(), cycles = now - *since;
+	uint64_t cycles = worker->now - since;
 
-	*since = now;
 	tables_count(&counters->loops, 1);
 	tables_count(&counters->cycles, cycles);
 	if (packets > 0) {
@@ -201,17 +201,20 @@ int worker_run(void *argument)
 	struct worker *worker = &dataplane->workers[rte_lcore_index((int)rte_lcore_id()) - 1];
 	bool adaptive = dataplane->config->dataplane.poll == CONFIG_POLL_ADAPTIVE;
 	uint32_t idle = 0, pause = SLEEP_MIN_US;
-	uint64_t since = rte_rdtsc();
+	unsigned int packets = 0;
 
 	/* Sleeps as short as asked for: the kernel's default slack alone is 50 us. */
 	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+	worker->now = rte_rdtsc();
 	rte_rcu_qsbr_thread_register(dataplane->qsbr, worker->number);
 	rte_rcu_qsbr_thread_online(dataplane->qsbr, worker->number);
 	while (!atomic_load_explicit(&dataplane->stop, memory_order_relaxed)) {
-		unsigned int packets = worker_turn(worker);
+		uint64_t since = worker->now;
+		unsigned int before = packets;
 
+		packets = worker_turn(worker);
 		rte_rcu_qsbr_quiescent(dataplane->qsbr, worker->number);
-		account(worker, packets, &since);
+		account(worker, before, since);
 		if (packets > 0) {
 			idle = 0;
 			pause = SLEEP_MIN_US;

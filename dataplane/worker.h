@@ -50,7 +50,8 @@ struct worker {
 	struct reassembly *reassembly;
 	struct worker_transmit transmit[TABLES_PORTS_MAX];
 	struct worker_allowance kernel, icmp;
-	uint16_t ipv4_id; /* the last one taken, within this worker's part of them */
+	uint16_t ipv4_id_first, ipv4_id_last; /* this worker's part of them */
+	uint16_t ipv4_id;                     /* the last one taken */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t told_unknown_at, told_neighbour_at;
 	/* to the main thread, which looks often: on a line of its own */
@@ -79,8 +80,15 @@ static inline void worker_count(struct worker *worker, enum reason reason, uint6
 /* Takes one out of a bucket that gets `rate` a second and holds a tenth of that. False: it is empty. */
 bool worker_allowance_take(struct worker *worker, struct worker_allowance *bucket, uint32_t rate);
 
-/* The next IPv4 ID, host order. */
-uint16_t worker_ipv4_id(struct worker *worker);
+/*
+ * The next IPv4 ID, host order (RFC 6864 section 5.2: unique for as long as can be). Each worker has its part of the
+ * numbers and goes round in it.
+ */
+static inline uint16_t worker_ipv4_id(struct worker *worker)
+{
+	worker->ipv4_id = worker->ipv4_id == worker->ipv4_id_last ? worker->ipv4_id_first : (uint16_t)(worker->ipv4_id + 1);
+	return worker->ipv4_id;
+}
 
 /* Raises an event; counts it as lost when the ring is full. */
 void worker_event(struct worker *worker, const struct tables_event *event);

@@ -32,6 +32,12 @@ int replay_init(struct replay *replay, uint32_t window);
  */
 uint64_t replay_infer(const struct replay *replay, uint32_t low);
 
+/* Fetches the word that a number's bit is in. */
+static inline void replay_prefetch(const struct replay *replay, uint64_t sequence)
+{
+	__builtin_prefetch(&replay->words[sequence / 64 & replay->word_mask]);
+}
+
 /* May this number still be new? Number 0 is never valid (RFC 4303 section 3.3.3). */
 bool replay_check(const struct replay *replay, uint64_t sequence);
 

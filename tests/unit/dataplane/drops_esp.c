@@ -285,6 +285,22 @@ static void fragment_limit(void)
 	harness_turn();
 }
 
+/* What a stranger sends in our name. */
+static void transport_mode(void)
+{
+	struct address ours = address_ipv4(HQ_WAN), theirs = address_ipv4(0xc6336401);
+	size_t len;
+	uint8_t *sent;
+
+	peer_open(&peer, 1, &(struct peer_options){.bare = true,
+				    .transport = true,
+				    .local_network = prefix_make(&ours, 32),
+				    .remote_network = prefix_make(&theirs, 32)});
+	sent = drops_udp(HQ_WAN, peer.address, 9, "", 0, &len);
+	harness_send_ip(1, 0, LAN_HOST, sent, len);
+	harness_turn();
+}
+
 const struct provocation drops_esp[REASON_COUNT] = {
 	[REASON_IN_HANDOFF] = {handoff, 1},
 	[REASON_IN_CUT] = {cut, 1},
@@ -300,6 +316,7 @@ const struct provocation drops_esp[REASON_COUNT] = {
 	[REASON_DROP_INNER] = {inner_malformed, 4},
 	[REASON_DROP_SELECTOR] = {selector, 2},
 	[REASON_DROP_ECN] = {ecn, 1},
+	[REASON_DROP_TRANSPORT] = {transport_mode, 1},
 	[REASON_DROP_HARD_LIFETIME] = {hard_lifetime, 3},
 	[REASON_DROP_HANDOFF] = {handoff_full, 1},
 	[REASON_DROP_FRAGMENT_BAD] = {fragment_bad, 4},

@@ -14,7 +14,8 @@ enum { STEPS = 20000, PROBES = 8, OTHER = 0x0a010063 };
 
 static void expect_route(uint32_t destination, enum adjacency_state state, uint16_t port, uint32_t station)
 {
-	union adjacency found = route_find(&harness.dataplane.routes, destination, NULL);
+	union ip_address to = ip_from_ipv4(destination);
+	union adjacency found = route_find(&harness.dataplane.routes, &to, NULL);
 	uint8_t mac[WIRE_MAC_LEN];
 
 	assert_int_equal(found.state, state);

@@ -43,6 +43,8 @@ struct tables_child peer_child(const struct peer *peer, const struct peer_option
 		.soft_packets = or_usual(options->soft_packets, PEER_SOFT_PACKETS),
 		.hard_packets = or_usual(options->hard_packets, UINT32_MAX),
 		.expires_at = options->expires_at,
+		.mode = options->transport ? TABLES_TRANSPORT : TABLES_TUNNEL,
+		.extended = options->extended,
 		.tunnel = {.fragment = options->fragment,
 			.df = options->df,
 			.dscp = options->dscp_is_set ? options->dscp : TUNNEL_DSCP_COPY,
@@ -64,6 +66,7 @@ static void child_open(struct peer *peer, const struct peer_options *options)
 	peer->to_hq.suite = peer->from_hq.suite = esp_suite_get(suite);
 	assert_int_equal(writer_child_claim(harness.writer, &peer->child, &peer->to_hq.spi), 0);
 	peer->from_hq.spi = 0x1000 + peer->child;
+	peer->to_hq.extended = peer->from_hq.extended = options->extended;
 	wire_noise(peer->to_hq.keymat, ESP_KEYMAT_MAX, 2 * peer->to_hq.spi);
 	wire_noise(peer->from_hq.keymat, ESP_KEYMAT_MAX, 2 * peer->to_hq.spi + 1);
 	values = peer_child(peer, options);

@@ -20,6 +20,7 @@ struct peer_options {
 	uint32_t replay_window;
 	int64_t expires_at; /* 0: never */
 	bool passive; /* not activated */
+	bool transport, extended;
 	uint8_t fragment, df; /* struct tunnel_settings */
 	bool dscp_is_set, mss_stays;
 	uint8_t dscp;

@@ -65,7 +65,7 @@ static int64_t found(size_t len)
 
 	assert_non_null(exact);
 	memcpy(exact, packet, len);
-	rule = rules_find(list, (const struct rte_ipv4_hdr *)exact);
+	rule = rules_find(list, exact, (uint32_t)len);
 	free(exact);
 	return rule ? rule - list->rules : -1;
 }
