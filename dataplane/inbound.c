@@ -34,6 +34,28 @@ static struct flow flow_of(const struct packet *meta, const void *header)
 	return flow;
 }
 
+/*
+ * Did it come from where its session's peer is? Asked for every packet: field by field, since a flow that is put together
+ * and read again as a whole waits for its stores.
+ */
+static bool is_from_place(const struct packet *meta, const void *header, const struct sa_outer *outer)
+{
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)((const uint8_t *)header + meta->outer_len) - 1;
+
+	if (meta->udp ? udp->src_port != rte_cpu_to_be_16(outer->remote_port) : outer->remote_port != 0)
+		return false;
+	if (outer->ipv6) {
+		const struct rte_ipv6_hdr *ip = header;
+
+		return header_is_ipv6(header) && memcmp(ip->src_addr, &outer->remote, sizeof(ip->src_addr)) == 0 &&
+		       memcmp(ip->dst_addr, &outer->local, sizeof(ip->dst_addr)) == 0;
+	} else {
+		const struct rte_ipv4_hdr *ip = header;
+
+		return !header_is_ipv6(header) && ip->src_addr == outer->remote.ipv4 && ip->dst_addr == outer->local.ipv4;
+	}
+}
+
 static void event_set_flow(struct tables_event *event, const struct flow *flow)
 {
 	event->source = (struct endpoint){.address = ip_to_address(&flow->remote), .port = flow->remote_port};
@@ -194,7 +216,7 @@ static struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, cons
 	/* Again, and now for good: its twin may have come in the same burst. */
 	if (!replay_accept(in->replay, esp->sequence))
 		goto drop;
-	if (newest) {
+	if (newest && unlikely(!is_from_place(meta, outer, atomic_load_explicit(&in->outer, memory_order_acquire)))) {
 		struct flow flow = flow_of(meta, outer);
 
 		follow_notice(worker, in, &flow);

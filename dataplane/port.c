@@ -3,6 +3,7 @@
 
 #include "config/log.h"
 #include "dataplane.h"
+#include "steer.h"
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
@@ -38,6 +39,9 @@ static int queues_start(uint16_t device, uint16_t n_queues, uint16_t rx_descript
 		conf.rx_adv_conf.rss_conf.rss_hf =
 			(RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP) & info.flow_type_rss_offloads;
 	}
+	/* A device that has checked a checksum saves us doing so (classify.c); transmitted ones are complete as they are. */
+	conf.rxmode.offloads =
+		(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM) & info.rx_offload_capa;
 	rc = rte_eth_dev_configure(device, n_queues, n_queues, &conf);
 	if (rc == 0)
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(device, &rx_descriptors, &tx_descriptors);
@@ -110,7 +114,7 @@ static int wire_check(const struct port *port, uint16_t n_queues)
 }
 
 int port_start(struct port *port, const struct config_port *config, uint16_t number, uint16_t n_queues,
-	struct rte_mempool *packets)
+	uint16_t nat_port, struct rte_mempool *packets)
 {
 	int rc;
 
@@ -147,6 +151,7 @@ int port_start(struct port *port, const struct config_port *config, uint16_t num
 			rte_strerror(-rc));
 		return rc;
 	}
+	steer_port(port, nat_port, n_queues);
 	return exception_start(port, packets);
 }
 

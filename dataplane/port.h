@@ -36,9 +36,9 @@ struct port {
 	struct rte_ring *from_kernel; /* main -> worker `number` modulo their count */
 };
 
-/* Configures and starts the device with a queue a worker, and its exception port. 0 or negative errno, logged. */
+/* Configures and starts the device with a queue a worker (steer.h), and its exception port. 0 or negative errno, logged. */
 int port_start(struct port *port, const struct config_port *config, uint16_t number, uint16_t n_queues,
-	struct rte_mempool *packets);
+	uint16_t nat_port, struct rte_mempool *packets);
 void port_stop(struct port *port);
 
 /* Main thread: moves frames both ways between rings and kernel. Returns how many. */
