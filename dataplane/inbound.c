@@ -78,9 +78,8 @@ static void tell_unknown_spi(struct worker *worker, struct rte_mbuf *packet, uin
 
 static void tell_lifetime(struct worker *worker, const struct sa_in *in, enum tables_event_kind kind)
 {
-	uint32_t index = (uint32_t)(in - worker->dataplane->sas.in);
 	struct tables_event event = {
-		.kind = kind, .index = index, .id = worker->dataplane->sas.children[index].id, .spi = in->spi};
+		.kind = kind, .index = in->index, .id = worker->dataplane->sas.children[in->index].id, .spi = in->spi};
 
 	worker_event(worker, &event);
 }
@@ -120,7 +119,7 @@ static void burst_add(struct worker *worker, struct inbound *burst, struct rte_m
 	replay_prefetch(in->replay, esp->sequence);
 	rte_prefetch0(atomic_load_explicit(&in->outer, memory_order_relaxed));
 	rte_prefetch0(&in->inner_source);
-	rte_prefetch0(&worker->counters->traffic[in - worker->dataplane->sas.in]);
+	rte_prefetch0(&worker->counters->traffic[in->index]);
 }
 
 /* Step 3: a first look at the replay windows (RFC 4303 section 3.4.3), so that replays cost no decryption. */
@@ -207,8 +206,7 @@ static struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, cons
 	struct rte_mbuf *packet = esp->owner;
 	struct packet *meta = packet_of(packet);
 	const void *outer = packet_outer(packet);
-	uint32_t index = (uint32_t)(in - worker->dataplane->sas.in);
-	struct tables_traffic *traffic = &worker->counters->traffic[index];
+	struct tables_traffic *traffic = &worker->counters->traffic[in->index];
 	uint8_t outer_ecn = header_tos(outer) & ECN_MASK;
 	bool newest = esp->sequence > in->replay->highest;
 	enum reason reason = REASON_DROP_REPLAYED;
@@ -236,7 +234,7 @@ static struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, cons
 		goto drop;
 	/* Traffic flow confidentiality padding behind the inner packet goes (RFC 4303 section 2.7). */
 	packet_len_set(packet, header_total_len(rte_pktmbuf_mtod(packet, const void *)));
-	outbound_clamp_mss(&worker->dataplane->sas.out[index], packet);
+	outbound_clamp_mss(&worker->dataplane->sas.out[in->index], packet);
 	tables_count(&traffic->packets_in, 1);
 	tables_count(&traffic->bytes_in, rte_pktmbuf_data_len(packet));
 	meta->esp = false;

@@ -156,6 +156,7 @@ static void in_fill(struct sa_store *store, uint32_t index, const struct tables_
 	struct sa_in *in = &store->in[index];
 
 	memset(in, 0, sizeof(*in));
+	in->index = index;
 	in->session = record->session;
 	in->extended = record->extended;
 	in->transport = record->mode == TABLES_TRANSPORT;

@@ -50,13 +50,14 @@ struct sa_in {
 	bool extended;        /* 64-bit sequence numbers */
 	bool transport;       /* mode; else tunnel */
 	bool ipv6;            /* inner family */
-	uint32_t session;
+	uint32_t index;       /* its own */
 	const struct esp_key *key;
 	struct replay *replay;
 	_Atomic(const struct sa_outer *) outer;
 	uint64_t bytes, bytes_told; /* carried; from where on there is something to tell about them */
 	struct ip_network inner_source __attribute__((aligned(64))), inner_destination;
 	uint64_t soft_bytes, hard_bytes; /* UINT64_MAX: none */
+	uint32_t session;
 	union ip_address told_remote;    /* the last address that an event was raised for, and when */
 	uint16_t told_remote_port;
 	uint64_t told_at; /* TSC */
