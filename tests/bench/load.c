@@ -7,13 +7,14 @@
 #include "churn.h"
 #include "plan.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTACH_SECONDS = 30, TURN_NS = 100 * 1000 * 1000 };
+enum { ATTACH_SECONDS = 30, TURN_NS = 100 * 1000 * 1000, ANSWERS_EVERY = 256 };
 
 static const char usage[] =
 	"load - a control plane that only installs sessions, to measure sluice-dataplane\n"
@@ -48,6 +49,21 @@ static void count_live(void *context, const struct tables_event *event)
 	*live += event->change == TABLES_INSTALL && event->result == 0;
 }
 
+/* -ENOSPC with slots left: as many as may wait do so, until the data plane has taken some up. */
+static int install_one(struct attached *attached, const struct attached_sa *sa, uint32_t *session, uint32_t *child)
+{
+	int rc;
+
+	/* Now and then it hears the answers, or their ring is full and holds the changes back. */
+	if (sa->session % ANSWERS_EVERY == 0 && !attached_turn(attached, 0))
+		return -ECONNRESET;
+	while ((rc = attached_install(attached, sa, session, child)) == -ENOSPC &&
+		writer_children_free(attached->writer) > 0 && writer_sessions_free(attached->writer) > 0)
+		if (stop_asked || !attached_turn(attached, TURN_NS))
+			return -ECONNRESET;
+	return rc;
+}
+
 /* Installs all, waits until all are live, and publishes their SPIs. 0 or 1. */
 static int sessions_install(struct attached *attached, const struct options *options, const char *file)
 {
@@ -62,7 +78,7 @@ static int sessions_install(struct attached *attached, const struct options *opt
 		struct attached_sa sa = {
 			.suite = options->suite, .udp = options->udp, .session = i, .spi_out = PLAN_SPI_OUT + i};
 
-		rc = attached_install(attached, &sa, &session, &child);
+		rc = install_one(attached, &sa, &session, &child);
 		if (rc < 0) {
 			fprintf(stderr, "load: session %u: %s (dataplane.max_sessions?)\n", i, strerror(-rc));
 			return 1;

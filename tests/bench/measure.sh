@@ -55,7 +55,7 @@ gateway() {
 
 # traffic DIRECTION SUITE SIZE UDP: the two device strings, LAN side and ESP side, into CLEAR and PROTECTED.
 traffic() {
-	local source="suite=$2,size=$3,udp=$4,train=$TRAIN,windows=$WINDOWS,sessions=$WORK/sessions,result=$WORK/result"
+	local source="suite=$2,size=$3,udp=$4,train=$TRAIN,windows=$WINDOWS,steer=$STEER,sessions=$WORK/sessions,result=$WORK/result"
 
 	[[ -z $FAULT ]] || source+=",fault=$FAULT"
 	CLEAR=net_bench0 PROTECTED=net_bench1
@@ -68,7 +68,7 @@ traffic() {
 
 # result: waits for it, and prints it; false when the gateway has ended, or is late.
 result() {
-	local deadline=$((SECONDS + 30 + WINDOWS / 50))
+	local deadline=$((SECONDS + 30 + WINDOWS / 50 + SESSIONS / 2000))
 
 	while [[ ! -e $WORK/result ]]; do
 		((SECONDS < deadline)) && process_runs "${JOB_PIDS[0]}" || return 1
@@ -77,16 +77,36 @@ result() {
 	cat "$WORK/result"
 }
 
+# Of WORKERS workers, the measured core and those below it.
+worker_cores() {
+	local core=$CORE list=$CORE
+
+	while ((CORE - core + 1 < WORKERS)); do
+		core=$((core - 1))
+		list+=", $core"
+	done
+	echo "$list"
+}
+
+# A worker on the main thread's core makes room for it: it does before there is traffic, and then it has its full turn.
+poll_mode() {
+	if ((CORE - WORKERS < MAIN_CORE)); then
+		echo adaptive
+	else
+		echo busy
+	fi
+}
+
 sluice_configuration() {
 	cat <<-CONFIGURATION
 		runtime_dir = "$WORK/run";
 		user = "";
 		dataplane = {
 			main_core = $MAIN_CORE;
-			worker_cores = [$CORE];
-			poll = "busy";
+			worker_cores = [$(worker_cores)];
+			poll = "$(poll_mode)";
 			huge_pages = "require";
-			memory = 512;
+			memory = $(memory_needed);
 			max_sessions = $((SESSIONS + 2 * KEEP + 64));
 			max_children = $((SESSIONS + 2 * KEEP + 64));
 			ports = (
@@ -133,11 +153,15 @@ measure_sluice-udp() {
 	return $status
 }
 
+# What it can hold: one worker's settings here, and its table of policies has no more places.
+SECGW_SESSIONS_MAX=1024
+
 # secgw CRYPTO DIRECTION SUITE SIZE OPTION...
 secgw() {
 	local crypto=$1 direction=$2 suite=$3 size=$4 status=0 driver=crypto_aesni_mb0
 
 	shift 4
+	((WORKERS == 1 && SESSIONS <= SECGW_SESSIONS_MAX)) || return 3
 	[[ $suite != *gcm ]] || driver=crypto_aesni_gcm0
 	traffic "$direction" "$suite" "$size" 0
 	"$BENCH_BUILD/tests/bench/bench-secgw" "$WORK/sessions" "$SESSIONS" "$suite" "$crypto" >"$WORK/secgw.cfg" || return

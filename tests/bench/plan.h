@@ -4,9 +4,11 @@
  * the sessions (load.c) and the peer's configuration (secgw.c). Addresses are those that RFC 2544 appendix C.2.2 keeps
  * for benchmarks, and private ones inside; all of them in host order.
  *
- *   lan host 192.168.0.10 -- port 0 [gateway] port 1 198.18.0.1 -- router 198.18.0.254 -- branch i: 198.19.0.0 + 1 + i
- *                                                                                         behind it 10.0.0.0 + 256 i
- * /24
+ *   lan host 192.168.0.10 -- port 0 [gateway] port 1 198.18.0.1 -- router 198.18.0.254 -- branch i: 198.18.1.0 + i
+ *                                                                                   behind it 10.0.0.0 + 256 i, /24
+ *
+ * More branches than private networks of this size: those from 65,536 on have 11.0.0.0 and so on inside, which no packet
+ * takes out of the measured process.
  *
  * Inbound SPIs are the gateway's to choose. Whoever installed the sessions publishes them in a file; that file's
  * appearing is what starts the traffic.
@@ -17,7 +19,7 @@
 #include <stdint.h>
 
 enum {
-	PLAN_SESSIONS_MAX = 16384,
+	PLAN_SESSIONS_MAX = 130816, /* the rest of 198.18.0.0/15 */
 	PLAN_NAT_PORT = 4500,
 	PLAN_SPI_OUT = 0x1000, /* of session 0; then one after the other */
 };
@@ -30,7 +32,7 @@ static const uint32_t plan_lan_host = 192u << 24 | 168u << 16 | 10;
 
 static inline uint32_t plan_branch(uint32_t session)
 {
-	return (198u << 24 | 19u << 16) + 1 + session;
+	return (198u << 24 | 18u << 16 | 1u << 8) + session;
 }
 
 /* The branch's network, /24, and a host in it. */

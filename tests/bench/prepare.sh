@@ -11,7 +11,6 @@ DEVICE=$BENCH_BUILD/tests/bench/device/libnet_bench.so
 # shellcheck disable=SC2034 # for measure.sh
 DATAPLANE=$BENCH_BUILD/dataplane/sluice-dataplane
 SECGW=$BENCH_PARTS/ipsec-secgw/build/ipsec-secgw
-BENCH_PAGES=512 # of 2 MiB
 
 # said DESCRIPTION COMMAND...: its output goes to a log, of which a failure shows the end.
 said() {
@@ -69,11 +68,13 @@ secgw_build() {
 		make -C "$BENCH_PARTS/ipsec-secgw"
 }
 
+# bench_prepare MEMORY: that a gateway asks DPDK for, MiB.
 bench_prepare() {
 	mkdir -p "$BENCH_PARTS"
 	packages_install bench >&2 || fail "packages are missing"
 	[[ -d $BENCH_PARTS/dpdk ]] || said "fetching DPDK's source" dpdk_source_fetch
 	said "building Sluice and the traffic device" bench_build
 	[[ -x $SECGW ]] || said "building the peer, ipsec-secgw" secgw_build
-	huge_pages_reserve "$BENCH_PAGES" >&2 || fail "figures without huge pages would mislead"
+	# Pages of 2 MiB, and for the shared tables half as many.
+	huge_pages_reserve $(($1 * 3 / 4)) >&2 || fail "figures without huge pages would mislead"
 }

@@ -4,6 +4,7 @@
 
 import json
 import sys
+from typing import NamedTuple
 
 LOST = 0.001  # packets that went in and did not come out: more than what lies in the rings at the end
 
@@ -19,6 +20,15 @@ def machine():
     values = {key.strip(): value.strip() for key, value in lines.items()}
     where = "a virtual machine" if "hypervisor" in values["flags"].split() else "bare metal"
     return f"{values['model name']}, family {values['cpu family']} model {values['model']}, {where}"
+
+
+class Key(NamedTuple):
+    suite: str
+    direction: str
+    size: str
+    variant: str
+    sessions: int
+    workers: int
 
 
 class Case:
@@ -53,9 +63,35 @@ class Case:
 def gather(results):
     cases = {}
     for row in results:
-        key = row["suite"], row["direction"], row["size"], row["variant"]
+        key = Key(*(row[name] for name in Key._fields))
         cases.setdefault(key, Case()).add(row["result"])
-    return cases
+    return dict(sorted(cases.items(), key=lambda item: place(item[0], list(cases))))
+
+
+def place(key, keys):
+    """Each variant's numbers of sessions and workers one below the other, the rest in the order of the measurement."""
+    first = next(i for i, other in enumerate(keys) if other[:3] == key[:3])
+    variants = list(dict.fromkeys(other.variant for other in keys))
+    return first, variants.index(key.variant), key.sessions, key.workers
+
+
+def peers_best(key, cases):
+    """The peer's best rate where everything else is the same; None where none was measured."""
+    rates = [
+        case.best["mpps"]
+        for other, case in cases.items()
+        if other._replace(variant="") == key._replace(variant="")
+        and not other.variant.startswith("sluice")
+        and case.best
+        and case.lost <= LOST
+    ]
+    return max(rates, default=None)
+
+
+def fewest(key, cases, name):
+    """The same with the fewest sessions or workers; None when this is it."""
+    other = key._replace(**{name: min(getattr(k, name) for k in cases)})
+    return cases[other].best if other != key and other in cases else None
 
 
 def crypto_share(crypto, suite, direction, size, cycles):
@@ -63,22 +99,22 @@ def crypto_share(crypto, suite, direction, size, cycles):
     return f"{min(costs):6.0f} {min(costs) / cycles:5.0%}" if costs and cycles else f"{'-':>6} {'-':>5}"
 
 
+def cell(form, width, value):
+    return f"{value:{width}{form}}" if value is not None else " " * width
+
+
 def line(key, case, cases, crypto):
-    suite, direction, size, variant = key
-    peers = [
-        other.best["mpps"]
-        for (s, d, z, v), other in cases.items()
-        if (s, d, z) == (suite, direction, size) and not v.startswith("sluice") and other.best and other.lost <= LOST
-    ]
-    text = f"{suite:<16} {direction:<4} {size:>5}  {variant:<12}"
+    text = f"{key.suite:<16} {key.direction:<4} {key.size:>5}  {key.variant:<12} {key.sessions:>8} {key.workers:>7}"
     if case.best:
         best = case.best
-        ours = variant.startswith("sluice")
-        ratio = f"{best['mpps'] / max(peers):6.2f}" if ours and peers else f"{'':6}"
-        share = crypto_share(crypto, suite, direction, size, best["cycles"]) if ours else f"{'':12}"
-        text += f" {best['mpps']:7.3f} {best['inner_gbps']:7.2f} {best['cycles']:7.0f} {best['device_cycles']:7.0f}"
-        text += f" {share} {ratio}"
-    return "  ".join([text, *case.troubles()]).rstrip()
+        ours = key.variant.startswith("sluice")
+        peer, single, one = peers_best(key, cases), fewest(key, cases, "sessions"), fewest(key, cases, "workers")
+        text += f" {best['mpps']:7.3f} {best['inner_gbps']:7.2f} {best['cycles']:7.0f} {best['device_cycles']:7.0f} "
+        text += crypto_share(crypto, key.suite, key.direction, key.size, best["cycles"]) if ours else " " * 12
+        text += cell(".2f", 7, best["mpps"] / peer if ours and peer else None)
+        text += cell(".2f", 9, best["cycles"] / single["cycles"] if single else None)
+        text += cell(".2f", 9, best["mpps"] / one["mpps"] if one else None)
+    return "  ".join([text.rstrip(), *case.troubles()]).rstrip()
 
 
 def main():
@@ -87,10 +123,12 @@ def main():
     rates = {f"; TSC {case.best['tsc_hz'] / 1e9:.2f} GHz" for case in cases.values() if case.best}
     print(f"machine: {machine()}{''.join(rates)}; {sys.argv[5]}")
     print(f"setting: {sys.argv[4]}")
-    print("cycles: of the TSC, a packet, without the device's own, which stand beside them; ratio: to the best peer")
+    print("cycles: of the TSC, a packet, of all workers, without the device's own, which stand beside them; ratio: to the best")
+    print("peer; sess x: cycles against the fewest sessions; work x: rate against the fewest workers")
     print()
     heads = f"{'Mpps':>7} {'Gbit/s':>7} {'cycles':>7} {'device':>7} {'crypto':>6} {'share':>5} {'ratio':>6}"
-    print(f"{'suite':<16} {'dir':<4} {'size':>5}  {'who':<12} {heads}")
+    heads += f" {'sess x':>8} {'work x':>8}"
+    print(f"{'suite':<16} {'dir':<4} {'size':>5}  {'who':<12} {'sessions':>8} {'workers':>7} {heads}")
     for key, case in cases.items():
         print(line(key, case, cases, crypto))
     for row in churn:

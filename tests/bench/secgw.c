@@ -88,7 +88,7 @@ static void print_net(void)
 	uint8_t mac[6];
 
 	printf("rt ipv4 dst %s/24 port 0\n", text_of(plan_lan, text));
-	printf("rt ipv4 dst %s/16 port 1\n", text_of(plan_branch(0) & 0xffff0000, text));
+	printf("rt ipv4 dst %s/15 port 1\n", text_of(plan_branch(0) & 0xfffe0000, text));
 	for (uint16_t port = 0; port < 2; port++) {
 		plan_station(port, mac);
 		printf("neigh port %u %02x:%02x:%02x:%02x:%02x:%02x\n", port, mac[0], mac[1], mac[2], mac[3], mac[4],

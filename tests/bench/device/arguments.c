@@ -58,23 +58,28 @@ static int read_path(const char *text, char *out)
 	return snprintf(out, PATH_MAX, "%s", text) < PATH_MAX ? 0 : -EINVAL;
 }
 
-static int read_one(const char *key, const char *value, struct arguments *out)
+static int read_name(const char *key, const char *value, struct arguments *out)
 {
-	static const char *const modes[] = {"sink", "out", "in", NULL}, *const faults[] = {
-										"none", "key", "silent", NULL};
-	uint32_t number;
+	static const char *const modes[] = {"sink", "out", "in", NULL};
+	static const char *const faults[] = {"none", "key", "silent", NULL};
+	static const char *const steers[] = {"owner", "hash", NULL};
 	int choice;
 
-	if (strcmp(key, "mode") == 0) {
-		choice = read_choice(value, modes);
-		out->mode = (enum mode)choice;
-		return choice < 0 ? -EINVAL : 0;
-	}
-	if (strcmp(key, "fault") == 0) {
-		choice = read_choice(value, faults);
-		out->fault = (enum fault)choice;
-		return choice < 0 ? -EINVAL : 0;
-	}
+	if (strcmp(key, "mode") == 0)
+		out->mode = (enum mode)(choice = read_choice(value, modes));
+	else if (strcmp(key, "fault") == 0)
+		out->fault = (enum fault)(choice = read_choice(value, faults));
+	else
+		out->steer = (enum steer)(choice = read_choice(value, steers));
+	return choice < 0 ? -EINVAL : 0;
+}
+
+static int read_one(const char *key, const char *value, struct arguments *out)
+{
+	uint32_t number;
+
+	if (strcmp(key, "mode") == 0 || strcmp(key, "fault") == 0 || strcmp(key, "steer") == 0)
+		return read_name(key, value, out);
 	if (strcmp(key, "suite") == 0) {
 		out->suite = esp_suite_find(value);
 		return out->suite == ESP_SUITE_NONE ? -EINVAL : 0;

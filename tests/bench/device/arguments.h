@@ -21,6 +21,12 @@ enum fault {
 	FAULT_SILENT, /* "silent": no packet is ever sent */
 };
 
+/* With several queues: which one ESP comes to. See source.h. */
+enum steer {
+	STEER_OWNER,
+	STEER_HASH,
+};
+
 enum {
 	ARGUMENTS_SIZES_MAX = 12,
 	ARGUMENTS_SIZE_MIN = 64, /* bytes of an inner packet */
@@ -30,6 +36,7 @@ enum {
 struct arguments {
 	enum mode mode;
 	enum fault fault;
+	enum steer steer;
 	uint32_t suite;			     /* enum esp_suite_id */
 	uint16_t sizes[ARGUMENTS_SIZES_MAX]; /* of inner packets, bytes; packet n has the size n % n_sizes */
 	uint32_t n_sizes;

@@ -5,12 +5,13 @@
  * nothing but the gateway's own work and memory is between them. Two devices make a measurement: one sends, one takes.
  *
  *   net_bench0,mode=out|in,suite=NAME,size=BYTES|imix,sessions=FILE,result=FILE[,udp=PORT][,train=N][,warm=MS]
- *              [,windows=N][,fault=key|silent]
+ *              [,windows=N][,steer=owner|hash][,fault=key|silent]
  *   net_bench1                                    takes everything
  *
- * One queue each way. The file with the sessions starts it (plan.h), the file with the result ends it (meter.h).
+ * A queue each way for every worker. The file with the sessions starts it (plan.h), the file with the result ends it (meter.h).
  */
 #include "arguments.h"
+#include "meter.h"
 #include "sink.h"
 #include "source.h"
 
@@ -21,13 +22,14 @@
 
 #include <errno.h>
 
-enum { QUEUES = 1, FRAME_MAX = 9018, DESCRIPTORS_MAX = 4096 };
+enum { FRAME_MAX = 9018, DESCRIPTORS_MAX = 4096 };
 
 struct device {
 	struct arguments arguments;
 	struct rte_ether_addr mac;
-	struct source *source;
-	struct sink *sink;
+	struct source_device source;
+	struct source *sources[METER_QUEUES_MAX];
+	struct sink *sinks[METER_QUEUES_MAX];
 };
 
 static struct device *device_of(struct rte_eth_dev *dev)
@@ -45,7 +47,11 @@ static uint16_t receive_nothing(void *queue, struct rte_mbuf **packets, uint16_t
 
 static int on_configure(struct rte_eth_dev *dev)
 {
-	(void)dev;
+	struct device *device = device_of(dev);
+
+	device->source.n_queues = dev->data->nb_rx_queues;
+	if (device->arguments.mode != MODE_SINK)
+		meter.n_queues = dev->data->nb_rx_queues;
 	return 0;
 }
 
@@ -65,10 +71,13 @@ static int on_close(struct rte_eth_dev *dev)
 {
 	struct device *device = device_of(dev);
 
-	source_free(device->source);
-	sink_free(device->sink);
-	device->source = NULL;
-	device->sink = NULL;
+	for (uint16_t i = 0; i < METER_QUEUES_MAX; i++) {
+		source_free(device->sources[i]);
+		sink_free(device->sinks[i]);
+		device->sources[i] = NULL;
+		device->sinks[i] = NULL;
+	}
+	templates_free(&device->source.templates);
 	dev->data->mac_addrs = NULL; /* it is part of struct device */
 	return 0;
 }
@@ -80,8 +89,8 @@ static int on_info(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_rx_pktlen = FRAME_MAX;
 	info->max_mtu = FRAME_MAX - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN;
 	info->min_mtu = RTE_ETHER_MIN_MTU;
-	info->max_rx_queues = QUEUES;
-	info->max_tx_queues = QUEUES;
+	info->max_rx_queues = METER_QUEUES_MAX;
+	info->max_tx_queues = METER_QUEUES_MAX;
 	info->rx_desc_lim = info->tx_desc_lim =
 		(struct rte_eth_desc_lim){.nb_max = DESCRIPTORS_MAX, .nb_min = 64, .nb_align = 32};
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_CHECKSUM;
@@ -102,12 +111,12 @@ static int on_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t d
 	dev->data->rx_queues[queue] = device;
 	if (device->arguments.mode == MODE_SINK)
 		return 0;
-	if (!device->source)
-		device->source = source_new(&device->arguments, &device->mac, dev->data->port_id);
-	if (!device->source)
+	if (!device->sources[queue])
+		device->sources[queue] = source_new(&device->source, queue);
+	if (!device->sources[queue])
 		return -errno;
-	dev->data->rx_queues[queue] = device->source;
-	return source_ring_make(device->source, pool, descriptors);
+	dev->data->rx_queues[queue] = device->sources[queue];
+	return source_ring_make(device->sources[queue], pool, descriptors);
 }
 
 static int on_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t descriptors, unsigned int socket,
@@ -117,10 +126,10 @@ static int on_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t d
 
 	(void)socket;
 	(void)conf;
-	sink_free(device->sink);
-	device->sink = sink_new(descriptors);
-	dev->data->tx_queues[queue] = device->sink;
-	return device->sink ? 0 : -errno;
+	sink_free(device->sinks[queue]);
+	device->sinks[queue] = sink_new(queue, descriptors);
+	dev->data->tx_queues[queue] = device->sinks[queue];
+	return device->sinks[queue] ? 0 : -errno;
 }
 
 static int on_link_update(struct rte_eth_dev *dev, int wait)
@@ -195,6 +204,9 @@ static int on_probe(struct rte_vdev_device *vdev)
 		return rc;
 	}
 	device->mac = (struct rte_ether_addr){{0x02, 0x00, 0x00, 0x00, 0xbe, (uint8_t)dev->data->port_id}};
+	device->source.arguments = &device->arguments;
+	device->source.mac = device->mac;
+	device->source.port = dev->data->port_id;
 	dev->data->mac_addrs = &device->mac;
 	dev->data->dev_link.link_speed = RTE_ETH_SPEED_NUM_100G;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;

@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct meter meter = {.running = true};
+struct meter meter = {.running = true, .n_queues = 1};
 
 /* What had been counted when a window began. */
 struct mark {
-	uint64_t time, sent, received, device_cycles;
+	uint64_t time;
+	struct {
+		uint64_t sent, received, device_cycles;
+	} queues[METER_QUEUES_MAX];
 };
 
 static const struct arguments *arguments;
@@ -30,13 +33,18 @@ void meter_begin(const struct arguments *for_arguments, uint64_t now)
 	meter.due = now + milliseconds(arguments->warm_ms);
 }
 
-/* Of one window: cycles of the gateway for one packet; 0 when none came through. */
+/* Of one window: cycles for one packet, of all workers together; 0 when none came through. */
 static double window_cycles(const struct mark *from, const struct mark *to)
 {
-	uint64_t received = to->received - from->received;
-	uint64_t cycles = to->time - from->time - (to->device_cycles - from->device_cycles);
+	double packets_a_cycle = 0;
 
-	return received ? (double)cycles / (double)received : 0;
+	for (uint16_t i = 0; i < meter.n_queues; i++) {
+		uint64_t received = to->queues[i].received - from->queues[i].received;
+		uint64_t device = to->queues[i].device_cycles - from->queues[i].device_cycles;
+
+		packets_a_cycle += (double)received / (double)(to->time - from->time - device);
+	}
+	return packets_a_cycle > 0 ? 1 / packets_a_cycle : 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -57,12 +65,34 @@ static double best_tenth(double *cycles, uint32_t count)
 	return first < count ? cycles[first + (count - first) / 10] : 0;
 }
 
-static void result_print(FILE *file)
+/* Over all windows and workers. */
+struct total {
+	uint64_t sent, received, device_cycles, checked, bad, starved;
+};
+
+static struct total total_make(void)
 {
 	const struct mark *first = &marks[0], *last = &marks[n_marks - 1];
-	uint64_t received = last->received - first->received, sent = last->sent - first->sent;
-	uint64_t device = last->device_cycles - first->device_cycles;
-	double hz = (double)rte_get_tsc_hz(), elapsed = (double)(last->time - first->time), inner = 0, best;
+	struct total total = {0};
+
+	for (uint16_t i = 0; i < meter.n_queues; i++) {
+		const struct meter_counts *counts = &meter.counts[i];
+
+		total.sent += last->queues[i].sent - first->queues[i].sent;
+		total.received += last->queues[i].received - first->queues[i].received;
+		total.device_cycles += last->queues[i].device_cycles - first->queues[i].device_cycles;
+		total.checked += counts->checked;
+		total.bad += counts->bad;
+		total.starved += counts->starved;
+	}
+	return total;
+}
+
+static void result_print(FILE *file)
+{
+	double hz = (double)rte_get_tsc_hz(), inner = 0, best;
+	double elapsed = (double)(marks[n_marks - 1].time - marks[0].time);
+	struct total total = total_make();
 	static double cycles[METER_WINDOWS_MAX];
 
 	for (uint32_t i = 0; i + 1 < n_marks; i++)
@@ -71,16 +101,17 @@ static void result_print(FILE *file)
 	for (uint32_t i = 0; i < arguments->n_sizes; i++)
 		inner += (double)arguments->sizes[i] / arguments->n_sizes;
 	fprintf(file,
-		"{\"windows\": %" PRIu32 ", \"window_ms\": %d, \"tsc_hz\": %.0f, \"sent\": %" PRIu64
+		"{\"windows\": %" PRIu32 ", \"window_ms\": %d, \"queues\": %u, \"tsc_hz\": %.0f, \"sent\": %" PRIu64
 		", \"received\": %" PRIu64 ", \"starved\": %" PRIu64 ", \"checked\": %" PRIu64 ", \"bad\": %" PRIu64
 		", \"inner_bytes\": %.2f",
-		n_marks - 1, METER_WINDOW_MS, hz, sent, received, meter.starved, meter.checked, meter.bad, inner);
-	if (received > 0)
+		n_marks - 1, METER_WINDOW_MS, meter.n_queues, hz, total.sent, total.received, total.starved, total.checked,
+		total.bad, inner);
+	if (total.received > 0)
 		fprintf(file,
 			", \"cycles\": %.1f, \"mpps\": %.4f, \"inner_gbps\": %.4f, \"device_cycles\": %.1f, "
 			"\"with_device_mpps\": %.4f",
-			best, hz / best / 1e6, hz / best * inner * 8 / 1e9, (double)device / (double)received,
-			(double)received / (elapsed / hz) / 1e6);
+			best * meter.n_queues, hz / best / 1e6, hz / best * inner * 8 / 1e9,
+			(double)total.device_cycles / (double)total.received, (double)total.received / (elapsed / hz) / 1e6);
 	fprintf(file, "}\n");
 }
 
@@ -102,8 +133,14 @@ static void result_write(void)
 
 void meter_turn(uint64_t now)
 {
-	marks[n_marks++] = (struct mark){
-		.time = now, .sent = meter.sent, .received = meter.received, .device_cycles = meter.device_cycles};
+	struct mark *mark = &marks[n_marks++];
+
+	mark->time = now;
+	for (uint16_t i = 0; i < meter.n_queues; i++) {
+		mark->queues[i].sent = meter.counts[i].sent;
+		mark->queues[i].received = meter.counts[i].received;
+		mark->queues[i].device_cycles = meter.counts[i].device_cycles;
+	}
 	meter.due = now + milliseconds(METER_WINDOW_MS);
 	if (n_marks <= arguments->windows)
 		return;

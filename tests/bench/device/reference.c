@@ -40,8 +40,8 @@ static const EVP_MD *hash_of(const struct esp_suite *suite)
 static EVP_CIPHER_CTX *cipher_begin(
 	const struct esp_suite *suite, const uint8_t *keymat, const uint8_t *iv, int encrypt)
 {
-	static EVP_CIPHER_CTX *context;
-	static EVP_CIPHER *cipher;
+	static _Thread_local EVP_CIPHER_CTX *context;
+	static _Thread_local EVP_CIPHER *cipher;
 	uint8_t full_iv[BLOCK_MAX] = {0};
 	char name[32];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ESP by OpenSSL, one packet at a time: an implementation that shares nothing with those that are measured. It opens
- * samples of what they sealed, and makes the AES-GCM packets that they are to open. One thread.
+ * samples of what they sealed, and makes the AES-GCM packets that they are to open.
  */
 #pragma once
 

@@ -15,12 +15,13 @@ enum {
 };
 
 struct sink {
+	struct meter_counts *counts;
 	uint64_t taken;
 	uint32_t ring_size, head;
 	struct rte_mbuf *ring[];
 };
 
-struct sink *sink_new(uint16_t descriptors)
+struct sink *sink_new(uint16_t number, uint16_t descriptors)
 {
 	struct sink *sink =
 		rte_zmalloc("sink", sizeof(*sink) + descriptors * sizeof(sink->ring[0]), RTE_CACHE_LINE_SIZE);
@@ -29,6 +30,7 @@ struct sink *sink_new(uint16_t descriptors)
 		errno = ENOMEM;
 		return NULL;
 	}
+	sink->counts = &meter.counts[number];
 	sink->ring_size = descriptors;
 	return sink;
 }
@@ -47,13 +49,13 @@ static bool sample_is_due(uint64_t taken, uint16_t count)
 	return taken < SAMPLE_FIRST || taken >> SAMPLE_SHIFT != (taken + count) >> SAMPLE_SHIFT;
 }
 
-static __rte_noinline void sample(struct rte_mbuf **packets, uint16_t count)
+static __rte_noinline void sample(struct sink *sink, struct rte_mbuf **packets, uint16_t count)
 {
 	for (uint16_t i = 0; i < count; i++) {
 		enum check_verdict verdict = check_frame(packets[i]);
 
-		meter.checked += verdict != CHECK_FOREIGN;
-		meter.bad += verdict == CHECK_BAD;
+		meter_add(&sink->counts->checked, verdict != CHECK_FOREIGN);
+		meter_add(&sink->counts->bad, verdict == CHECK_BAD);
 	}
 }
 
@@ -66,7 +68,7 @@ uint16_t sink_transmit(void *queue, struct rte_mbuf **packets, uint16_t count)
 
 	count = RTE_MIN(count, (uint16_t)BURST_MAX);
 	if (unlikely(sample_is_due(sink->taken, count)))
-		sample(packets, count);
+		sample(sink, packets, count);
 	sink->taken += count;
 	for (uint16_t i = 0; i < count; i++) {
 		struct rte_mbuf *oldest = sink->ring[sink->head];
@@ -79,7 +81,7 @@ uint16_t sink_transmit(void *queue, struct rte_mbuf **packets, uint16_t count)
 	}
 	if (n_sent > 0)
 		rte_pktmbuf_free_bulk(sent, n_sent);
-	meter.received += count;
-	meter_exclude(begin);
+	meter_add(&sink->counts->received, count);
+	meter_exclude(sink->counts, begin);
 	return count;
 }

@@ -11,8 +11,8 @@
 
 struct sink;
 
-/* A ring of that many buffers. NULL with errno. */
-struct sink *sink_new(uint16_t descriptors);
+/* Queue `number`, with a ring of that many buffers. NULL with errno. */
+struct sink *sink_new(uint16_t number, uint16_t descriptors);
 void sink_free(struct sink *sink);
 
 /* The driver's transmit function; `queue` is the sink. It takes everything. */

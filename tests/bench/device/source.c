@@ -3,7 +3,7 @@
 
 #include "esp/esp.h"
 #include "meter.h"
-#include "template.h"
+#include "tables/layout.h"
 
 #include <rte_malloc.h>
 #include <rte_memcpy.h>
@@ -17,17 +17,23 @@
 
 enum { BURST_MAX = 32, ASK_MS = 1 /* between two looks for the sessions */ };
 
+/* A session of this queue. */
+struct turn_session {
+	uint32_t session;
+	uint32_t sequence; /* the last one given out */
+};
+
 /* The packets that come next, in the order of the ring. */
 struct turn {
-	uint32_t session, left; /* of its train */
-	uint32_t place;		/* in the mixture of sizes */
+	uint32_t at, left; /* in the list of sessions; of its train */
+	uint32_t place;	   /* in the mixture of sizes */
 };
 
 struct source {
-	const struct arguments *arguments;
-	struct rte_ether_addr mac;
-	uint16_t port;
-	bool ready;  /* there are templates */
+	struct source_device *device;
+	struct meter_counts *counts;
+	uint16_t number;
+	bool ready;  /* there is a list of sessions */
 	bool primed; /* the ring is full */
 
 	struct rte_mempool *pool;
@@ -35,14 +41,14 @@ struct source {
 	uint32_t ring_size, head;
 
 	const struct traffic *traffic;
-	struct templates templates;
+	struct turn_session *sessions;
+	uint32_t n_sessions;
 	struct turn turn;
-	uint32_t *sequences; /* the last number of each session */
 	struct esp_engine *engine;
 	struct esp_key *key;
 };
 
-struct source *source_new(const struct arguments *arguments, const struct rte_ether_addr *mac, uint16_t port)
+struct source *source_new(struct source_device *device, uint16_t number)
 {
 	struct source *source = rte_zmalloc("source", sizeof(*source), RTE_CACHE_LINE_SIZE);
 
@@ -50,9 +56,9 @@ struct source *source_new(const struct arguments *arguments, const struct rte_et
 		errno = ENOMEM;
 		return NULL;
 	}
-	source->arguments = arguments;
-	source->mac = *mac;
-	source->port = port;
+	source->device = device;
+	source->number = number;
+	source->counts = &meter.counts[number];
 	return source;
 }
 
@@ -61,8 +67,7 @@ void source_free(struct source *source)
 	if (!source)
 		return;
 	source_ring_free(source);
-	templates_free(&source->templates);
-	rte_free(source->sequences);
+	rte_free(source->sessions);
 	rte_free(source->key);
 	esp_engine_free(source->engine);
 	rte_free(source);
@@ -95,69 +100,116 @@ static int engine_make(struct source *source)
 	source->key = rte_zmalloc("key", esp_key_size(), ESP_KEY_ALIGN);
 	if (!source->engine || !source->key)
 		return -ENOMEM;
-	return esp_key_expand(source->engine, source->arguments->suite, false, traffic->keymat,
+	return esp_key_expand(source->engine, source->device->arguments->suite, false, traffic->keymat,
 		esp_suite_keymat_len(traffic->suite), source->key);
 }
 
-/* -ENOENT: the sessions are not there yet. */
-static int traffic_begin(struct source *source)
+static bool session_comes_here(const struct source *source, uint32_t session)
 {
-	int rc = traffic_open(source->arguments);
+	const struct source_device *device = source->device;
+	uint32_t where = tables_spi_index(source->traffic->spis_in[session]);
 
-	if (rc < 0)
-		return rc;
-	source->traffic = traffic_current();
-	source->turn.left = source->arguments->train;
-	source->sequences = rte_zmalloc("sequences", source->traffic->n_sessions * sizeof(*source->sequences), 0);
-	rc = source->sequences ? templates_make(&source->templates, source->traffic, &source->mac, source->port)
-			       : -ENOMEM;
-	return rc < 0 ? rc : engine_make(source);
+	if (device->arguments->mode == MODE_OUT)
+		return true;
+	if (device->arguments->steer == STEER_HASH)
+		where = session * 0x9e3779b1u >> 16; /* the golden ratio's */
+	return where % device->n_queues == source->number;
 }
 
-/* Rare: begins when the sessions are there, and turns the meter's windows. */
-static __rte_noinline void source_turn(struct source *source, uint64_t now)
+/* The workers begin at different places, so that no two are at the same session all the time. */
+static int sessions_list(struct source *source)
+{
+	uint32_t total = source->traffic->n_sessions;
+	uint32_t first = (uint32_t)((uint64_t)total * source->number / source->device->n_queues);
+
+	source->sessions = rte_zmalloc("sessions", total * sizeof(*source->sessions), RTE_CACHE_LINE_SIZE);
+	if (!source->sessions)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < total; i++) {
+		uint32_t session = (first + i) % total;
+
+		if (session_comes_here(source, session))
+			source->sessions[source->n_sessions++].session = session;
+	}
+	source->turn.left = source->device->arguments->train;
+	return 0;
+}
+
+/* For all queues. -ENOENT: the sessions are not there yet. */
+static int traffic_begin(struct source_device *device)
+{
+	int rc = traffic_open(device->arguments);
+
+	if (rc == 0)
+		rc = templates_make(&device->templates, traffic_current(), &device->mac, device->port);
+	return rc;
+}
+
+static int queue_begin(struct source *source)
 {
 	int rc;
 
-	if (source->ready) {
-		meter_turn(now);
-		return;
-	}
-	rc = traffic_begin(source);
-	if (rc == 0) {
-		source->ready = true;
-		meter_begin(source->arguments, rte_rdtsc());
-		return;
-	}
-	meter.due = now + ASK_MS * rte_get_tsc_hz() / 1000;
-	if (rc == -ENOENT)
-		return;
-	/* Nothing will ever be measured in this process. */
+	source->traffic = traffic_current();
+	rc = sessions_list(source);
+	if (rc == 0)
+		rc = engine_make(source);
+	source->ready = rc == 0;
+	return rc;
+}
+
+/* Nothing will ever be measured in this process. */
+static void give_up(int rc)
+{
 	fprintf(stderr, "net_bench: the traffic cannot be made: %s\n", strerror(-rc));
 	_exit(1);
 }
 
-/* Moves on by one packet. Its session is left in `session`. */
-static const struct template_shape *turn_take(struct source *source, uint32_t *session, const uint8_t **frame)
+/* Rare: begins when the sessions are there. */
+static __rte_noinline void source_look(struct source *source)
 {
-	struct turn *turn = &source->turn;
-	uint8_t shape = source->templates.shape_of[turn->place];
+	struct source_device *device = source->device;
+	int rc = 0;
 
-	*session = turn->session;
-	*frame = source->templates.frames + template_offset(&source->templates, turn->session, shape);
-	if (++turn->place == source->arguments->n_sizes)
+	if (source->number == 0) {
+		rc = traffic_begin(device);
+		if (rc == -ENOENT) {
+			meter.due = rte_rdtsc() + ASK_MS * rte_get_tsc_hz() / 1000;
+			return;
+		}
+	}
+	if (rc == 0)
+		rc = queue_begin(source);
+	if (rc < 0)
+		give_up(rc);
+	if (source->number > 0)
+		return;
+	meter_begin(device->arguments, rte_rdtsc());
+	atomic_store_explicit(&device->ready, true, memory_order_release);
+}
+
+/* Moves on by one packet. */
+static const struct template_shape *turn_take(
+	struct source *source, struct turn_session **session, const struct template_session **own)
+{
+	const struct source_device *device = source->device;
+	struct turn *turn = &source->turn;
+	uint8_t shape = device->templates.shape_of[turn->place];
+
+	*session = &source->sessions[turn->at];
+	*own = template_session(&device->templates, (*session)->session, shape);
+	if (++turn->place == device->arguments->n_sizes)
 		turn->place = 0;
 	if (--turn->left == 0) {
-		turn->left = source->arguments->train;
-		if (++turn->session == source->traffic->n_sessions)
-			turn->session = 0;
+		turn->left = device->arguments->train;
+		if (++turn->at == source->n_sessions)
+			turn->at = 0;
 	}
-	return &source->templates.shapes[shape];
+	return &device->templates.shapes[shape];
 }
 
 /* Sealing makes header, trailer and ICV anew; the template has the inner packet at its place between them. */
-static struct esp_packet seal_wanted(
-	const struct source *source, struct rte_mbuf *packet, uint32_t session, const struct template_shape *shape)
+static struct esp_packet seal_wanted(const struct source *source, struct rte_mbuf *packet,
+	const struct turn_session *session, const struct template_shape *shape)
 {
 	uint8_t *data = rte_pktmbuf_mtod_offset(packet, uint8_t *, shape->inner_at);
 
@@ -167,45 +219,50 @@ static struct esp_packet seal_wanted(
 		.len = shape->size,
 		.headroom = (uint16_t)(shape->inner_at - shape->esp_at),
 		.tailroom = (uint16_t)(rte_pktmbuf_tailroom(packet) + shape->frame_len - shape->inner_at - shape->size),
-		.spi = source->traffic->spis_in[session],
-		.sequence = source->sequences[session],
+		.spi = source->traffic->spis_in[session->session],
+		.sequence = session->sequence,
 		.next_header = IPPROTO_IPIP,
 	};
+}
+
+/* What any server's card says of a packet. */
+static void packet_describe(const struct source_device *device, struct rte_mbuf *packet, uint16_t len, bool bare_esp)
+{
+	packet->data_len = len;
+	packet->pkt_len = len;
+	packet->port = device->port;
+	packet->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+	packet->packet_type =
+		RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4 | (bare_esp ? RTE_PTYPE_TUNNEL_ESP : RTE_PTYPE_L4_UDP);
 }
 
 /* Writes the next packets into fresh buffers, as the card's DMA would. */
 static void source_fill(struct source *source, struct rte_mbuf **packets, uint16_t count)
 {
+	bool udp = source->device->arguments->udp != 0;
 	struct esp_packet seals[BURST_MAX];
 	size_t n_seals = 0;
 
 	for (uint16_t i = 0; i < count; i++) {
-		struct rte_mbuf *packet = packets[i];
+		uint8_t *data = rte_pktmbuf_mtod(packets[i], uint8_t *);
+		const struct template_session *own;
 		const struct template_shape *shape;
-		const uint8_t *frame;
-		uint32_t session, wire;
-		uint8_t *data = rte_pktmbuf_mtod(packet, uint8_t *);
+		struct turn_session *session;
+		uint32_t wire;
 
-		shape = turn_take(source, &session, &frame);
-		rte_memcpy(data, frame, shape->frame_len);
-		packet->data_len = shape->frame_len;
-		packet->pkt_len = shape->frame_len;
-		packet->port = source->port;
-		/* What any server's card says of a packet. */
-		packet->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-		packet->packet_type =
-			RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4 |
-			(shape->esp_at && !source->arguments->udp ? RTE_PTYPE_TUNNEL_ESP : RTE_PTYPE_L4_UDP);
+		shape = turn_take(source, &session, &own);
+		template_write(shape, own, data);
+		packet_describe(source->device, packets[i], shape->frame_len, shape->esp_at && !udp);
 		if (!shape->esp_at)
 			continue;
-		source->sequences[session]++;
+		session->sequence++;
 		if (!shape->patch) {
-			seals[n_seals++] = seal_wanted(source, packet, session, shape);
+			seals[n_seals++] = seal_wanted(source, packets[i], session, shape);
 			continue;
 		}
-		wire = rte_cpu_to_be_32(source->sequences[session]);
+		wire = rte_cpu_to_be_32(session->sequence);
 		memcpy(data + shape->esp_at + 4, &wire, sizeof(wire));
-		patch_apply(shape->patch, source->sequences[session], data + shape->icv_at);
+		patch_apply(shape->patch, session->sequence, data + shape->icv_at);
 	}
 	if (n_seals > 0)
 		esp_seal(source->engine, seals, n_seals);
@@ -227,9 +284,18 @@ static bool source_prime(struct source *source)
 
 static bool source_begin(struct source *source, uint64_t now)
 {
-	if (unlikely(now >= meter.due) && meter.running)
-		source_turn(source, now);
-	if (!source->ready || !meter.running || source->arguments->fault == FAULT_SILENT)
+	struct source_device *device = source->device;
+
+	if (unlikely(!source->ready)) {
+		if (source->number == 0 ? now >= meter.due
+					: atomic_load_explicit(&device->ready, memory_order_acquire))
+			source_look(source);
+		return false;
+	}
+	if (source->number == 0 && unlikely(now >= meter.due) && meter.running)
+		meter_turn(now);
+	if (!atomic_load_explicit(&meter.running, memory_order_relaxed) || source->n_sessions == 0 ||
+		device->arguments->fault == FAULT_SILENT)
 		return false;
 	return likely(source->primed) || source_prime(source);
 }
@@ -244,7 +310,7 @@ uint16_t source_receive(void *queue, struct rte_mbuf **packets, uint16_t count)
 	if (!source_begin(source, begin))
 		return 0;
 	if (unlikely(rte_pktmbuf_alloc_bulk(source->pool, fresh, count) < 0)) {
-		meter.starved++;
+		meter_add(&source->counts->starved, 1);
 		count = 0;
 	}
 	source_fill(source, fresh, count);
@@ -254,7 +320,7 @@ uint16_t source_receive(void *queue, struct rte_mbuf **packets, uint16_t count)
 		if (++source->head == source->ring_size)
 			source->head = 0;
 	}
-	meter.sent += count;
-	meter_exclude(begin);
+	meter_add(&source->counts->sent, count);
+	meter_exclude(source->counts, begin);
 	return count;
 }
