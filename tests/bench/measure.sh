@@ -79,6 +79,7 @@ result() {
 
 # Of WORKERS workers, the measured core and those below it.
 worker_cores() {
+	# shellcheck disable=SC2153 # the setting, not the local one
 	local core=$CORE list=$CORE
 
 	while ((CORE - core + 1 < WORKERS)); do

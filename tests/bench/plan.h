@@ -7,8 +7,8 @@
  *   lan host 192.168.0.10 -- port 0 [gateway] port 1 198.18.0.1 -- router 198.18.0.254 -- branch i: 198.18.1.0 + i
  *                                                                                   behind it 10.0.0.0 + 256 i, /24
  *
- * More branches than private networks of this size: those from 65,536 on have 11.0.0.0 and so on inside, which no packet
- * takes out of the measured process.
+ * More branches than private networks of this size: those from 65,536 on have 11.0.0.0 and so on inside, which no
+ * packet takes out of the measured process.
  *
  * Inbound SPIs are the gateway's to choose. Whoever installed the sessions publishes them in a file; that file's
  * appearing is what starts the traffic.

@@ -8,7 +8,8 @@
  *              [,windows=N][,steer=owner|hash][,fault=key|silent]
  *   net_bench1                                    takes everything
  *
- * A queue each way for every worker. The file with the sessions starts it (plan.h), the file with the result ends it (meter.h).
+ * A queue each way for every worker. The file with the sessions starts it (plan.h), the file with the result ends it
+ * (meter.h).
  */
 #include "arguments.h"
 #include "meter.h"

@@ -104,14 +104,15 @@ static void result_print(FILE *file)
 		"{\"windows\": %" PRIu32 ", \"window_ms\": %d, \"queues\": %u, \"tsc_hz\": %.0f, \"sent\": %" PRIu64
 		", \"received\": %" PRIu64 ", \"starved\": %" PRIu64 ", \"checked\": %" PRIu64 ", \"bad\": %" PRIu64
 		", \"inner_bytes\": %.2f",
-		n_marks - 1, METER_WINDOW_MS, meter.n_queues, hz, total.sent, total.received, total.starved, total.checked,
-		total.bad, inner);
+		n_marks - 1, METER_WINDOW_MS, meter.n_queues, hz, total.sent, total.received, total.starved,
+		total.checked, total.bad, inner);
 	if (total.received > 0)
 		fprintf(file,
 			", \"cycles\": %.1f, \"mpps\": %.4f, \"inner_gbps\": %.4f, \"device_cycles\": %.1f, "
 			"\"with_device_mpps\": %.4f",
 			best * meter.n_queues, hz / best / 1e6, hz / best * inner * 8 / 1e9,
-			(double)total.device_cycles / (double)total.received, (double)total.received / (elapsed / hz) / 1e6);
+			(double)total.device_cycles / (double)total.received,
+			(double)total.received / (elapsed / hz) / 1e6);
 	fprintf(file, "}\n");
 }
 

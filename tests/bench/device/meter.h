@@ -23,17 +23,17 @@ enum { METER_QUEUES_MAX = 8 };
 
 /* Of one queue of both devices; its worker alone writes, and nothing else is on these lines. */
 struct meter_counts {
-	_Atomic uint64_t sent;          /* handed to the gateway */
-	_Atomic uint64_t received;      /* came back from it */
+	_Atomic uint64_t sent;		/* handed to the gateway */
+	_Atomic uint64_t received;	/* came back from it */
 	_Atomic uint64_t device_cycles; /* spent inside the devices */
-	_Atomic uint64_t checked, bad;  /* samples of what came back */
-	_Atomic uint64_t starved;       /* bursts that could not be sent: the gateway's packet pool was empty */
+	_Atomic uint64_t checked, bad;	/* samples of what came back */
+	_Atomic uint64_t starved;	/* bursts that could not be sent: the gateway's packet pool was empty */
 } __attribute__((aligned(128)));
 
 struct meter {
 	struct meter_counts counts[METER_QUEUES_MAX];
 	atomic_bool running; /* packets are wanted */
-	uint64_t due;        /* queue 0: the TSC when meter_turn is to be called next */
+	uint64_t due;	     /* queue 0: the TSC when meter_turn is to be called next */
 	uint16_t n_queues;
 };
 extern struct meter meter;
@@ -47,7 +47,8 @@ void meter_turn(uint64_t now);
 /* One writer: no need for a locked addition. */
 static inline void meter_add(_Atomic uint64_t *counter, uint64_t count)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + count, memory_order_relaxed);
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + count, memory_order_relaxed);
 }
 
 /* Charges what has passed since `begin` to the devices. */

@@ -287,8 +287,7 @@ static bool source_begin(struct source *source, uint64_t now)
 	struct source_device *device = source->device;
 
 	if (unlikely(!source->ready)) {
-		if (source->number == 0 ? now >= meter.due
-					: atomic_load_explicit(&device->ready, memory_order_acquire))
+		if (source->number == 0 ? now >= meter.due : atomic_load_explicit(&device->ready, memory_order_acquire))
 			source_look(source);
 		return false;
 	}

@@ -5,8 +5,8 @@
  * which time it has left the nearest cache. It always has a full burst; what is measured is the gateway at its limit.
  *
  * Several workers: each has a queue. What is to be encrypted comes to all of them for every session. A session's ESP
- * comes to one: where a card's rule on the SPI would bring it, to the worker that owns the SA (steer=owner), or where a hash
- * of the outer header would, to any (steer=hash).
+ * comes to one: where a card's rule on the SPI would bring it, to the worker that owns the SA (steer=owner), or where a
+ * hash of the outer header would, to any (steer=hash).
  *
  * ESP needs a fresh sequence number in each packet, or the replay window drops it. AES-GCM: templates sealed
  * beforehand, their tags patched (patch.h). Any other suite: sealed anew by dataplane/esp, which takes longer than
@@ -27,11 +27,11 @@ struct source;
 /* What the queues of a device have in common. */
 struct source_device {
 	const struct arguments *arguments; /* must stay */
-	struct rte_ether_addr mac;         /* the gateway's address on it */
+	struct rte_ether_addr mac;	   /* the gateway's address on it */
 	uint16_t port;
 	uint16_t n_queues;
 	struct templates templates; /* queue 0: makes */
-	atomic_bool ready;          /* there are templates; queue 0: sets */
+	atomic_bool ready;	    /* there are templates; queue 0: sets */
 };
 
 /* Queue `number` of the device, which must stay. NULL with errno. */

@@ -74,8 +74,8 @@ static int esp_write(
 	 * The nonce is that of every packet of every session: bad in life, and no difference to who opens it. So the
 	 * key stream is the same too, and ciphertexts differ only where the packets do.
 	 */
-	len = reference_seal_gcm(
-		traffic->suite, traffic->keymat, traffic->spis_in[session], 0, iv, inner, shape->size, frame + shape->esp_at);
+	len = reference_seal_gcm(traffic->suite, traffic->keymat, traffic->spis_in[session], 0, iv, inner, shape->size,
+		frame + shape->esp_at);
 	return len < 0 ? len : 0;
 }
 
@@ -126,7 +126,8 @@ static int frames_make(struct templates *templates, const struct traffic *traffi
 		if (rc == 0 && session == 0)
 			memcpy(shape->frame, frame, shape->frame_len);
 		if (rc == 0)
-			rc = session_take(&templates->sessions[(size_t)session * templates->n_shapes + i], shape, frame);
+			rc = session_take(
+				&templates->sessions[(size_t)session * templates->n_shapes + i], shape, frame);
 	}
 	return rc;
 }

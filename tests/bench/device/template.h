@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The frames that a source sends, ready but for the sequence number. Made when the sessions are known. What all sessions
- * have in common is stored once a size; of each session there is only what differs, half a cache line that is read one
- * after the other: with 100,000 sessions whole frames would take the gateway's caches away, which no network card does.
+ * The frames that a source sends, ready but for the sequence number. Made when the sessions are known. What all
+ * sessions have in common is stored once a size; of each session there is only what differs, half a cache line that is
+ * read one after the other: with 100,000 sessions whole frames would take the gateway's caches away, which no network
+ * card does.
  */
 #pragma once
 
@@ -23,7 +24,7 @@ struct template_shape {
 	uint16_t inner_at; /* the inner packet's place; in the clear where it is still to be sealed */
 	uint16_t icv_at;
 	struct patch *patch; /* NULL: it is to be sealed */
-	uint8_t *frame;      /* of the first session */
+	uint8_t *frame;	     /* of the first session */
 };
 
 /* Of an IPv4 header: the checksum and an address, which may be apart. */
