@@ -229,9 +229,11 @@ static int session_remove(struct dataplane *dataplane, const struct tables_chang
 static void net_changed(struct dataplane *dataplane, uint32_t kind)
 {
 	if (kind == TABLES_ADDRESS_ADD || kind == TABLES_ADDRESS_REMOVE || kind == TABLES_NET_SWEEP)
-		for (uint16_t i = 0; i < dataplane->n_ports; i++)
-			atomic_store_explicit(&dataplane->ports[i].address, route_local_address(&dataplane->routes, i),
-				memory_order_relaxed);
+		for (uint16_t i = 0; i < 2 * dataplane->n_ports; i++) {
+			union ip_address address = route_local_address(&dataplane->routes, i / 2, i % 2);
+
+			port_set_address(&dataplane->ports[i / 2], i % 2, &address, dataplane->qsbr);
+		}
 	mtu_set_all(dataplane);
 }
 

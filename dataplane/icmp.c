@@ -60,21 +60,18 @@ static uint32_t source_choose(const struct worker *worker, struct rte_mbuf *pack
 	const struct dataplane *dataplane = worker->dataplane;
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *);
 	const struct packet *meta = packet_of(packet);
-	uint32_t ours;
+	union ip_address from, to = ip_from_be32(ip->src_addr);
 
 	if (meta->source == PACKET_FROM_KERNEL)
 		return rte_be_to_cpu_32(ip->dst_addr);
 	if (meta->source == PACKET_FROM_PORT) {
-		ours = atomic_load_explicit(&dataplane->ports[meta->port].address, memory_order_relaxed);
-		return ours ? ours : address;
+		from = port_address(&dataplane->ports[meta->port], false);
+		return ip_is_none(&from) ? address : ip_to_ipv4(&from);
 	}
 	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
-		union ip_address from, to = ip_from_be32(ip->src_addr);
-
-		ours = atomic_load_explicit(&dataplane->ports[i].address, memory_order_relaxed);
-		from = ip_from_ipv4(ours);
-		if (ours && policy_find(&dataplane->policies, &from, &to))
-			return ours;
+		from = port_address(&dataplane->ports[i], false);
+		if (!ip_is_none(&from) && policy_find(&dataplane->policies, &from, &to))
+			return ip_to_ipv4(&from);
 	}
 	return 0;
 }

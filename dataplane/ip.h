@@ -74,6 +74,13 @@ static inline bool ip_equal(const union ip_address *a, const union ip_address *b
 	return ((a->words[0] ^ b->words[0]) | (a->words[1] ^ b->words[1])) == 0;
 }
 
+/* fe80::/10 (RFC 4291 section 2.5.6): means something on one link alone. */
+static inline bool ip_is_link_local(const union ip_address *address)
+{
+	return (address->words[0] & rte_cpu_to_be_64(UINT64_C(0xffc0) << 48)) ==
+	       rte_cpu_to_be_64(UINT64_C(0xfe80) << 48);
+}
+
 static inline bool ip_network_has(const struct ip_network *network, const union ip_address *address)
 {
 	return (((address->words[0] & network->mask.words[0]) ^ network->address.words[0]) |

@@ -67,7 +67,7 @@ static uint32_t admit(struct worker *worker, struct rte_mbuf *packet, uint32_t f
 
 	if (first != TABLES_NONE) {
 		header_addresses(header, &from, &to);
-		policy = policy_match(&dataplane->policies, first, &from, &to);
+		policy = policy_match(&dataplane->policies, first, &from);
 		/* From a peer to an address of ours: no other peer's policy takes it. */
 		if (policy && source == PACKET_FROM_PEER && route_is_local(&dataplane->routes, &to))
 			policy = NULL;

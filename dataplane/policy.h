@@ -1,53 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Outbound lookup (RFC 4301 section 5.1): which child SA protects a packet. Longest prefix match on the inner
- * destination, then the traffic selectors of the policies that share that prefix, then those of the next shorter prefix
+ * destination, then the local networks of the policies that share that remote one, then those of the next larger network
  * around it, and so on outwards. A policy is made by the first child SA with its selectors and outlives a rekey: the
- * successor takes over by one store. Written by the main thread.
+ * successor takes over by one store. Written by the main thread, at a cost that does not grow
+ * with their number.
  */
 #pragma once
 
-#include "lpm4.h"
+#include "lpm.h"
 #include "sa.h"
 
 #include <sys/queue.h>
 
 /*
- * A remote prefix that has policies. Readers come here only from the end of its policies, so the packet whose first
- * policy matches never does. Each step along `shorter` leads to a prefix of fewer bits: every walk ends.
+ * A remote network that has policies. Readers come here only from the end of its policies, so the packet whose first
+ * policy matches never does. Each step along `shorter` leads to a network of fewer bits: every walk ends.
  */
 struct policy_prefix {
 	_Atomic(struct policy_prefix *) shorter; /* the longest one around this one; NULL: none */
 	_Atomic uint32_t first;                  /* policy; TABLES_NONE: going out of sight */
-	struct ip_network network;
-	uint32_t members;                        /* main thread: policies that are not released yet */
-	LIST_ENTRY(policy_prefix) link;          /* main thread: among those in sight, or the unused */
+	struct ip_network network;               /* main thread from here on */
+	uint32_t members;                        /* policies that are not released yet */
+	SLIST_ENTRY(policy_prefix) link;         /* among the unused */
 };
-LIST_HEAD(policy_prefix_list, policy_prefix);
+SLIST_HEAD(policy_prefix_list, policy_prefix);
 
+/* One cache line, all that workers read of it. */
 struct policy {
-	struct ip_network local, remote;
+	struct ip_network local;
 	_Atomic uint32_t child; /* outbound SA; TABLES_NONE: none yet */
-	_Atomic uint32_t next;  /* of the same remote prefix; TABLES_NONE: the last */
+	_Atomic uint32_t next;  /* of the same remote network; TABLES_NONE: the last */
 	struct policy_prefix *prefix;
-	uint32_t session;       /* main thread */
-	uint32_t references;    /* main thread: child SAs with these selectors */
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct policy) == 64, "a worker waits for one line");
+_Static_assert((uint32_t)LPM_NONE == (uint32_t)TABLES_NONE, "what a lookup does not find is no number");
+
+/* Main thread: who a policy belongs to. */
+struct policy_owner {
+	uint32_t session;
+	uint32_t references; /* child SAs with these selectors */
 };
 
 struct policy_table {
-	struct lpm4 lpm; /* prefix -> its first policy */
+	struct lpm lpm; /* remote network -> its first policy */
 	struct policy *policies;
-	uint32_t *free; /* main thread: a stack of unused numbers */
+	/* main thread */
+	struct policy_owner *owners; /* as many as policies */
+	uint32_t *free;              /* a stack of unused numbers */
 	uint32_t n_free;
 	struct policy_prefix *prefixes; /* as many as policies */
-	struct policy_prefix_list visible, unused;
+	struct policy_prefix_list unused;
+	uint64_t n_relinked; /* times that a network got another one around it */
 };
 
-/* 0 or -ENOMEM. */
+/* 0 or negative errno. */
 int policy_table_init(struct policy_table *table, const char *name, uint32_t capacity, struct rte_rcu_qsbr *qsbr);
 void policy_table_free(struct policy_table *table);
 
-/* Finds or makes the policy for a child's selectors and session, and adds a reference. Its number, or negative errno. */
+/*
+ * Finds or makes the policy for a child's selectors and session, and adds a reference. Its number, or negative errno.
+ * Both selectors are of one family.
+ */
 int64_t policy_open(struct policy_table *table, const struct sa_child *child);
 
 /* Drops a reference. With the last one it goes out of sight; true then, and policy_release follows after the grace. */
@@ -56,7 +70,19 @@ void policy_release(struct policy_table *table, uint32_t number);
 
 void policy_set_child(struct policy_table *table, uint32_t number, uint32_t child);
 
-/* Worker: the first policy of the prefixes around this one, from the longest outwards; TABLES_NONE: there is none. */
+/* Worker: asks for the memory that policy_first will read. */
+static inline void policy_prefetch(const struct policy_table *table, const union ip_address *destination)
+{
+	lpm_prefetch(&table->lpm, destination);
+}
+
+/* Worker: the first policy of the longest network around a destination; TABLES_NONE: there is none. */
+static inline uint32_t policy_first(const struct policy_table *table, const union ip_address *destination)
+{
+	return lpm_find(&table->lpm, destination);
+}
+
+/* Worker: the first policy of the networks around this one, from the longest outwards; TABLES_NONE: there is none. */
 static inline uint32_t policy_of_shorter(const struct policy_prefix *prefix)
 {
 	uint32_t number = TABLES_NONE;
@@ -66,28 +92,14 @@ static inline uint32_t policy_of_shorter(const struct policy_prefix *prefix)
 	return number;
 }
 
-/* Worker: fetches what policy_first will read. */
-static inline void policy_prefetch(const struct policy_table *table, const union ip_address *destination)
-{
-	rte_prefetch0(&table->lpm.lpm->tbl24[ip_to_ipv4(destination) >> 8]);
-}
-
-/* Worker: the first policy of the longest prefix that holds a destination; TABLES_NONE: there is no such prefix. */
-static inline uint32_t policy_first(const struct policy_table *table, const union ip_address *destination)
-{
-	if (unlikely(!ip_is_ipv4(destination)))
-		return TABLES_NONE;
-	return lpm4_find(&table->lpm, ip_to_ipv4(destination));
-}
-
-/* Worker: from there on, the first one that holds both ends; NULL: none. */
-static inline const struct policy *policy_match(const struct policy_table *table, uint32_t number,
-	const union ip_address *source, const union ip_address *destination)
+/* Worker: the policy that covers a source, beginning with what policy_first found for the destination; NULL: none. */
+static inline const struct policy *policy_match(
+	const struct policy_table *table, uint32_t number, const union ip_address *source)
 {
 	while (number != TABLES_NONE) {
 		const struct policy *policy = &table->policies[number];
 
-		if (ip_network_has(&policy->local, source) && ip_network_has(&policy->remote, destination))
+		if (ip_network_has(&policy->local, source))
 			return policy;
 		number = atomic_load_explicit(&policy->next, memory_order_acquire);
 		if (number == TABLES_NONE)
@@ -96,9 +108,9 @@ static inline const struct policy *policy_match(const struct policy_table *table
 	return NULL;
 }
 
-/* Worker: the policy for an inner packet; NULL: none. */
+/* Worker: the policy for an inner packet; NULL: none. Its addresses are of one family. */
 static inline const struct policy *policy_find(
 	const struct policy_table *table, const union ip_address *source, const union ip_address *destination)
 {
-	return policy_match(table, policy_first(table, destination), source, destination);
+	return policy_match(table, policy_first(table, destination), source);
 }

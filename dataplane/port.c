@@ -199,3 +199,18 @@ unsigned int port_exchange_kernel(struct dataplane *dataplane, struct port *port
 	rte_pktmbuf_free_bulk(frames + sent, in - sent);
 	return out + in;
 }
+
+void port_set_address(struct port *port, bool ipv6, const union ip_address *address, struct rte_rcu_qsbr *qsbr)
+{
+	struct port_address *of_family = ipv6 ? &port->ipv6 : &port->ipv4;
+	const union ip_address *now = atomic_load_explicit(&of_family->now, memory_order_relaxed);
+	union ip_address *next = now == &of_family->values[0] ? &of_family->values[1] : &of_family->values[0];
+
+	if (now && ip_equal(now, address))
+		return;
+	/* Workers may still read the one before last. */
+	rte_rcu_qsbr_check(qsbr, of_family->retired, true);
+	*next = *address;
+	atomic_store_explicit(&of_family->now, next, memory_order_release);
+	of_family->retired = rte_rcu_qsbr_start(qsbr);
+}

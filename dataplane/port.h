@@ -8,12 +8,15 @@
 #pragma once
 
 #include "config/config.h"
+#include "ip.h"
 
 #include <rte_ether.h>
 #include <rte_mempool.h>
+#include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct dataplane;
@@ -21,6 +24,13 @@ struct dataplane;
 enum {
 	PORT_NONE = 0xffff,
 	PORT_KERNEL_RING = 4096, /* frames */
+};
+
+/* An address that workers read whole while the main thread gives another. */
+struct port_address {
+	_Atomic(const union ip_address *) now; /* NULL: none yet; main: writes; workers: read */
+	union ip_address values[2];            /* main thread */
+	uint64_t retired;                      /* main thread: the grace period after which the other may be reused */
 };
 
 struct port {
@@ -31,7 +41,7 @@ struct port {
 	uint16_t mtu;
 	uint16_t kernel_mtu; /* of the exception port, which may take less than the wire */
 	struct rte_ether_addr mac;
-	_Atomic uint32_t address;     /* one of the kernel's there, host order; 0: none. main: writes; workers: read */
+	struct port_address ipv4, ipv6; /* one of each family that the kernel has there */
 	struct rte_ring *to_kernel;   /* workers -> main */
 	struct rte_ring *from_kernel; /* main -> worker `number` modulo their count */
 };
@@ -43,3 +53,15 @@ void port_stop(struct port *port);
 
 /* Main thread: moves frames both ways between rings and kernel. Returns how many. */
 unsigned int port_exchange_kernel(struct dataplane *dataplane, struct port *port);
+
+/* Main thread: the address that ICMP errors bear, of that family; none: the port has none. */
+void port_set_address(struct port *port, bool ipv6, const union ip_address *address, struct rte_rcu_qsbr *qsbr);
+
+/* Worker: that address. */
+static inline union ip_address port_address(const struct port *port, bool ipv6)
+{
+	const struct port_address *of_family = ipv6 ? &port->ipv6 : &port->ipv4;
+	const union ip_address *now = atomic_load_explicit(&of_family->now, memory_order_acquire);
+
+	return now ? *now : (union ip_address){.words = {0, 0}};
+}
