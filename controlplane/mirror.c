@@ -133,7 +133,8 @@ static void on_address(void *context, const struct netlink_address *address)
 	int port = mirror_port_of(mirror, address->ifindex);
 	struct writer_net net = {.prefix = mirror_host_prefix(&address->address), .port = (uint16_t)port};
 
-	if (port < 0)
+	/* One that turns out to be another's never comes; one that stays is told again. */
+	if (port < 0 || (address->tentative && !address->gone))
 		return;
 	if (!address->gone) {
 		if (mirror_address_add(&mirror->tables, net.port, &address->address))
@@ -184,16 +185,28 @@ static void route_publish(struct mirror *mirror, struct mirror_route *route, con
 	}
 	if (now.port != before->port || !address_equal(&now.gateway, &before->gateway))
 		mirror_emit(mirror, TABLES_ROUTE_ADD, net);
-	if (now.gateway.family == ADDRESS_IPV4)
+	if (now.gateway.family != ADDRESS_NONE)
 		mirror_neighbour_want(mirror, now.port, &now.gateway, true);
+}
+
+/* Every interface has a route to its own link-local network (fe80::/10): the data plane routes nothing there. */
+static bool is_link_local(const struct prefix *prefix)
+{
+	const struct address *address = &prefix->address;
+
+	return address->family == ADDRESS_IPV6 && prefix->len >= 10 && address->bytes[0] == 0xfe &&
+	       (address->bytes[1] & 0xc0) == 0x80;
 }
 
 static void on_route(void *context, const struct netlink_route *told)
 {
 	struct mirror *mirror = context;
-	struct mirror_route *route = mirror_route_get(&mirror->tables, &told->prefix, !told->gone);
+	struct mirror_route *route;
 	struct mirror_path before;
 
+	if (is_link_local(&told->prefix))
+		return;
+	route = mirror_route_get(&mirror->tables, &told->prefix, !told->gone);
 	if (!route)
 		return;
 	before = best_path(route);

@@ -5,7 +5,7 @@
  * whenever notifications were lost or an interface came, went or changed: each such round has an epoch of its own, and
  * what was not told again in it is swept.
  *
- * The kernel resolves neighbours (RFC 826); this only asks it to, and keeps an Ethernet address until the kernel says
+ * The kernel resolves neighbours (RFC 826, RFC 4861); this only asks it to, and keeps an Ethernet address until the kernel says
  * that it failed: a kernel that sees no traffic calls every neighbour stale sooner or later.
  */
 #pragma once

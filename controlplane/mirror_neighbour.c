@@ -59,7 +59,7 @@ void mirror_neighbour_wanted(struct mirror *mirror, uint16_t port, const struct 
 {
 	struct mirror_neighbour *neighbour;
 
-	if (port >= mirror->n_ports || address->family != ADDRESS_IPV4)
+	if (port >= mirror->n_ports || address->family == ADDRESS_NONE)
 		return;
 	neighbour = mirror_neighbour_get(&mirror->tables, port, address, false);
 	if (neighbour && neighbour->usable) {
@@ -99,6 +99,11 @@ static void neighbour_usable(struct mirror *mirror, uint16_t port, const struct 
 		neighbour_ask(mirror, neighbour, true);
 }
 
+static bool is_for_many(const struct address *address)
+{
+	return address->family == ADDRESS_IPV4 ? address->bytes[0] >= 0xe0 : address->bytes[0] == 0xff;
+}
+
 void mirror_neighbour_told(void *context, const struct netlink_neighbour *told)
 {
 	struct mirror *mirror = context;
@@ -106,7 +111,7 @@ void mirror_neighbour_told(void *context, const struct netlink_neighbour *told)
 	struct mirror_neighbour *known;
 
 	/* Multicast and broadcast have addresses that need no asking; the data plane sends nothing there. */
-	if (port < 0 || (told->address.bytes[0] & 0xe0) == 0xe0)
+	if (port < 0 || is_for_many(&told->address))
 		return;
 	known = mirror_neighbour_get(&mirror->tables, (uint16_t)port, &told->address, false);
 	if (told->gone) {

@@ -42,5 +42,5 @@ void mirror_neighbour_want(struct mirror *mirror, uint16_t port, const struct ad
 
 static inline struct prefix mirror_host_prefix(const struct address *address)
 {
-	return prefix_make(address, 32);
+	return prefix_make(address, address->family == ADDRESS_IPV4 ? 32 : 128);
 }

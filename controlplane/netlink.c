@@ -27,13 +27,35 @@ struct netlink {
 	_Alignas(8) uint8_t buffer[BUFFER_LEN];
 };
 
+enum { IPV4_LEN = 4, IPV6_LEN = 16 };
+
+static bool is_ip(uint8_t family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
+/* Its length says which family it is. */
+static bool address_read(const void *bytes, size_t len, struct address *out)
+{
+	if (len != IPV4_LEN && len != IPV6_LEN)
+		return false;
+	*out = (struct address){.family = len == IPV4_LEN ? ADDRESS_IPV4 : ADDRESS_IPV6};
+	memcpy(out->bytes, bytes, len);
+	return true;
+}
+
 static bool attribute_address(const struct nlattr *attribute, struct address *out)
 {
-	if (mnl_attr_get_payload_len(attribute) != 4)
-		return false;
-	*out = (struct address){.family = ADDRESS_IPV4};
-	memcpy(out->bytes, mnl_attr_get_payload(attribute), 4);
-	return true;
+	return address_read(mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute), out);
+}
+
+/* A gateway of another family than the route's: struct rtvia. */
+static bool attribute_via(const struct nlattr *attribute, struct address *out)
+{
+	size_t len = mnl_attr_get_payload_len(attribute);
+	const struct rtvia *via = mnl_attr_get_payload(attribute);
+
+	return len > sizeof(*via) && address_read(via->rtvia_addr, len - sizeof(*via), out);
 }
 
 static uint32_t attribute_u32(const struct nlattr *attribute)
@@ -71,16 +93,27 @@ static void take_address(struct netlink *netlink, const struct nlmsghdr *message
 {
 	const struct ifaddrmsg *info = mnl_nlmsg_get_payload(message);
 	struct netlink_address address = {.ifindex = (int)info->ifa_index, .gone = message->nlmsg_type == RTM_DELADDR};
+	struct address far_end = {.family = ADDRESS_NONE};
+	uint32_t flags = info->ifa_flags;
 	const struct nlattr *attribute;
 
-	if (info->ifa_family != AF_INET)
+	if (!is_ip(info->ifa_family))
 		return;
-	/* IFA_LOCAL is ours; IFA_ADDRESS is the far end where the two differ. */
+	/* IFA_LOCAL is ours, IFA_ADDRESS the far end, where the two differ. IPv6 leaves IFA_LOCAL out where they don't. */
 	mnl_attr_for_each(attribute, message, sizeof(*info))
 	{
-		if (mnl_attr_get_type(attribute) == IFA_LOCAL && attribute_address(attribute, &address.address))
-			netlink->handler.address(netlink->handler.context, &address);
+		switch (mnl_attr_get_type(attribute)) {
+		case IFA_LOCAL: attribute_address(attribute, &address.address); break;
+		case IFA_ADDRESS: attribute_address(attribute, &far_end); break;
+		case IFA_FLAGS: flags = attribute_u32(attribute); break;
+		default: break;
+		}
 	}
+	if (address.address.family == ADDRESS_NONE && info->ifa_family == AF_INET6)
+		address.address = far_end;
+	address.tentative = flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) && !(flags & IFA_F_OPTIMISTIC);
+	if (address.address.family != ADDRESS_NONE)
+		netlink->handler.address(netlink->handler.context, &address);
 }
 
 static void take_hops(const struct nlattr *multipath, struct netlink_route *route)
@@ -100,6 +133,8 @@ static void take_hops(const struct nlattr *multipath, struct netlink_route *rout
 		{
 			if (mnl_attr_get_type(attr) == RTA_GATEWAY)
 				attribute_address(attr, &out->gateway);
+			else if (mnl_attr_get_type(attr) == RTA_VIA)
+				attribute_via(attr, &out->gateway);
 		}
 		route->n_hops++;
 	}
@@ -113,16 +148,19 @@ static void take_route(struct netlink *netlink, const struct nlmsghdr *message)
 		.replace = message->nlmsg_flags & NLM_F_REPLACE,
 		.gone = message->nlmsg_type == RTM_DELROUTE,
 	};
-	struct address destination = {.family = ADDRESS_IPV4};
+	struct address destination = {.family = info->rtm_family == AF_INET ? ADDRESS_IPV4 : ADDRESS_IPV6};
 	struct netlink_hop single = {0};
 	uint32_t table = info->rtm_table;
 	const struct nlattr *attribute;
 
+	if (!is_ip(info->rtm_family))
+		return;
 	mnl_attr_for_each(attribute, message, sizeof(*info))
 	{
 		switch (mnl_attr_get_type(attribute)) {
 		case RTA_DST: attribute_address(attribute, &destination); break;
 		case RTA_GATEWAY: attribute_address(attribute, &single.gateway); break;
+		case RTA_VIA: attribute_via(attribute, &single.gateway); break;
 		case RTA_OIF: single.ifindex = (int)attribute_u32(attribute); break;
 		case RTA_PRIORITY: route.metric = attribute_u32(attribute); break;
 		case RTA_TABLE: table = attribute_u32(attribute); break;
@@ -130,8 +168,8 @@ static void take_route(struct netlink *netlink, const struct nlmsghdr *message)
 		default: break;
 		}
 	}
-	if (info->rtm_family != AF_INET || table != RT_TABLE_MAIN || info->rtm_tos != 0 || info->rtm_dst_len > 32 ||
-		info->rtm_flags & RTM_F_CLONED)
+	if (table != RT_TABLE_MAIN || info->rtm_tos != 0 || info->rtm_src_len != 0 || info->rtm_flags & RTM_F_CLONED ||
+		info->rtm_dst_len > (destination.family == ADDRESS_IPV4 ? 32 : 128))
 		return;
 	route.prefix = prefix_make(&destination, info->rtm_dst_len);
 	/* A route that is told as gone may carry the very flags for which it goes. */
@@ -150,7 +188,7 @@ static void take_neighbour(struct netlink *netlink, const struct nlmsghdr *messa
 	};
 	const struct nlattr *attribute;
 
-	if (info->ndm_family != AF_INET || info->ndm_flags & NTF_PROXY)
+	if (!is_ip(info->ndm_family) || info->ndm_flags & NTF_PROXY)
 		return;
 	mnl_attr_for_each(attribute, message, sizeof(*info))
 	{
@@ -165,7 +203,7 @@ static void take_neighbour(struct netlink *netlink, const struct nlmsghdr *messa
 		default: break;
 		}
 	}
-	if (neighbour.address.family == ADDRESS_IPV4)
+	if (neighbour.address.family != ADDRESS_NONE)
 		netlink->handler.neighbour(netlink->handler.context, &neighbour);
 }
 
@@ -223,7 +261,8 @@ static void take_message(struct netlink *netlink, const struct nlmsghdr *message
 
 struct netlink *netlink_open(const struct netlink_handler *handler)
 {
-	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_NEIGH};
+	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+		RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH};
 	struct netlink *netlink = calloc(1, sizeof(*netlink));
 	int size = RECEIVE_BUFFER, saved_errno;
 
@@ -303,8 +342,7 @@ int netlink_dump(struct netlink *netlink, enum netlink_dump kind)
 	message->nlmsg_type = types[kind];
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	/* Each kind's header begins with the family, and is no longer than this. */
-	*(uint8_t *)mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg)) =
-		kind == NETLINK_LINKS ? AF_UNSPEC : AF_INET;
+	*(uint8_t *)mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg)) = AF_UNSPEC;
 	rc = request_send(netlink, message);
 	netlink->dump_sequence = rc < 0 ? 0 : netlink->sequence;
 	netlink->dump_interrupted = false;
@@ -315,16 +353,17 @@ int netlink_neighbour_ask(struct netlink *netlink, int ifindex, const struct add
 {
 	_Alignas(8) uint8_t buffer[REQUEST_LEN] = {0};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	bool is_ipv6 = address->family == ADDRESS_IPV6;
 	struct ndmsg *info;
 
 	message->nlmsg_type = ask == NETLINK_FORGET ? RTM_DELNEIGH : RTM_NEWNEIGH;
 	message->nlmsg_flags = NLM_F_REQUEST | (ask == NETLINK_FORGET ? 0 : NLM_F_CREATE | NLM_F_REPLACE);
 	info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
-	info->ndm_family = AF_INET;
+	info->ndm_family = is_ipv6 ? AF_INET6 : AF_INET;
 	info->ndm_ifindex = ifindex;
 	info->ndm_state = NUD_NONE;
 	info->ndm_flags = ask == NETLINK_FORGET ? 0 : NTF_USE;
-	mnl_attr_put(message, NDA_DST, 4, address->bytes);
+	mnl_attr_put(message, NDA_DST, is_ipv6 ? IPV6_LEN : IPV4_LEN, address->bytes);
 	if (ask == NETLINK_KEEP_RESOLVED)
 		mnl_attr_put_u32(message, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
 	return request_send(netlink, message);

@@ -2,7 +2,7 @@
 /*
  * The kernel's side of routing, as messages: opens one rtnetlink socket that gets both dumps and notifications, so that
  * what is said of one object comes in order, and turns each message into a plain struct. Decides nothing; mirror.c
- * does. IPv4 only, routes of the main table only.
+ * does. Both families, routes of the main table only.
  */
 #pragma once
 
@@ -23,6 +23,7 @@ struct netlink_link {
 struct netlink_address {
 	int ifindex;
 	struct address address;
+	bool tentative; /* IPv6: it is not certain that nobody else has it, or somebody has (RFC 4862 section 5.4) */
 	bool gone;
 };
 
@@ -81,7 +82,7 @@ void netlink_read(struct netlink *netlink);
 int netlink_dump(struct netlink *netlink, enum netlink_dump kind);
 
 enum netlink_ask {
-	NETLINK_RESOLVE,       /* send an ARP request where it is needed */
+	NETLINK_RESOLVE,       /* ask for it, by ARP or neighbour discovery, where it is needed */
 	NETLINK_KEEP_RESOLVED, /* and again before the answer is old, for good */
 	NETLINK_FORGET,
 };
