@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# IPv6 inside of the branch's tunnel, which crosses the IPv4 of its NATs: large packets both ways, Packet Too Big to who
+# sends more than fits, and a hop limit that ends at HQ.
+
+. "$(dirname "${BASH_SOURCE[0]}")/story.sh"
+
+PC=fd00:1::10
+SRV=fd00:2::10
+BRANCH_NETWORK=fd00:1::/64
+HQ_NETWORK=fd00:2::/64
+SLUICE_CHANGES='s|"192.168.2.0/24"|"fd00:2::/64"|; s|"192.168.1.0/24"|"fd00:1::/64"|'
+
+# Only here: the other stories want silence about it. Addresses are usable at once, without asking for duplicates.
+ipv6_allow() {
+	local host
+
+	for host in pc branch hq srv; do
+		ip netns exec "$(namespace "$host")" sh -ec '
+			cd /proc/sys/net/ipv6/conf
+			for all in all default; do
+				echo 0 >$all/accept_dad
+				echo 0 >$all/accept_ra
+				echo 0 >$all/disable_ipv6
+			done'
+	done
+	ip netns exec "$(namespace branch)" sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+	lab_address pc eth0 "$PC/64"
+	lab_address branch lan fd00:1::1/64
+	lab_address srv eth0 "$SRV/64"
+	lab_route pc fd00:2::/64 fd00:1::1
+	lab_route srv fd00:1::/64 fd00:2::200
+}
+
+need_sluice
+story_begin
+ipv6_allow
+huge_pages_reserve 256 || :
+sluice_start
+lab_address hq "$HQ_INTERFACE" fd00:2::200/64
+strongswan_start branch
+iperf_start
+ping_fails || fail "pc reaches srv without any tunnel"
+
+step "the tunnel comes up and carries IPv6"
+capture_start outside inet east -s 128
+strongswan_initiate
+wait_for 5 "the session in sluicectl show" session_is_listed
+wait_for_ping
+ping_without_loss 10 1000
+ping_without_loss 5 30000
+iperf_both_ways 3
+capture_stop outside
+capture_shows_only_tunnel outside
+
+step "srv is told how much fits, and sends that"
+on srv ping -q -n -c 2 -i 0.3 -W 2 -M do -s 1452 "$PC" >"$LAB_DIR/too-big.log" 2>&1 || :
+on srv ip -6 route get "$PC" | grep -q 'mtu 1[0-9]*' || fail "srv has not learned the path's MTU"
+say "srv learned: $(on srv ip -6 route get "$PC" | grep -o 'mtu [0-9]*')"
+
+step "a packet whose hops end at hq is answered"
+on srv ping -n -c 1 -W 2 -t 1 "$PC" >"$LAB_DIR/hops.log" 2>&1 || :
+grep -qi 'fd00:2::200.*\(time exceeded\|hop limit\)' "$LAB_DIR/hops.log" || fail "no answer from hq: $(tail -n 3 "$LAB_DIR/hops.log" | head -n 1)"
