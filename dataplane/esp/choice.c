@@ -2,6 +2,7 @@
 #include "esp/choice.h"
 
 #include "esp/engine.h"
+#include "esp/gcm_vaes.h"
 
 #include <float.h>
 #include <stdlib.h>
@@ -21,10 +22,11 @@ struct probe {
 	uint8_t rooms[PACKETS][ROOM_BEFORE + PAYLOAD_MAX + ROOM_BEHIND];
 };
 
-void choice_fix(struct choice *choice, enum arch arch)
+void choice_fix(struct choice *choice, enum arch arch, enum arch gcm)
 {
 	memset(choice, 0, sizeof(*choice));
 	memset(choice->arch, arch, sizeof(choice->arch));
+	choice->arch[choice_class(esp_suite_get(ESP_AES128_GCM))] = (uint8_t)gcm;
 }
 
 static void probe_fill(struct probe *probe, uint32_t payload_len)
@@ -58,6 +60,14 @@ static float probe_time(struct esp_engine *engine, struct probe *probe, uint32_t
 	return (float)best;
 }
 
+/* With AVX-512, the library has wider registers than gcm_vaes.c. */
+static bool choice_has(const struct esp_suite *suite, enum arch arch, enum arch widest)
+{
+	if (arch == ARCH_VAES)
+		return suite->mode == ESP_MODE_GCM && widest < ARCH_AVX512 && gcm_vaes_available();
+	return arch <= widest;
+}
+
 static void choice_measure_class(struct esp_engine *engine, struct probe *probe, uint32_t suite_id, enum arch widest)
 {
 	static const uint8_t keymat[ESP_KEYMAT_MAX];
@@ -66,14 +76,18 @@ static void choice_measure_class(struct esp_engine *engine, struct probe *probe,
 	uint8_t *chosen = &engine->choice.arch[choice_class(suite)];
 	enum arch best = widest;
 
-	for (enum arch arch = ARCH_SSE; arch <= widest; arch++) {
+	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++) {
+		if (!choice_has(suite, arch, widest))
+			continue;
 		*chosen = arch;
 		/* Anew each time: the tables of a GCM key differ between architectures. */
 		esp_key_expand(engine, suite_id, false, keymat, esp_suite_keymat_len(suite), &probe->key);
 		for (size_t i = 0; i < LENGTHS; i++)
 			ticks[arch][i] = probe_time(engine, probe, payload_lens[i]);
 	}
-	for (enum arch arch = ARCH_SSE; arch <= widest; arch++) {
+	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++) {
+		if (!choice_has(suite, arch, widest))
+			continue;
 		cost[arch] = 0;
 		for (size_t i = 0; i < LENGTHS; i++)
 			cost[arch] += ticks[arch][i] / ticks[widest][i] / LENGTHS;

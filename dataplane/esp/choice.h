@@ -3,7 +3,8 @@
  * Which of the crypto library's implementations serves which suites. The library picks the widest instructions that the
  * processor has, which is not always the fastest: where these lack a hash of their own, the SHA extensions behind its
  * SSE implementation are up to twice as fast. So every class of suites is measured once a process, and all engines of
- * the process use the result. What never differed in measurements is no matter of choice: AES-GCM by a direct call a
+ * the process use the result. AES-GCM has our own implementation (gcm_vaes.h) as one candidate more, unless the
+ * processor has AVX-512. What never differed in measurements is no matter of choice: AES-GCM by a direct call a
  * packet, the rest by bursts of jobs.
  */
 #pragma once
@@ -20,6 +21,7 @@ enum arch {
 	ARCH_AVX,
 	ARCH_AVX2,
 	ARCH_AVX512,
+	ARCH_VAES, /* not the library but gcm_vaes.c: for AES-GCM alone */
 	ARCH_COUNT,
 };
 
@@ -41,8 +43,8 @@ static inline unsigned int choice_class(const struct esp_suite *suite)
 	return suite->mode * CHOICE_HASHES + hash;
 }
 
-/* One architecture for all. */
-void choice_fix(struct choice *choice, enum arch arch);
+/* One architecture of the library for all, and perhaps another for AES-GCM. */
+void choice_fix(struct choice *choice, enum arch arch, enum arch gcm);
 
 /*
  * Measures all classes on an engine that has the managers of every architecture up to `widest`, and changes its choice

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "esp/engine.h"
 
+#include "esp/gcm_vaes.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <pthread.h>
@@ -21,6 +23,7 @@ static const struct {
 	[ARCH_AVX] = {"avx", IMB_CPUFLAGS_AVX, init_mb_mgr_avx},
 	[ARCH_AVX2] = {"avx2", IMB_CPUFLAGS_AVX2, init_mb_mgr_avx2},
 	[ARCH_AVX512] = {"avx512", IMB_CPUFLAGS_AVX512, init_mb_mgr_avx512},
+	[ARCH_VAES] = {"vaes", IMB_CPUFLAGS_SSE, NULL},
 };
 
 static pthread_once_t measured_once = PTHREAD_ONCE_INIT;
@@ -29,6 +32,8 @@ static int measured_error;
 
 static bool engine_has(enum arch arch)
 {
+	if (arch == ARCH_VAES && !gcm_vaes_available())
+		return false;
 	return (imb_get_feature_flags() & archs[arch].flags) == archs[arch].flags;
 }
 
@@ -47,10 +52,10 @@ static int engine_add_manager(struct esp_engine *engine, enum arch arch)
 {
 	IMB_MGR *manager;
 
-	if (engine->managers[arch])
-		return 0;
 	if (!engine_has(arch))
 		return -ENOTSUP;
+	if (arch == ARCH_VAES || engine->managers[arch])
+		return 0;
 	/* Memory of our own instead of alloc_mb_mgr's, so that it can be wiped at the end. */
 	manager = engine_allocate(imb_get_mb_mgr_size());
 	if (!manager)
@@ -82,16 +87,24 @@ struct esp_engine *engine_make(const struct choice *choice)
 	return engine;
 }
 
-/* Runs once a process. Engines made later agree, so that they can share keys. */
-static void engine_measure(void)
+/* Of the library's. */
+static enum arch engine_widest(void)
 {
-	enum arch widest = ARCH_COUNT - 1;
-	struct esp_engine *engine;
-	int rc = 0;
+	enum arch widest = ARCH_AVX512;
 
 	while (widest > ARCH_SSE && !engine_has(widest))
 		widest--;
-	choice_fix(&measured, widest);
+	return widest;
+}
+
+/* Runs once a process. Engines made later agree, so that they can share keys. */
+static void engine_measure(void)
+{
+	enum arch widest = engine_widest();
+	struct esp_engine *engine;
+	int rc = 0;
+
+	choice_fix(&measured, widest, widest);
 	engine = engine_make(&measured);
 	if (!engine) {
 		measured_error = errno;
@@ -123,7 +136,7 @@ struct esp_engine *esp_engine_new_on(const char *instructions)
 	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++) {
 		if (strcmp(archs[arch].name, instructions) != 0)
 			continue;
-		choice_fix(&choice, arch);
+		choice_fix(&choice, arch == ARCH_VAES ? engine_widest() : arch, arch);
 		return engine_make(&choice);
 	}
 	errno = ENOTSUP;
@@ -134,7 +147,7 @@ void esp_engine_free(struct esp_engine *engine)
 {
 	if (!engine)
 		return;
-	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++) {
+	for (enum arch arch = ARCH_SSE; arch < ARCH_VAES; arch++) {
 		if (engine->managers[arch])
 			explicit_bzero(engine->managers[arch], imb_get_mb_mgr_size());
 		free(engine->managers[arch]);
@@ -166,20 +179,27 @@ const char *esp_engine_describe(const struct esp_engine *engine, uint32_t suite_
 	return text;
 }
 
-void engine_batches_clear(struct engine_batches *batches)
+IMB_MGR *engine_manager(const struct esp_engine *engine, const struct esp_suite *suite)
 {
-	batches->gcm.count = 0;
-	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++)
-		batches->jobs[arch].count = 0;
+	enum arch arch = engine->choice.arch[choice_class(suite)];
+
+	for (enum arch any = ARCH_SSE; arch == ARCH_VAES && any < ARCH_VAES; any++)
+		if (engine->managers[any])
+			arch = any;
+	return engine->managers[arch];
 }
 
-void engine_batches_add(struct engine_batches *batches, const struct esp_engine *engine, struct esp_packet *packet)
+/* The library's AES-GCM keys are the longest, but without AVX-512 it leaves all behind the eighth power of H alone. */
+size_t esp_key_size(void)
 {
-	const struct esp_suite *suite = esp_key_suite(packet->key);
-	struct engine_batch *batch =
-		suite->mode == ESP_MODE_GCM ? &batches->gcm : &batches->jobs[engine->choice.arch[choice_class(suite)]];
+	enum { POWERS_LEN = 2 * 8 * 16 };
+	size_t size = offsetof(struct esp_key, gcm.ghash_keys) + POWERS_LEN;
 
-	batch->packets[batch->count++] = packet;
+	if (engine_has(ARCH_AVX512))
+		return sizeof(struct esp_key);
+	if (size < offsetof(struct esp_key, job) + sizeof(struct job_key))
+		size = offsetof(struct esp_key, job) + sizeof(struct job_key);
+	return (size + ESP_KEY_ALIGN - 1) / ESP_KEY_ALIGN * ESP_KEY_ALIGN;
 }
 
 void engine_make_nonce(const struct esp_key *key, const uint8_t *iv, uint8_t *nonce)

@@ -24,11 +24,18 @@ struct engine_scratch {
 
 /* State of one thread. No packet's data stays in it between two bursts, only what a tag or counter block tells. */
 struct esp_engine {
-	IMB_MGR *managers[ARCH_COUNT]; /* NULL where no class of suites needs it */
+	IMB_MGR *managers[ARCH_VAES]; /* NULL where no class of suites needs it */
 	struct choice choice;
 	IMB_JOB *jobs[ESP_BURST_MAX];
 	struct engine_scratch scratch[ESP_BURST_MAX];
 	struct gcm_context_data gcm;
+};
+
+/* gcm_vaes.c's key: as much as a packet needs of it lies at both ends of 512 bytes, header included. */
+enum { GCM_VAES_POWERS = 16 };
+struct gcm_vaes_key {
+	uint8_t round_keys[15][16];
+	uint8_t powers[GCM_VAES_POWERS][16]; /* of H, from the highest down to H itself */
 };
 
 struct job_key {
@@ -39,13 +46,31 @@ struct job_key {
 	uint8_t outer[64] __attribute__((aligned(16)));
 };
 
+/* The function pairs that work on packets; a key knows its own, so that no packet asks its suite. */
+enum way {
+	WAY_JOBS, /* and as many more as the library has managers */
+	WAY_GCM = WAY_JOBS + ARCH_VAES,
+	WAY_GCM_VAES,
+	WAY_COUNT,
+};
+
 struct esp_key {
-	uint32_t suite; /* a number, not a pointer: keys may lie where another process maps them elsewhere */
-	uint8_t salt[4];
-	bool extended; /* 64-bit sequence numbers, RFC 4303 section 2.2.1 */
+	uint8_t salt[4]; /* first: gcm_vaes.c loads it as the start of a block */
+	uint8_t suite;	 /* a number, not a pointer: keys may lie where another process maps them elsewhere */
+	bool extended;	 /* 64-bit sequence numbers, RFC 4303 section 2.2.1 */
+	uint8_t way;	 /* enum way */
+	uint8_t rounds;	 /* of AES */
+	/* Of the suite, what every packet's layout asks for. */
+	uint8_t front_len;
+	uint8_t iv_len;
+	uint8_t icv_len;
+	uint8_t block_mask; /* block_len - 1 */
+	uint8_t unused[4];
 	union {
-		struct gcm_key_data gcm;
+		struct gcm_vaes_key gcm_vaes;
 		struct job_key job;
+		/* The library's is larger than what most of its implementations use: esp_key_size. */
+		struct gcm_key_data gcm;
 	};
 } __attribute__((aligned(ESP_KEY_ALIGN)));
 
@@ -55,23 +80,29 @@ struct engine_batch {
 	struct esp_packet *packets[ESP_BURST_MAX];
 };
 
-/* A burst, sorted: AES-GCM is called packet by packet, all else is a job for the manager of its class. */
+/* A burst, sorted: AES-GCM is called packet by packet or is our own, all else is a job for the manager of its class. */
 struct engine_batches {
-	struct engine_batch gcm;
-	struct engine_batch jobs[ARCH_COUNT];
+	struct engine_batch ways[WAY_COUNT];
 };
 
 /* An engine with the managers that the choice names; NULL with errno as of esp_engine_new. */
 struct esp_engine *engine_make(const struct choice *choice);
 
-void engine_batches_clear(struct engine_batches *batches);
-void engine_batches_add(struct engine_batches *batches, const struct esp_engine *engine, struct esp_packet *packet);
-
-/* The manager for a suite, never NULL. */
-static inline IMB_MGR *engine_manager(const struct esp_engine *engine, const struct esp_suite *suite)
+static inline void engine_batches_clear(struct engine_batches *batches)
 {
-	return engine->managers[engine->choice.arch[choice_class(suite)]];
+	for (size_t way = 0; way < WAY_COUNT; way++)
+		batches->ways[way].count = 0;
 }
+
+static inline void engine_batches_add(struct engine_batches *batches, struct esp_packet *packet)
+{
+	struct engine_batch *batch = &batches->ways[packet->key->way];
+
+	batch->packets[batch->count++] = packet;
+}
+
+/* The manager for a suite, never NULL; of AES-GCM of our own, one that expands AES keys. */
+IMB_MGR *engine_manager(const struct esp_engine *engine, const struct esp_suite *suite);
 
 /* The bytes in front of the nonce's or counter's explicit part: RFC 4106 section 4, RFC 7634 section 2, RFC 3686. */
 void engine_make_nonce(const struct esp_key *key, const uint8_t *iv, uint8_t *nonce);

@@ -48,7 +48,7 @@ void gcm_seal(struct esp_engine *engine, const struct engine_batch *batch)
 	for (size_t i = 0; i < batch->count; i++) {
 		struct esp_packet *packet = batch->packets[i];
 		const struct esp_suite *suite = esp_key_suite(packet->key);
-		struct layout layout = layout_of(packet, suite);
+		struct layout layout = layout_of(packet);
 
 		gcm_work(engine, gcm_encryption(engine_manager(engine, suite), suite), packet, &layout, layout.icv);
 		packet->status = ESP_OK;
@@ -60,7 +60,7 @@ void gcm_open(struct esp_engine *engine, const struct engine_batch *batch)
 	for (size_t i = 0; i < batch->count; i++) {
 		struct esp_packet *packet = batch->packets[i];
 		const struct esp_suite *suite = esp_key_suite(packet->key);
-		struct layout layout = layout_of(packet, suite);
+		struct layout layout = layout_of(packet);
 		uint8_t tag[ICV_MAX];
 
 		gcm_work(engine, gcm_decryption(engine_manager(engine, suite), suite), packet, &layout, tag);

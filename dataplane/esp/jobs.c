@@ -120,7 +120,7 @@ static void jobs_encrypt_iv(IMB_JOB *job, const struct layout *layout, size_t iv
 static void jobs_fill_seal(struct esp_engine *engine, size_t i, struct esp_packet *packet)
 {
 	const struct esp_suite *suite = esp_key_suite(packet->key);
-	struct layout layout = layout_of(packet, suite);
+	struct layout layout = layout_of(packet);
 	IMB_JOB *job = engine->jobs[i];
 
 	jobs_fill(engine, i, packet, &layout);
@@ -135,7 +135,7 @@ static void jobs_fill_seal(struct esp_engine *engine, size_t i, struct esp_packe
 static void jobs_fill_open(struct esp_engine *engine, size_t i, struct esp_packet *packet)
 {
 	const struct esp_suite *suite = esp_key_suite(packet->key);
-	struct layout layout = layout_of(packet, suite);
+	struct layout layout = layout_of(packet);
 	IMB_JOB *job = engine->jobs[i];
 
 	memcpy(engine->scratch[i].received, layout.icv, suite->icv_len);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "esp/engine.h"
+#include "esp/gcm_vaes.h"
 #include "esp/layout.h"
 
 #include <assert.h>
@@ -16,13 +17,14 @@ size_t esp_seal(struct esp_engine *engine, struct esp_packet *packets, size_t co
 	for (size_t i = 0; i < count; i++) {
 		packets[i].status = layout_wrap(&packets[i]);
 		if (packets[i].status == ESP_OK)
-			engine_batches_add(&batches, engine, &packets[i]);
+			engine_batches_add(&batches, &packets[i]);
 	}
 
 	/* 2. Encryption, and the ICV behind it. */
-	gcm_seal(engine, &batches.gcm);
-	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++)
-		jobs_seal(engine, engine->managers[arch], &batches.jobs[arch]);
+	gcm_vaes_seal(&batches.ways[WAY_GCM_VAES]);
+	gcm_seal(engine, &batches.ways[WAY_GCM]);
+	for (enum arch arch = ARCH_SSE; arch < ARCH_VAES; arch++)
+		jobs_seal(engine, engine->managers[arch], &batches.ways[WAY_JOBS + arch]);
 
 	for (size_t i = 0; i < count; i++)
 		sealed += packets[i].status == ESP_OK;

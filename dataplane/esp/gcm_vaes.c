@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * AES-GCM in ESP (NIST SP 800-38D, RFC 4106) for bursts, two blocks in each register.
+ *
+ * What GCM is. Counter mode encrypts: block i of the text is XORed with E(salt | IV | i + 2), E being AES under the SA's
+ * key. GHASH authenticates: the blocks X1 ... XN - the associated data, which is SPI and number, the ciphertext, each
+ * filled up with zeros, and a block of both lengths - are the coefficients of a polynomial over the field of 2^128
+ * elements, whose value at H = E(0) is
+ *
+ *	X1 * H^N + X2 * H^(N-1) + ... + XN * H
+ *
+ * The ICV is this sum XORed with E(salt | IV | 1). Addition in the field is XOR. A product is a multiplication without
+ * carries, which processors have (PCLMULQDQ), reduced modulo x^128 + x^7 + x^2 + x + 1.
+ *
+ * Where the time goes. The schoolbook's way (Horner's) is to multiply, reduce, add, multiply ...: each step waits for
+ * the one before it. But reduction is linear: with H^16 ... H prepared, sixteen products are added up unreduced and
+ * independent of each other, and the sum is reduced once (Gueron and Kounavis, "Intel Carry-Less Multiplication
+ * Instruction and its Usage for Computing the GCM Mode", section on aggregated reduction). A product of 128 bits is
+ * three of 64 instead of four by Karatsuba's identity: with a = (a1, a0), b = (b1, b0), the middle term a1*b0 + a0*b1
+ * is (a1 + a0) * (b1 + b0) - a1*b1 - a0*b0. The multiplier is the scarcest unit, so the additions are well spent.
+ *
+ * Bits. GCM numbers the bits of a block from the left: x^0 is the top bit of the first byte. With the bytes of a block
+ * reversed, the processor sees the polynomial mirrored, and the mirror image of a product lies one bit too low. Each
+ * power of H is therefore kept multiplied by x (gcm_vaes_key.c), which shifts it into place. To reduce the mirrored
+ * 256 bits, the low 128 go: 64 of them at a time are multiplied by the mirrored polynomial's upper half, 0xc2 << 56, and
+ * added where this product belongs (Gueron and Kounavis, algorithm 5).
+ *
+ * How a packet lies. Header and IV are sixteen bytes before the text, the ICV sixteen behind it. So the packet is a
+ * stream of blocks from its first byte on: header, text 0, text 1, ... The counter of the header's place is that of the
+ * ICV, 1, and the hash has its associated data there: pairs of blocks, keystreams and powers line up all the way. The
+ * last block may be partial. It is read and written whole, because the ICV is behind it: when sealing, that is written
+ * later, when opening, it is read before. So not a byte outside of the packet is touched, and no loop counts bytes.
+ *
+ * Bursts. Encryption of a short packet is one long dependency: AES, then the hash of what came out of it. So a packet
+ * is hashed while the next one is encrypted: two independent streams of instructions, of which the processor overlaps
+ * as much as it can hold. Packets of up to fifteen blocks, header included, are straight code for their number of
+ * blocks, without a loop. Longer ones are stitched within themselves: sixteen blocks are encrypted while the sixteen
+ * before them are hashed; the tail is again such straight code.
+ *
+ * Secrets. Lengths, suites and the result of the comparison decide branches and addresses; keys, text and what is
+ * computed from them never do.
+ */
+#include "esp/gcm_vaes.h"
+
+#include "esp/engine.h"
+#include "esp/gcm_vaes_math.h"
+
+#include <endian.h>
+#include <string.h>
+
+enum {
+	ICV_LEN = 16,
+	FRAME_LEN = 2 * BLOCK_LEN,     /* header, IV and ICV around the text */
+	TAIL_MAX = GCM_VAES_POWERS - 1, /* blocks whose hash, with that of the lengths, needs no power above the last */
+	HALF_LEN = 8 * BLOCK_LEN,
+	CHUNK_LEN = 2 * HALF_LEN,
+};
+
+/* One packet on its way. `at` moves through it. */
+struct stream {
+	const struct esp_key *key;
+	uint8_t *at;	  /* the next block to be encrypted or decrypted, a multiple of 16 from the packet's start */
+	size_t text_len;  /* of all */
+	__m256i counters; /* of the next two blocks, bytes reversed, so that the counter is the lowest 32 bits */
+	__m256i keep;	  /* of the next two blocks of keystream, what is applied: not that at the header's place */
+	__m256i mask;	  /* of the next two blocks to be hashed, what counts, and ... */
+	__m256i add;	  /* ... what is to be added to these: the sum so far, or associated data */
+};
+
+VAES static inline void stream_start(struct stream *stream, const struct esp_packet *packet)
+{
+	const struct esp_key *key = packet->key;
+	__m128i header = _mm_loadu_si128((const __m128i *)packet->data);
+	__m128i salt = _mm_load_si128((const __m128i *)key); /* and more, which is blended out */
+	__m128i nonce = _mm_blend_epi32(_mm_srli_si128(header, 4), salt, 1);
+
+	stream->key = key;
+	stream->at = packet->data;
+	stream->text_len = packet->len - FRAME_LEN;
+	stream->counters = _mm256_add_epi32(_mm256_broadcastsi128_si256(math_reverse128(nonce)),
+		_mm256_set_epi32(0, 0, 0, 2, 0, 0, 0, 1));
+	stream->keep = _mm256_set_epi64x(-1, -1, 0, 0);
+	if (key->extended) {
+		/* RFC 4106 section 5: SPI, high half, low half. */
+		__m128i aad = _mm_shuffle_epi32(header, _MM_SHUFFLE(3, 1, 2, 0));
+		uint32_t high = htobe32((uint32_t)(packet->sequence >> 32));
+
+		aad = _mm_insert_epi32(_mm_insert_epi32(aad, (int)high, 1), 0, 3);
+		stream->mask = _mm256_set_epi64x(-1, -1, 0, 0);
+		stream->add = _mm256_zextsi128_si256(aad);
+	} else {
+		stream->mask = _mm256_set_epi64x(-1, -1, 0, -1);
+		stream->add = _mm256_setzero_si256();
+	}
+}
+
+/* Bytes of the last block of text that count; of a header alone, all. */
+static inline size_t stream_last_len(const struct stream *stream)
+{
+	return stream->text_len ? ((stream->text_len - 1) & (BLOCK_LEN - 1)) + 1 : BLOCK_LEN;
+}
+
+/* The next pair of counter blocks with round key 0 applied. */
+VAES static inline __m256i stream_count(struct stream *stream, __m256i round_key)
+{
+	__m256i block = _mm256_xor_si256(math_reverse(stream->counters), round_key);
+
+	stream->counters = _mm256_add_epi32(stream->counters, _mm256_set_epi32(0, 0, 0, 2, 0, 0, 0, 2));
+	return block;
+}
+
+VAES static inline __m256i round_key(const struct esp_key *key, unsigned int round)
+{
+	return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)key->gcm_vaes.round_keys[round]));
+}
+
+VAES static inline void aes_round(__m256i *blocks, unsigned int n_pairs, const struct esp_key *key, unsigned int round)
+{
+	__m256i k = round_key(key, round);
+
+	UNROLL
+	for (unsigned int i = 0; i < n_pairs; i++)
+		blocks[i] = _mm256_aesenc_epi128(blocks[i], k);
+}
+
+/* From round 10 on: 10, 12 or 14 in all. */
+VAES static inline void aes_last_rounds(__m256i *blocks, unsigned int n_pairs, const struct esp_key *key)
+{
+	const unsigned int rounds = key->rounds;
+	__m256i k;
+
+	if (rounds > 10) {
+		aes_round(blocks, n_pairs, key, 10);
+		aes_round(blocks, n_pairs, key, 11);
+		if (rounds > 12) {
+			aes_round(blocks, n_pairs, key, 12);
+			aes_round(blocks, n_pairs, key, 13);
+		}
+	}
+	k = round_key(key, rounds);
+	UNROLL
+	for (unsigned int i = 0; i < n_pairs; i++)
+		blocks[i] = _mm256_aesenclast_epi128(blocks[i], k);
+}
+
+/* XORs whole pairs with their keystream. */
+VAES static inline void apply(uint8_t *at, const __m256i *keystream, unsigned int n_pairs)
+{
+	UNROLL
+	for (unsigned int i = 0; i < n_pairs; i++) {
+		__m256i *pair = (__m256i *)(at + 2 * i * BLOCK_LEN);
+
+		_mm256_storeu_si256(pair, _mm256_xor_si256(_mm256_loadu_si256(pair), keystream[i]));
+	}
+}
+
+/* The last `n_blocks` blocks, a constant: encrypts or decrypts. The keystream of the first of them. */
+VAES static inline __attribute__((always_inline)) __m128i crypt_blocks(
+	struct stream *stream, const unsigned int n_blocks)
+{
+	const struct esp_key *key = stream->key;
+	const unsigned int n_pairs = (n_blocks + 1) / 2;
+	__m256i blocks[(TAIL_MAX + 1) / 2];
+	__m256i k = round_key(key, 0);
+	__m128i first;
+
+	UNROLL
+	for (unsigned int i = 0; i < n_pairs; i++)
+		blocks[i] = stream_count(stream, k);
+	UNROLL
+	for (unsigned int round = 1; round < 10; round++)
+		aes_round(blocks, n_pairs, key, round);
+	aes_last_rounds(blocks, n_pairs, key);
+	first = _mm256_castsi256_si128(blocks[0]);
+	blocks[0] = _mm256_and_si256(blocks[0], stream->keep);
+	apply(stream->at, blocks, n_blocks / 2);
+	if (n_blocks % 2) {
+		__m128i *last = (__m128i *)(stream->at + (n_blocks - 1) * BLOCK_LEN);
+
+		_mm_storeu_si128(last,
+			_mm_xor_si128(_mm_loadu_si128(last), _mm256_castsi256_si128(blocks[n_pairs - 1])));
+	}
+	return first;
+}
+
+/* The last `n_blocks` blocks, a constant, and the lengths: the hash of the whole, in the packet's order of bytes. */
+VAES static inline __attribute__((always_inline)) __m128i hash_blocks(
+	const struct stream *stream, const uint8_t *at, const unsigned int n_blocks)
+{
+	const uint8_t(*powers)[BLOCK_LEN] = stream->key->gcm_vaes.powers + TAIL_MAX - n_blocks;
+	__m128i lengths = _mm_set_epi64x(stream->key->extended ? 96 : 64, (int64_t)stream->text_len * 8);
+	__m128i last_mask = math_mask(stream_last_len(stream));
+	struct sums sums = sums_zero();
+
+	UNROLL
+	for (unsigned int i = 0; i < n_blocks / 2; i++) {
+		__m256i pair = _mm256_loadu_si256((const __m256i *)(at + 2 * i * BLOCK_LEN));
+
+		if (i == 0)
+			pair = _mm256_xor_si256(_mm256_and_si256(pair, stream->mask), stream->add);
+		if (2 * i + 2 == n_blocks)
+			pair = _mm256_and_si256(pair, _mm256_set_m128i(last_mask, _mm_set1_epi32(-1)));
+		sums_add(&sums, math_reverse(pair), math_load(powers[2 * i]));
+	}
+	if (n_blocks % 2) {
+		__m128i last = _mm_loadu_si128((const __m128i *)(at + (n_blocks - 1) * BLOCK_LEN));
+
+		if (n_blocks > 1)
+			last = _mm_and_si128(last, last_mask);
+		else /* the header itself, or the only block behind a chunk */
+			last = _mm_xor_si128(
+				_mm_and_si128(_mm_and_si128(last, last_mask), _mm256_castsi256_si128(stream->mask)),
+				_mm256_castsi256_si128(stream->add));
+		sums_add(&sums, _mm256_set_m128i(lengths, math_reverse128(last)), math_load(powers[n_blocks - 1]));
+	} else {
+		sums_add(&sums, _mm256_zextsi128_si256(lengths), math_load_one(powers[n_blocks]));
+	}
+	return math_reverse128(sums_reduce(&sums));
+}
+
+/* Straight code for each number of blocks. */
+#define BY_NUMBER(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+_Static_assert(TAIL_MAX == 15, "BY_NUMBER");
+
+VAES static __m128i crypt_tail(struct stream *stream, size_t n_blocks)
+{
+	switch (n_blocks) {
+#define X(n)                                                                                                           \
+	case n: return crypt_blocks(stream, n);
+		BY_NUMBER(X)
+#undef X
+	}
+	__builtin_unreachable();
+}
+
+VAES static __m128i hash_tail(const struct stream *stream, const uint8_t *at, size_t n_blocks)
+{
+	switch (n_blocks) {
+#define X(n)                                                                                                           \
+	case n: return hash_blocks(stream, at, n);
+		BY_NUMBER(X)
+#undef X
+	}
+	__builtin_unreachable();
+}
+
+/* Eight blocks' encryption, and meanwhile the hash of eight others (or, to open, the same ones). */
+VAES static inline __attribute__((always_inline)) __m128i half_stitched(struct stream *stream, struct sums *sums,
+	const uint8_t *hash_at, const uint8_t (*powers)[BLOCK_LEN], const __m256i *middles)
+{
+	const struct esp_key *key = stream->key;
+	__m256i blocks[4], k = round_key(key, 0);
+	__m128i first;
+
+	UNROLL
+	for (unsigned int i = 0; i < 4; i++)
+		blocks[i] = stream_count(stream, k);
+	UNROLL
+	for (unsigned int round = 1; round < 10; round++) {
+		aes_round(blocks, 4, key, round);
+		if (hash_at && round % 2 && round < 9) {
+			const unsigned int i = round / 2;
+			__m256i pair = math_load(hash_at + 2 * i * BLOCK_LEN);
+
+			if (i == 0)
+				pair = _mm256_xor_si256(_mm256_and_si256(pair, stream->mask), stream->add);
+			sums_add_prepared(sums, math_reverse(pair), math_load(powers[2 * i]), middles[i]);
+		}
+	}
+	aes_last_rounds(blocks, 4, key);
+	first = _mm256_castsi256_si128(blocks[0]);
+	blocks[0] = _mm256_and_si256(blocks[0], stream->keep);
+	stream->keep = _mm256_set1_epi32(-1);
+	apply(stream->at, blocks, 4);
+	stream->at += HALF_LEN;
+	return first;
+}
+
+/* Sixteen blocks at `hash_at`; stream->add becomes the sum so far. */
+VAES static inline __attribute__((always_inline)) __m128i chunk_stitched(
+	struct stream *stream, const uint8_t *hash_at, const __m256i *middles)
+{
+	const uint8_t(*powers)[BLOCK_LEN] = stream->key->gcm_vaes.powers;
+	struct sums sums = sums_zero();
+	__m128i first = half_stitched(stream, &sums, hash_at, powers, middles);
+
+	if (hash_at) {
+		stream->mask = _mm256_set1_epi32(-1);
+		stream->add = _mm256_setzero_si256();
+	}
+	half_stitched(stream, &sums, hash_at ? hash_at + HALF_LEN : NULL, powers + 8, middles + 4);
+	if (hash_at)
+		stream->add = _mm256_zextsi128_si256(math_reverse128(sums_reduce(&sums)));
+	return first;
+}
+
+/* What a chunk needs of the powers beside them, so that it is not computed for each chunk anew. */
+VAES static inline void chunk_prepare(const struct esp_key *key, __m256i *middles)
+{
+	UNROLL
+	for (size_t i = 0; i < GCM_VAES_POWERS / 2; i++)
+		middles[i] = math_middle(math_load(key->gcm_vaes.powers[2 * i]));
+}
+
+/* Blocks that are hashed and not encrypted any more. */
+VAES static void hash_pairs(struct stream *stream, const uint8_t *at, unsigned int n_pairs)
+{
+	const uint8_t(*powers)[BLOCK_LEN] = stream->key->gcm_vaes.powers + GCM_VAES_POWERS - 2 * n_pairs;
+	struct sums sums = sums_zero();
+
+	for (unsigned int i = 0; i < n_pairs; i++) {
+		__m256i pair = math_load(at + 2 * i * BLOCK_LEN);
+
+		if (i == 0)
+			pair = _mm256_xor_si256(_mm256_and_si256(pair, stream->mask), stream->add);
+		sums_add(&sums, math_reverse(pair), math_load(powers[2 * i]));
+	}
+	stream->mask = _mm256_set1_epi32(-1);
+	stream->add = _mm256_zextsi128_si256(math_reverse128(sums_reduce(&sums)));
+}
+
+/*
+ * A long packet's blocks, the header's one counted, as chunks of sixteen, a half chunk where fifteen and the partial
+ * one would be left, and the tail of 1 to 15.
+ */
+struct plan {
+	size_t n_chunks, n_tail;
+	bool half;
+};
+
+static inline size_t stream_n_blocks(const struct stream *stream)
+{
+	return 1 + (stream->text_len + BLOCK_LEN - 1) / BLOCK_LEN;
+}
+
+static inline struct plan plan_of(const struct stream *stream)
+{
+	size_t n_text = stream_n_blocks(stream) - 1;
+	struct plan plan = {.n_chunks = n_text / 16, .n_tail = n_text % 16 + 1};
+
+	if (plan.n_tail > TAIL_MAX) {
+		plan.half = true;
+		plan.n_tail -= 8;
+	}
+	return plan;
+}
+
+VAES static __m128i seal_long(struct stream *stream)
+{
+	struct plan plan = plan_of(stream);
+	__m256i middles[GCM_VAES_POWERS / 2];
+	__m128i pad = _mm_setzero_si128(), half_pad;
+	uint8_t *tail;
+
+	chunk_prepare(stream->key, middles);
+	if (plan.n_chunks > 0)
+		pad = chunk_stitched(stream, NULL, NULL);
+	for (size_t i = 1; i < plan.n_chunks; i++)
+		chunk_stitched(stream, stream->at - CHUNK_LEN, middles);
+	tail = stream->at;
+	if (plan.half) {
+		half_pad = half_stitched(stream, NULL, NULL, NULL, NULL);
+		pad = plan.n_chunks > 0 ? pad : half_pad;
+	}
+	crypt_tail(stream, plan.n_tail);
+	if (plan.n_chunks > 0)
+		hash_pairs(stream, tail - CHUNK_LEN, 8);
+	if (plan.half) {
+		hash_pairs(stream, tail, 4);
+		tail += HALF_LEN;
+	}
+	return _mm_xor_si128(pad, hash_tail(stream, tail, plan.n_tail));
+}
+
+/* The ICV that the packet should have. */
+VAES static __m128i open_long(struct stream *stream)
+{
+	struct plan plan = plan_of(stream);
+	__m256i middles[GCM_VAES_POWERS / 2];
+	__m128i pad = _mm_setzero_si128(), half_pad, hash;
+
+	chunk_prepare(stream->key, middles);
+	if (plan.n_chunks > 0)
+		pad = chunk_stitched(stream, stream->at, middles);
+	for (size_t i = 1; i < plan.n_chunks; i++)
+		chunk_stitched(stream, stream->at, middles);
+	if (plan.half) {
+		hash_pairs(stream, stream->at, 4);
+		half_pad = half_stitched(stream, NULL, NULL, NULL, NULL);
+		pad = plan.n_chunks > 0 ? pad : half_pad;
+	}
+	hash = hash_tail(stream, stream->at, plan.n_tail);
+	crypt_tail(stream, plan.n_tail);
+	return _mm_xor_si128(pad, hash);
+}
+
+VAES static inline __m128i *stream_icv(const struct esp_packet *packet)
+{
+	return (__m128i *)(packet->data + packet->len - ICV_LEN);
+}
+
+VAES void gcm_vaes_seal(const struct engine_batch *batch)
+{
+	struct stream streams[2];
+	const struct esp_packet *last = NULL; /* encrypted, not yet hashed */
+	__m128i pad = _mm_setzero_si128();
+
+	for (size_t i = 0; i < batch->count; i++) {
+		struct esp_packet *packet = batch->packets[i];
+		struct stream *stream = &streams[i & 1], *before = &streams[~i & 1];
+		__m128i next_pad = pad;
+		size_t n_blocks;
+
+		stream_start(stream, packet);
+		n_blocks = stream_n_blocks(stream);
+		if (n_blocks <= TAIL_MAX)
+			next_pad = crypt_tail(stream, n_blocks);
+		if (last)
+			_mm_storeu_si128(stream_icv(last),
+				_mm_xor_si128(pad, hash_tail(before, last->data, stream_n_blocks(before))));
+		pad = next_pad;
+		last = n_blocks <= TAIL_MAX ? packet : NULL;
+		if (!last)
+			_mm_storeu_si128(stream_icv(packet), seal_long(stream));
+		packet->status = ESP_OK;
+	}
+	if (last)
+		_mm_storeu_si128(stream_icv(last),
+			_mm_xor_si128(pad, hash_tail(&streams[~batch->count & 1], last->data,
+						   stream_n_blocks(&streams[~batch->count & 1]))));
+}
+
+VAES void gcm_vaes_open(const struct engine_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		struct esp_packet *packet = batch->packets[i];
+		__m128i received = _mm_loadu_si128(stream_icv(packet)), expected;
+		struct stream stream;
+		size_t n_blocks;
+
+		stream_start(&stream, packet);
+		n_blocks = stream_n_blocks(&stream);
+		if (n_blocks <= TAIL_MAX) {
+			expected = hash_tail(&stream, stream.at, n_blocks);
+			expected = _mm_xor_si128(expected, crypt_tail(&stream, n_blocks));
+		} else {
+			expected = open_long(&stream);
+		}
+		received = _mm_xor_si128(received, expected);
+		packet->status = _mm_testz_si128(received, received) ? ESP_OK : ESP_BAD_ICV;
+	}
+}
