@@ -74,13 +74,6 @@ static inline void esp_key_prefetch(const struct esp_key *key)
 int esp_key_expand(struct esp_engine *engine, uint32_t suite, bool extended, const uint8_t *keymat, size_t keymat_len,
 	struct esp_key *key);
 void esp_key_wipe(struct esp_key *key);
-/* Fetches the lines that sealing or opening a short packet will read. */
-static inline void esp_key_prefetch(const struct esp_key *key)
-{
-	for (int line = 0; line < 6; line++)
-		__builtin_prefetch((const uint8_t *)key + 64 * line);
-}
-
 bool esp_key_extended(const struct esp_key *key);
 /* NULL once wiped; such a key must not come with a packet any more. */
 const struct esp_suite *esp_key_suite(const struct esp_key *key);
