@@ -3,6 +3,7 @@
 
 #include "dataplane.h"
 #include "fragment.h"
+#include "header.h"
 
 #include <rte_ethdev.h>
 
@@ -22,6 +23,7 @@ void exit_kernel_frame(struct worker *worker, struct rte_mbuf *frame, uint16_t p
 static void packet_to_kernel(struct worker *worker, struct rte_mbuf *packet, uint16_t port)
 {
 	const struct rte_ether_addr *mac = &worker->dataplane->ports[port].mac;
+	bool ipv6 = header_is_ipv6(rte_pktmbuf_mtod(packet, const void *));
 	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)rte_pktmbuf_prepend(packet, sizeof(*ether));
 
 	if (!ether) {
@@ -31,7 +33,7 @@ static void packet_to_kernel(struct worker *worker, struct rte_mbuf *packet, uin
 	ether->dst_addr = *mac;
 	ether->src_addr = *mac;
 	ether->src_addr.addr_bytes[0] ^= RTE_ETHER_LOCAL_ADMIN_ADDR; /* a station does not speak to itself */
-	ether->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+	ether->ether_type = rte_cpu_to_be_16(ipv6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
 	exit_kernel_frame(worker, packet, port);
 }
 
