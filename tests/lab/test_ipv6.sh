@@ -6,8 +6,6 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
-PC=fd00:1::10
-SRV=fd00:2::10
 BRANCH_NETWORK=fd00:1::/64
 HQ_NETWORK=fd00:2::/64
 SLUICE_CHANGES='s|"192.168.2.0/24"|"fd00:2::/64"|; s|"192.168.1.0/24"|"fd00:1::/64"|'
@@ -35,6 +33,9 @@ ipv6_allow() {
 
 need_sluice
 story_begin
+# From here on what is sent goes between these.
+PC=fd00:1::10
+SRV=fd00:2::10
 ipv6_allow
 huge_pages_reserve 256 || :
 sluice_start
