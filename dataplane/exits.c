@@ -33,7 +33,7 @@ static void packet_to_kernel(struct worker *worker, struct rte_mbuf *packet, uin
 	ether->dst_addr = *mac;
 	ether->src_addr = *mac;
 	ether->src_addr.addr_bytes[0] ^= RTE_ETHER_LOCAL_ADMIN_ADDR; /* a station does not speak to itself */
-	ether->ether_type = ipv6 ? rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6) : rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+	ether->ether_type = rte_cpu_to_be_16(ipv6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
 	exit_kernel_frame(worker, packet, port);
 }
 

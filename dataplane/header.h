@@ -56,6 +56,12 @@ static inline uint8_t header_tos(const void *header)
 	return header_is_ipv6(header) ? (uint8_t)(bytes[0] << 4 | bytes[1] >> 4) : bytes[1];
 }
 
+/* Sets bits of the ECN field of an IPv6 header. */
+static inline void header_ipv6_mark(struct rte_ipv6_hdr *ip, uint8_t ecn)
+{
+	ip->vtc_flow |= rte_cpu_to_be_32((uint32_t)ecn << RTE_IPV6_HDR_TC_SHIFT);
+}
+
 /* May no router cut it? Of IPv6, never (RFC 8200 section 5). */
 static inline bool header_has_df(const void *header)
 {

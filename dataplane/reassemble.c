@@ -7,7 +7,7 @@
 
 #include "dataplane.h"
 #include "exits.h"
-#include "ipv4.h"
+#include "header.h"
 
 #include <rte_cycles.h>
 #include <rte_jhash.h>
@@ -15,8 +15,15 @@
 #include <rte_random.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/queue.h>
+
+enum {
+	IPV6_OFFSET_MASK = 0xfff8,
+	IPV6_MORE = 1,
+	IPV6_FRONT_LEN = sizeof(struct rte_ipv6_hdr) + RTE_IPV6_FRAG_HDR_SIZE
+};
 
 struct piece {
 	struct rte_mbuf *mbuf;
@@ -24,9 +31,9 @@ struct piece {
 };
 
 struct key {
-	uint32_t source, destination;
-	uint16_t id;
-	uint16_t protocol;
+	union ip_address source, destination;
+	uint32_t id;
+	uint32_t protocol; /* IPv6: 0, since its fragments need not agree about it (RFC 8200 section 4.5) */
 };
 
 /* A packet of which pieces are here, sorted by offset. */
@@ -86,20 +93,43 @@ no_memory:
 	return NULL;
 }
 
-static struct key key_of(const struct rte_ipv4_hdr *ip)
+static const struct rte_ipv6_fragment_ext *extension_of(const void *header)
 {
-	return (struct key){ip->src_addr, ip->dst_addr, ip->packet_id, ip->next_proto_id};
+	return (const struct rte_ipv6_fragment_ext *)((const struct rte_ipv6_hdr *)header + 1);
 }
 
-static uint16_t *source_count(struct reassembly *r, uint32_t source)
+static struct key key_of(const void *header)
 {
-	return &r->sources[rte_jhash_1word(source, r->seed) & r->bucket_mask];
+	const struct rte_ipv4_hdr *ipv4 = header;
+	struct key key = {.protocol = 0};
+
+	header_addresses(header, &key.source, &key.destination);
+	if (header_is_ipv6(header)) {
+		key.id = extension_of(header)->id;
+	} else {
+		key.id = ipv4->packet_id;
+		key.protocol = ipv4->next_proto_id;
+	}
+	return key;
+}
+
+static uint32_t key_hash(const struct key *key, uint32_t seed)
+{
+	return rte_jhash_32b((const uint32_t *)key, sizeof(*key) / 4, seed);
+}
+
+/* What a source can't choose at will counts: of an IPv6 address the upper half (RFC 4291 section 2.5.1). */
+static uint16_t *source_count(struct reassembly *r, const union ip_address *source)
+{
+	uint64_t word = ip_is_ipv4(source) ? source->words[1] : source->words[0];
+
+	return &r->sources[rte_jhash_2words((uint32_t)word, (uint32_t)(word >> 32), r->seed) & r->bucket_mask];
 }
 
 /* Forgets a packet; its pieces are the caller's. */
 static void pending_close(struct reassembly *r, struct pending *pending)
 {
-	--*source_count(r, pending->key.source);
+	--*source_count(r, &pending->key.source);
 	r->held -= pending->n_pieces;
 	LIST_REMOVE(pending, bucket);
 	TAILQ_REMOVE(&r->in_use, pending, age);
@@ -132,23 +162,22 @@ uint32_t reassembly_held(const struct reassembly *r)
 
 uint16_t reassemble_owner(const struct rte_mbuf *fragment, uint16_t n_workers)
 {
-	struct key key = key_of(rte_pktmbuf_mtod(fragment, const struct rte_ipv4_hdr *));
+	struct key key = key_of(rte_pktmbuf_mtod(fragment, const void *));
 
 	/* The same on every worker, so without the tables' seeds. */
-	return (uint16_t)(rte_jhash_32b((const uint32_t *)&key, sizeof(key) / 4, 0) % n_workers);
+	return (uint16_t)(key_hash(&key, 0) % n_workers);
 }
 
 /* The packet that a piece belongs to, made where it is the first of it. NULL: over the source's allowance. */
 static struct pending *pending_open(struct worker *worker, struct reassembly *r, const struct key *key)
 {
-	struct pending_bucket *bucket =
-		&r->buckets[rte_jhash_32b((const uint32_t *)key, sizeof(*key) / 4, r->seed) & r->bucket_mask];
+	struct pending_bucket *bucket = &r->buckets[key_hash(key, r->seed) & r->bucket_mask];
 	struct pending *pending;
 
 	LIST_FOREACH(pending, bucket, bucket)
 		if (memcmp(&pending->key, key, sizeof(*key)) == 0)
 			return pending;
-	if (*source_count(r, key->source) >= r->limits.per_source)
+	if (*source_count(r, &key->source) >= r->limits.per_source)
 		return NULL;
 	/* All places taken: the oldest is the least likely to be completed still. */
 	if (TAILQ_EMPTY(&r->unused))
@@ -161,7 +190,7 @@ static struct pending *pending_open(struct worker *worker, struct reassembly *r,
 	pending->n_pieces = 0;
 	LIST_INSERT_HEAD(bucket, pending, bucket);
 	TAILQ_INSERT_TAIL(&r->in_use, pending, age);
-	++*source_count(r, key->source);
+	++*source_count(r, &key->source);
 	return pending;
 }
 
@@ -220,12 +249,37 @@ static struct rte_mbuf *base_make(struct worker *worker, struct rte_mbuf *first,
 	return base;
 }
 
+/* What the header of the first piece becomes; RFC 3168 section 5.3: one piece that met congestion marks the whole. */
+static void ipv4_finish(struct rte_mbuf *whole, uint8_t congestion)
+{
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(whole, struct rte_ipv4_hdr *);
+
+	ip->total_length = rte_cpu_to_be_16(rte_pktmbuf_data_len(whole));
+	ip->fragment_offset = 0;
+	ip->type_of_service |= congestion;
+	ipv4_checksum_set(ip);
+}
+
+/* The fragment header goes: the IPv6 header moves to where it ended. */
+static void ipv6_finish(struct rte_mbuf *whole, uint8_t congestion)
+{
+	const void *header = rte_pktmbuf_mtod(whole, const void *);
+	uint8_t next_header = extension_of(header)->next_header;
+	struct rte_ipv6_hdr *ip;
+
+	packet_begin_move(whole, RTE_IPV6_FRAG_HDR_SIZE);
+	ip = rte_pktmbuf_mtod(whole, struct rte_ipv6_hdr *);
+	memmove(ip, header, sizeof(*ip));
+	ip->proto = next_header;
+	ip->payload_len = rte_cpu_to_be_16((uint16_t)(rte_pktmbuf_data_len(whole) - sizeof(*ip)));
+	header_ipv6_mark(ip, congestion);
+}
+
 /* All pieces are here and touch each other. */
 static struct rte_mbuf *pending_join(struct worker *worker, struct reassembly *r, struct pending *pending)
 {
 	struct rte_mbuf *base = base_make(worker, pending->pieces[0].mbuf, pending->total - pending->pieces[0].len);
 	uint8_t congestion = 0;
-	struct rte_ipv4_hdr *ip;
 
 	if (!base) {
 		pending_drop(worker, r, pending, REASON_DROP_NO_BUFFER);
@@ -235,42 +289,54 @@ static struct rte_mbuf *pending_join(struct worker *worker, struct reassembly *r
 		struct rte_mbuf *piece = pending->pieces[i].mbuf;
 		const uint8_t *data = rte_pktmbuf_mtod(piece, const uint8_t *);
 		uint32_t header_len = rte_pktmbuf_data_len(piece) - pending->pieces[i].len;
-		uint8_t ecn = ((const struct rte_ipv4_hdr *)data)->type_of_service & ECN_MASK;
 
-		/* RFC 3168 section 5.3: one piece that met congestion marks the whole. */
-		congestion |= ecn == ECN_CE ? ECN_CE : 0;
+		congestion |= (header_tos(data) & ECN_MASK) == ECN_CE ? ECN_CE : 0;
 		memcpy(rte_pktmbuf_append(base, (uint16_t)pending->pieces[i].len), data + header_len,
 			pending->pieces[i].len);
 		exit_drop(worker, piece, REASON_OUT_MERGED);
 	}
 	pending_close(r, pending);
-	ip = rte_pktmbuf_mtod(base, struct rte_ipv4_hdr *);
-	ip->total_length = rte_cpu_to_be_16(rte_pktmbuf_data_len(base));
-	ip->fragment_offset = 0;
-	ip->type_of_service |= congestion;
-	ipv4_checksum_set(ip);
+	if (header_is_ipv6(rte_pktmbuf_mtod(base, const void *)))
+		ipv6_finish(base, congestion);
+	else
+		ipv4_finish(base, congestion);
 	worker_count(worker, REASON_NOTE_REASSEMBLED, 1);
 	return base;
+}
+
+/* Where the fragment lies in its packet; true: it is the last piece. */
+static bool piece_read(struct rte_mbuf *fragment, struct piece *piece)
+{
+	const void *header = rte_pktmbuf_mtod(fragment, const void *);
+	bool ipv6 = header_is_ipv6(header);
+	uint16_t field = rte_be_to_cpu_16(
+		ipv6 ? extension_of(header)->frag_data : ((const struct rte_ipv4_hdr *)header)->fragment_offset);
+
+	piece->mbuf = fragment;
+	piece->offset = ipv6 ? field & IPV6_OFFSET_MASK : (field & IPV4_OFFSET_MASK) * 8u;
+	piece->len = rte_pktmbuf_data_len(fragment) - (ipv6 ? (uint32_t)IPV6_FRONT_LEN : rte_ipv4_hdr_len(header));
+	return !(field & (ipv6 ? (uint16_t)IPV6_MORE : (uint16_t)IPV4_MF));
 }
 
 struct rte_mbuf *reassemble_take(struct worker *worker, struct rte_mbuf *fragment)
 {
 	struct reassembly *r = worker->reassembly;
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(fragment, const struct rte_ipv4_hdr *);
-	uint16_t field = rte_be_to_cpu_16(ip->fragment_offset);
-	struct piece piece = {
-		.mbuf = fragment,
-		.offset = (field & IPV4_OFFSET_MASK) * 8u,
-		.len = rte_pktmbuf_data_len(fragment) - rte_ipv4_hdr_len(ip),
-	};
-	bool last = !(field & IPV4_MF);
-	struct key key = key_of(ip);
+	const void *header = rte_pktmbuf_mtod(fragment, const void *);
+	uint32_t header_len = header_is_ipv6(header) ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
+	struct key key = key_of(header);
 	struct pending *pending;
+	struct piece piece;
+	bool last = piece_read(fragment, &piece);
 
-	/* RFC 791: only the last piece may end at any byte; and no packet is longer than 65,535. */
-	if (piece.len == 0 || (!last && piece.len % 8) || piece.offset + piece.len + sizeof(*ip) > UINT16_MAX) {
+	/* RFC 791, RFC 8200: only the last piece may end at any byte; no packet of ours is longer than 65,535. */
+	if (piece.len == 0 || (!last && piece.len % 8) || piece.offset + piece.len + header_len > UINT16_MAX) {
 		exit_drop(worker, fragment, REASON_DROP_FRAGMENT_BAD);
 		return NULL;
+	}
+	/* Alone, and without regard to others with the same number (RFC 6946 section 4). */
+	if (last && piece.offset == 0 && header_is_ipv6(header)) {
+		ipv6_finish(fragment, 0);
+		return fragment;
 	}
 	pending = pending_open(worker, r, &key);
 	if (!pending) {

@@ -33,6 +33,13 @@ static void ipv4_ids_begin(struct worker *worker)
 	worker->ipv4_id = (uint16_t)(worker->ipv4_id_first + rte_rand_max(share));
 }
 
+/* A step of a power of two divides all the numbers there are, so that going round keeps the workers apart. */
+static void ipv6_ids_begin(struct worker *worker)
+{
+	worker->ipv6_id_step = rte_align32pow2(worker->dataplane->n_workers);
+	worker->ipv6_id = ((uint32_t)rte_rand() & ~(worker->ipv6_id_step - 1)) | worker->number;
+}
+
 int worker_init(struct worker *worker, struct dataplane *dataplane, uint16_t number, const char *name)
 {
 	const struct config_dataplane *config = &dataplane->config->dataplane;
@@ -49,6 +56,7 @@ int worker_init(struct worker *worker, struct dataplane *dataplane, uint16_t num
 	worker->counters->core = config->worker_cores[number];
 	worker->events = &dataplane->tables.events[number + 1];
 	ipv4_ids_begin(worker);
+	ipv6_ids_begin(worker);
 	worker->engine = esp_engine_new();
 	worker->reassembly = reassembly_new(&limits);
 	snprintf(ring_name, sizeof(ring_name), "%s-handoff-%u", name, number);

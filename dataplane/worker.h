@@ -52,6 +52,7 @@ struct worker {
 	struct worker_allowance kernel, icmp;
 	uint16_t ipv4_id_first, ipv4_id_last; /* this worker's part of them */
 	uint16_t ipv4_id;                     /* the last one taken */
+	uint32_t ipv6_id, ipv6_id_step;       /* likewise */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t told_unknown_at, told_neighbour_at;
 	/* to the main thread, which looks often: on a line of its own */
@@ -88,6 +89,15 @@ static inline uint16_t worker_ipv4_id(struct worker *worker)
 {
 	worker->ipv4_id = worker->ipv4_id == worker->ipv4_id_last ? worker->ipv4_id_first : (uint16_t)(worker->ipv4_id + 1);
 	return worker->ipv4_id;
+}
+
+/*
+ * The next identification for fragments of an IPv6 packet, host order (RFC 8200 section 4.5). The workers take turns in
+ * the numbers, from a beginning that is chance (RFC 7739 section 3).
+ */
+static inline uint32_t worker_ipv6_id(struct worker *worker)
+{
+	return worker->ipv6_id += worker->ipv6_id_step;
 }
 
 /* Raises an event; counts it as lost when the ring is full. */
