@@ -42,6 +42,7 @@ int lpm6_init(struct lpm6 *lpm, const char *name, uint32_t capacity, struct rte_
 	char full[NAME_LEN];
 
 	memset(lpm, 0, sizeof(*lpm));
+	lpm->qsbr = qsbr;
 	snprintf(full, sizeof(full), "%s-6", name);
 	lpm->rib = rte_rib6_create(full, SOCKET_ID_ANY, &conf);
 	lpm->hash = hash_make(full, capacity, qsbr);
@@ -100,6 +101,17 @@ static struct lpm6_key key_of(const union ip_address *address, unsigned int len)
 	};
 }
 
+static int hash_set(struct lpm6 *lpm, const struct lpm6_key *key, uint32_t value)
+{
+	void *data = (void *)(uintptr_t)value;
+
+	if (rte_hash_add_key_data(lpm->hash, key, data) == 0)
+		return 0;
+	/* Every place is taken, or has been until a moment ago: then it is free when workers have been quiescent. */
+	rte_rcu_qsbr_synchronize(lpm->qsbr, RTE_QSBR_THRID_INVALID);
+	return rte_hash_add_key_data(lpm->hash, key, data) == 0 ? 0 : -ENOSPC;
+}
+
 int lpm6_set(struct lpm6 *lpm, const union ip_address *address, uint8_t len, uint32_t value)
 {
 	struct rte_rib6_node *node = rte_rib6_lookup_exact(lpm->rib, address->bytes, len);
@@ -112,11 +124,9 @@ int lpm6_set(struct lpm6 *lpm, const union ip_address *address, uint8_t len, uin
 		return -ENOSPC;
 	if (is_new)
 		len_count(lpm, len, 1);
-	if (rte_hash_add_key_data(lpm->hash, &key, (void *)(uintptr_t)value) != 0) {
-		if (is_new) {
-			len_count(lpm, len, -1);
-			rte_rib6_remove(lpm->rib, address->bytes, len);
-		}
+	if (hash_set(lpm, &key, value) < 0) { /* a key that is there already has its place */
+		len_count(lpm, len, -1);
+		rte_rib6_remove(lpm->rib, address->bytes, len);
 		return -ENOSPC;
 	}
 	rte_rib6_set_nh(node, value);

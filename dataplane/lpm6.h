@@ -29,6 +29,7 @@ struct lpm6 {
 	struct rte_hash *hash;
 	_Atomic uint64_t lens[LPM6_WORDS]; /* one bit for each length in use */
 	/* main thread */
+	struct rte_rcu_qsbr *qsbr;
 	uint32_t counts[LPM6_LEN_MAX + 1];
 	struct rte_rib6 *rib; /* the same prefixes, for what is around and inside */
 };

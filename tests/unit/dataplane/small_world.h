@@ -4,6 +4,7 @@
 
 #include "ip.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -31,4 +32,25 @@ static inline uint8_t random_len(void)
 	static const uint8_t lens[] = {0, 8, 15, 16, 23, 24, 28, 30, 31, 32, 32};
 
 	return lens[(size_t)rand() % sizeof(lens)];
+}
+
+/* The same for either family: of IPv6 2001:db8::/32. */
+static inline union ip_address random_ip(bool ipv6)
+{
+	uint8_t bytes[16] = {0x20, 0x01, 0x0d, 0xb8};
+
+	if (!ipv6)
+		return ip_from_ipv4(random_address());
+	bytes[5] = (uint8_t)(rand() % 3);
+	bytes[7] = (uint8_t)(rand() % 2);
+	bytes[15] = (uint8_t)(rand() % 12);
+	return ip_from_bytes(bytes);
+}
+
+static inline struct ip_network random_network(bool ipv6)
+{
+	static const uint8_t lens[] = {0, 1, 32, 47, 48, 63, 64, 65, 124, 126, 127, 128, 128};
+	union ip_address ip = random_ip(ipv6);
+
+	return ip_network_make(&ip, ipv6 ? lens[(size_t)rand() % sizeof(lens)] : random_len());
 }
