@@ -225,8 +225,8 @@ static int session_remove(struct dataplane *dataplane, const struct tables_chang
 	return 0;
 }
 
-/* What follows from the kernel's addresses and routes beside the lookup itself. */
-static void net_changed(struct dataplane *dataplane, uint32_t kind)
+/* What follows from the kernel's addresses beside the lookup itself. */
+static void addresses_changed(struct dataplane *dataplane, uint32_t kind)
 {
 	if (kind == TABLES_ADDRESS_ADD || kind == TABLES_ADDRESS_REMOVE || kind == TABLES_NET_SWEEP)
 		for (uint16_t i = 0; i < 2 * dataplane->n_ports; i++) {
@@ -234,7 +234,6 @@ static void net_changed(struct dataplane *dataplane, uint32_t kind)
 
 			port_set_address(&dataplane->ports[i / 2], i % 2, &address, dataplane->qsbr);
 		}
-	mtu_set_all(dataplane);
 }
 
 static void tell_net_refused(struct dataplane *dataplane, const struct tables_change *change, int rc)
@@ -277,7 +276,7 @@ static void apply(struct dataplane *dataplane, const struct tables_change *chang
 	default:
 		rc = route_change(&dataplane->routes, change, dataplane->n_ports);
 		if (rc == 0)
-			net_changed(dataplane, change->kind);
+			addresses_changed(dataplane, change->kind);
 		else if (rc != -ENOENT)
 			tell_net_refused(dataplane, change, rc);
 		return;
@@ -324,7 +323,7 @@ static void leaving_turn(struct dataplane *dataplane)
 
 unsigned int changes_apply(struct dataplane *dataplane)
 {
-	unsigned int taken = 0;
+	uint32_t taken = 0, generation = route_generation(&dataplane->routes);
 
 	/* An answer must find room: a full event ring holds the changes back. */
 	while (taken < CHANGES_A_TURN && ring_room(&dataplane->tables.events[0]) > 0) {
@@ -337,6 +336,9 @@ unsigned int changes_apply(struct dataplane *dataplane)
 		apply(dataplane, &change);
 		explicit_bzero(&change, sizeof(change));
 	}
+	/* Sessions may leave by other ports now: looked at once for all these changes. */
+	if (route_generation(&dataplane->routes) != generation)
+		mtu_set_all(dataplane);
 	leaving_turn(dataplane);
 	return taken;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes and neighbours: the rules one by one, then at random beside a list that is searched from end to end. */
+/* Routes and neighbours of IPv4, the rules one by one. At random, both families are in lookup6_test.c. */
 #include "harness.h"
-#include "small_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { STEPS = 20000, PROBES = 8, OTHER = 0x0a010063 };
+enum { OTHER = 0x0a010063 };
 
 static void expect_route(uint32_t destination, enum adjacency_state state, uint16_t port, uint32_t station)
 {
@@ -137,95 +136,6 @@ static void test_sweep(void **state)
 	assert_int_equal(rte_hash_count(harness.dataplane.routes.neighbours), 0);
 }
 
-enum listed_kind { LISTED_ADDRESS, LISTED_ROUTE, LISTED_NEIGHBOUR, LISTED_KINDS };
-
-struct listed_net {
-	bool used;
-	enum listed_kind kind;
-	uint32_t address, gateway;
-	uint8_t len;
-	uint16_t port;
-};
-
-static const struct listed_net *net_find(
-	const struct listed_net *list, size_t n, enum listed_kind kind, uint32_t address, int port)
-{
-	const struct listed_net *best = NULL;
-
-	for (size_t i = 0; i < n; i++)
-		if (list[i].used && list[i].kind == kind && (port < 0 || list[i].port == port) &&
-			network_address(address, list[i].len) == list[i].address &&
-			(!best || list[i].len > best->len))
-			best = &list[i];
-	return best;
-}
-
-static bool is_listed(const struct listed_net *list, size_t n, const struct listed_net *net)
-{
-	for (size_t i = 0; i < n; i++)
-		if (list[i].used && list[i].kind == net->kind && list[i].address == net->address &&
-			list[i].len == net->len)
-			return true;
-	return false;
-}
-
-static void expect_as_listed(const struct listed_net *list, size_t n, uint32_t destination)
-{
-	const struct listed_net *ours = net_find(list, n, LISTED_ADDRESS, destination, -1);
-	const struct listed_net *route = net_find(list, n, LISTED_ROUTE, destination, -1);
-	const struct listed_net *neighbour = net_find(list, n, LISTED_NEIGHBOUR, destination, -1);
-
-	if (ours)
-		expect_route(destination, ADJACENCY_LOCAL, ours->port, 0);
-	else if (neighbour && !(route && route->len == 32 && route->gateway))
-		expect_route(destination, ADJACENCY_REACHED, neighbour->port, destination);
-	else if (!route)
-		expect_route(destination, ADJACENCY_NONE, 0, 0);
-	else if (!route->gateway)
-		expect_route(destination, ADJACENCY_ON_LINK, route->port, 0);
-	else
-		expect_route(destination,
-			net_find(list, n, LISTED_NEIGHBOUR, route->gateway, route->port) ? ADJACENCY_REACHED
-											 : ADJACENCY_WAITING,
-			route->port, route->gateway);
-}
-
-static void test_routes_at_random(void **state)
-{
-	enum { NETS = 60 };
-	static const enum tables_change_kind add[LISTED_KINDS] = {
-		TABLES_ADDRESS_ADD, TABLES_ROUTE_ADD, TABLES_NEIGHBOUR_ADD};
-	static struct listed_net list[NETS];
-
-	(void)state;
-	srand(11);
-	memset(list, 0, sizeof(list));
-	harness_net(TABLES_NET_SWEEP, 0, 0, 0, 0, 2);
-	for (int step = 0; step < STEPS; step++) {
-		struct listed_net *net = &list[rand() % NETS];
-
-		if (net->used) {
-			net->used = false;
-			/* Each "remove" stands next to its "add" in the list of kinds. */
-			change(add[net->kind] + 1, net->address, net->len, net->gateway, net->port);
-		} else {
-			struct listed_net made = {.kind = (enum listed_kind)(rand() % LISTED_KINDS), .used = true};
-
-			made.len = made.kind == LISTED_ROUTE ? random_len() : 32;
-			made.address = network_address(random_address(), made.len);
-			made.gateway = made.kind == LISTED_ROUTE && rand() % 3 ? random_address() : 0;
-			/* A neighbour is on one port only. */
-			made.port = made.kind == LISTED_ROUTE ? (uint16_t)(rand() % 2) : made.address & 1;
-			if (is_listed(list, NETS, &made))
-				continue;
-			*net = made;
-			change(add[net->kind], net->address, net->len, net->gateway, net->port);
-		}
-		for (int probe = 0; probe < PROBES; probe++)
-			expect_as_listed(list, NETS, random_address());
-	}
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
@@ -235,7 +145,6 @@ int main(void)
 		TEST(test_neighbour_changes_port),
 		TEST(test_no_stations),
 		TEST(test_sweep),
-		TEST(test_routes_at_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

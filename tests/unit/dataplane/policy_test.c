@@ -27,13 +27,19 @@ static void policy_remove(uint32_t number)
 		policy_release(&harness.dataplane.policies, number);
 }
 
-static void expect_policy(uint32_t source, uint32_t destination, int64_t expected)
+static void expect_policy_ip(const union ip_address *source, const union ip_address *destination, int64_t expected)
 {
 	const struct policy_table *table = &harness.dataplane.policies;
-	union ip_address from = ip_from_ipv4(source), to = ip_from_ipv4(destination);
-	const struct policy *found = policy_find(table, &from, &to);
+	const struct policy *found = policy_find(table, source, destination);
 
 	assert_int_equal(found ? found - table->policies : -1, expected);
+}
+
+static void expect_policy(uint32_t source, uint32_t destination, int64_t expected)
+{
+	union ip_address from = ip_from_ipv4(source), to = ip_from_ipv4(destination);
+
+	expect_policy_ip(&from, &to, expected);
 }
 
 static void test_policies(void **state)
@@ -154,24 +160,26 @@ static bool is_better(const struct listed_policy *policy, const struct listed_po
 	return policy->made < than->made;
 }
 
-static const struct listed_policy *list_find(
-	const struct listed_policy *list, size_t n, uint32_t source, uint32_t destination)
+static const struct listed_policy *list_find(const struct listed_policy *list, size_t n,
+	const union ip_address *source, const union ip_address *destination)
 {
-	const union ip_address from = ip_from_ipv4(source), to = ip_from_ipv4(destination);
 	const struct listed_policy *best = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		if (list[i].used && ip_network_has(&list[i].remote, &to) &&
-			ip_network_has(&list[i].local, &from) && (!best || is_better(&list[i], best)))
+		if (list[i].used && ip_is_ipv4(&list[i].remote.address) == ip_is_ipv4(destination) &&
+			ip_network_has(&list[i].remote, destination) && ip_network_has(&list[i].local, source) &&
+			(!best || is_better(&list[i], best)))
 			best = &list[i];
 	return best;
 }
 
 static void list_add(struct listed_policy *list, size_t n, struct listed_policy *entry, int step)
 {
+	bool ipv6 = rand() % 2;
+
 	entry->session = (uint32_t)rand() % 4;
-	entry->local = network_of(random_address(), random_len());
-	entry->remote = network_of(random_address(), random_len());
+	entry->local = random_network(ipv6);
+	entry->remote = random_network(ipv6);
 	entry->number = policy_add(entry->session, entry->local, entry->remote);
 	entry->made = step;
 	entry->used = true;
@@ -208,12 +216,85 @@ static void test_policies_at_random(void **state)
 			leaving[at] = leaving[--n_leaving];
 		}
 		for (int probe = 0; probe < PROBES; probe++) {
-			uint32_t source = random_address(), destination = random_address();
-			const struct listed_policy *expected = list_find(list, POLICIES, source, destination);
+			bool ipv6 = rand() % 2;
+			union ip_address source = random_ip(ipv6), destination = random_ip(ipv6);
+			const struct listed_policy *expected = list_find(list, POLICIES, &source, &destination);
 
-			expect_policy(source, destination, expected ? (int64_t)expected->number : -1);
+			expect_policy_ip(&source, &destination, expected ? (int64_t)expected->number : -1);
 		}
 	}
+}
+
+/* What a session's selectors are among many: a host of its own behind HQ's network, and one network around them all. */
+static struct sa_child child_of_many(uint32_t number, bool ipv6)
+{
+	uint8_t bytes[16] = {0x20, 0x01, 0x0d, 0xb8};
+	union ip_address host = ip_from_ipv4(0x0a000000 + number), any = ip_from_ipv4(0);
+
+	if (ipv6) {
+		memcpy(bytes + 12, &number, sizeof(number));
+		host = ip_from_bytes(bytes);
+		any = (union ip_address){.words = {0, 0}};
+	}
+	return (struct sa_child){
+		.session = number,
+		.local = ip_network_make(&any, 0),
+		.remote = ip_network_make(number == 0 ? &any : &host, number == 0 ? 0 : ipv6 ? 128 : 32),
+	};
+}
+
+static void many_open(struct policy_table *table, uint32_t *numbers, uint32_t i, bool ipv6)
+{
+	struct sa_child child = child_of_many(i, ipv6);
+	int64_t number = policy_open(table, &child);
+
+	assert_true(number >= 0);
+	numbers[i] = (uint32_t)number;
+}
+
+static void many_close(struct policy_table *table, const uint32_t *numbers, uint32_t i)
+{
+	assert_true(policy_close(table, numbers[i]));
+	policy_release(table, numbers[i]);
+}
+
+/*
+ * 100,000 networks within one: each comes and goes without a look at the others, and only those inside of one that comes
+ * or goes are told of it, each once.
+ */
+static void test_many(void **state)
+{
+	enum { MANY = 100000 };
+	static uint32_t numbers[MANY + 1];
+	struct policy_table table;
+
+	(void)state;
+	assert_int_equal(policy_table_init(&table, "many", MANY + 1, harness.dataplane.qsbr), 0);
+	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+		struct sa_child last = child_of_many(MANY, ipv6);
+
+		table.n_relinked = 0;
+		for (uint32_t i = 0; i <= MANY; i++)
+			many_open(&table, numbers, i, ipv6);
+		assert_int_equal(table.n_relinked, 0);
+		assert_int_equal(policy_first(&table, &last.remote.address), numbers[MANY]);
+		assert_int_equal(policy_of_shorter(table.policies[numbers[MANY]].prefix), numbers[0]);
+		for (uint32_t i = 1; i <= MANY; i += 2)
+			many_close(&table, numbers, i);
+		for (uint32_t i = 1; i <= MANY; i += 2)
+			many_open(&table, numbers, i, ipv6);
+		assert_int_equal(table.n_relinked, 0);
+		many_close(&table, numbers, 0);
+		assert_int_equal(table.n_relinked, MANY);
+		assert_int_equal(policy_of_shorter(table.policies[numbers[MANY]].prefix), TABLES_NONE);
+		many_open(&table, numbers, 0, ipv6);
+		assert_int_equal(table.n_relinked, 2 * MANY);
+		for (uint32_t i = MANY + 1; i > 0; i--)
+			many_close(&table, numbers, i - 1);
+		assert_int_equal(table.n_relinked, 2 * MANY);
+		assert_int_equal(policy_first(&table, &last.remote.address), TABLES_NONE);
+	}
+	policy_table_free(&table);
 }
 
 int main(void)
@@ -224,6 +305,7 @@ int main(void)
 		TEST(test_shorter_prefixes),
 		TEST(test_reader_in_a_prefix_that_goes),
 		TEST(test_policies_at_random),
+		TEST(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
