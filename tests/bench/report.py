@@ -35,7 +35,7 @@ class Case:
     """All repetitions of one variant, direction, suite and size."""
 
     def __init__(self):
-        self.best, self.bad, self.checked, self.empty, self.lost = None, 0, 0, 0, 0
+        self.best, self.bad, self.checked, self.empty, self.lost, self.missing = None, 0, 0, 0, 0, 0
 
     def add(self, result):
         if not result or not result["received"]:
@@ -43,6 +43,7 @@ class Case:
             return
         self.bad += result["bad"]
         self.checked += result["checked"]
+        self.missing = max(self.missing, result["sent"] - result["received"])
         self.lost = max(self.lost, 1 - result["received"] / result["sent"])
         if not self.best or result["mpps"] > self.best["mpps"]:
             self.best = result
@@ -117,6 +118,19 @@ def line(key, case, cases, crypto):
     return "  ".join([text.rstrip(), *case.troubles()]).rstrip()
 
 
+def churn_effect(cases):
+    """What others feel of it. A few packets are on their way when the last window ends: fewer than two bursts."""
+    still, moving = (
+        next((case for key, case in cases.items() if key.variant == name), Case()) for name in ("sluice-udp", "sluice-churn")
+    )
+    if not still.best or not moving.best:
+        return "forwarding with churn: no result"
+    return (
+        f"forwarding with churn: {moving.best['mpps'] / still.best['mpps']:.1%} of that without; "
+        f"{moving.missing} packets of the others did not come out ({still.missing} without churn)"
+    )
+
+
 def main():
     results, crypto, churn = (read(path) for path in sys.argv[1:4])
     cases = gather(results)
@@ -134,6 +148,8 @@ def main():
     for row in churn:
         print()
         print("churn:", json.dumps(row))
+    if churn:
+        print(churn_effect(cases))
     return 1 if not cases or any(case.bad or case.empty for case in cases.values()) else 0
 
 
