@@ -86,16 +86,15 @@ static void send_long(struct worker *worker, struct rte_mbuf *packet, const unio
 		frame_send(worker, pieces[i], hop);
 }
 
+/* `mtu`: what it is cut to, where the port takes more. */
 static inline void packet_send(struct worker *worker, struct rte_mbuf *packet, const union adjacency *hop, uint32_t number,
-	const union ip_address *destination)
+	const union ip_address *destination, uint16_t mtu)
 {
-	uint16_t mtu;
-
 	if (unlikely(hop->state != ADJACENCY_REACHED)) {
 		send_elsewhere(worker, packet, hop, number, destination);
 		return;
 	}
-	mtu = worker->dataplane->ports[hop->port].mtu;
+	mtu = RTE_MIN(mtu, worker->dataplane->ports[hop->port].mtu);
 	if (likely(rte_pktmbuf_data_len(packet) <= mtu))
 		frame_send(worker, packet, hop);
 	else
@@ -112,13 +111,13 @@ void forward_packet(struct worker *worker, struct rte_mbuf *packet)
 	if (packet_of(packet)->source != PACKET_FROM_KERNEL && hop.state != ADJACENCY_LOCAL &&
 		!ttl_count_down(worker, packet))
 		return;
-	packet_send(worker, packet, &hop, number, &destination);
+	packet_send(worker, packet, &hop, number, &destination, UINT16_MAX);
 }
 
-void forward_esp(struct worker *worker, struct rte_mbuf *packet, const union ip_address *remote)
+void forward_esp(struct worker *worker, struct rte_mbuf *packet, const union ip_address *remote, uint16_t mtu)
 {
 	uint32_t number;
 	union adjacency hop = route_find(&worker->dataplane->routes, remote, &number);
 
-	packet_send(worker, packet, &hop, number, remote);
+	packet_send(worker, packet, &hop, number, remote, mtu);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The outer path's MTU, learned from routers on the way (RFC 1191). Anybody can send such a message, so it counts only
- * when it quotes a packet of ours: addresses, ports and SPI of an outbound SA, and a sequence number that it used a
- * moment ago (RFC 4301 section 8.2.1). Workers take messages apart; the main thread compares them with its SAs, and
- * forgets after a while what they said. The kernel gets them, too.
+ * The outer path's MTU, learned from routers on the way (RFC 1191, RFC 8201). Anybody can send such a message, so it
+ * counts only when it quotes a packet of ours: addresses, ports and SPI of an outbound SA, and a sequence number that
+ * it used a moment ago (RFC 4301 section 8.2.1). Workers take messages apart; the main thread compares them with its
+ * SAs, and forgets after a while what they said. The kernel gets them, too.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ enum {
 struct learn_message {
 	atomic_bool full; /* worker: sets; main: clears */
 	bool udp;
-	uint16_t mtu;
+	uint32_t mtu;
 	union ip_address local, remote;
 	uint16_t local_port, remote_port; /* 0: bare ESP */
 	uint32_t spi, sequence;

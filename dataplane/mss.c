@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mss.h"
 
-#include "header.h"
+#include "ipv6.h"
 
-#include "ipv4.h"
-
-#include <rte_tcp.h>
-
-#include <netinet/in.h>
 #include <string.h>
 
 enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_MSS = 2, OPTION_MSS_LEN = 4 };
 
-/* The TCP header of a SYN, its options complete; NULL: none. */
-static struct rte_tcp_hdr *syn_find(struct rte_ipv4_hdr *ip, uint32_t len, uint32_t *tcp_len)
+/* Where TCP begins; 0: it does not, or not in this fragment. */
+static uint32_t tcp_place(const void *header, uint32_t len)
 {
-	uint32_t header_len = rte_ipv4_hdr_len(ip);
-	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)((uint8_t *)ip + header_len);
+	const struct rte_ipv4_hdr *ipv4 = header;
+	struct ipv6_upper upper;
 
-	if (ip->next_proto_id != IPPROTO_TCP || ip->fragment_offset & rte_cpu_to_be_16(IPV4_OFFSET_MASK) ||
-		len < header_len + sizeof(*tcp) || !(tcp->tcp_flags & RTE_TCP_SYN_FLAG))
+	if (header_is_ipv6(header))
+		return ipv6_upper(header, len, &upper) && upper.is_first && upper.protocol == IPPROTO_TCP ? upper.offset
+													  : 0;
+	return ipv4->next_proto_id == IPPROTO_TCP && !(ipv4->fragment_offset & rte_cpu_to_be_16(IPV4_OFFSET_MASK))
+		       ? rte_ipv4_hdr_len(ipv4)
+		       : 0;
+}
+
+/* The TCP header of a SYN, its options complete; NULL: none. */
+static struct rte_tcp_hdr *syn_find(void *header, uint32_t len, uint32_t *tcp_len)
+{
+	uint32_t place = tcp_place(header, len);
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)((uint8_t *)header + place);
+
+	if (place == 0 || len < place + sizeof(*tcp) || !(tcp->tcp_flags & RTE_TCP_SYN_FLAG))
 		return NULL;
 	*tcp_len = (tcp->data_off >> 4) * 4u;
-	return *tcp_len >= sizeof(*tcp) && *tcp_len <= len - header_len ? tcp : NULL;
+	return *tcp_len >= sizeof(*tcp) && *tcp_len <= len - place ? tcp : NULL;
 }
 
 /* The value's place in an MSS option; NULL: the header has none, or options that don't hold together. */
@@ -59,11 +67,11 @@ static void checksum_update(struct rte_tcp_hdr *tcp, const uint8_t *value, uint1
 	tcp->cksum = (uint16_t)~sum;
 }
 
-void mss_clamp(void *header, uint32_t len, uint32_t mtu)
+void mss_clamp_syn(void *header, uint32_t len, uint32_t mtu)
 {
-	uint16_t mss = mtu > MSS_HEADERS_LEN ? (uint16_t)RTE_MIN(mtu - MSS_HEADERS_LEN, (uint32_t)UINT16_MAX) : 0;
-	uint32_t tcp_len;
-	struct rte_tcp_hdr *tcp = header_is_ipv6(header) || mss == 0 ? NULL : syn_find(header, len, &tcp_len);
+	uint32_t headers_len = header_is_ipv6(header) ? MSS_IPV6_LEN : MSS_IPV4_LEN, tcp_len;
+	uint16_t mss = mtu > headers_len ? (uint16_t)RTE_MIN(mtu - headers_len, (uint32_t)UINT16_MAX) : UINT16_MAX;
+	struct rte_tcp_hdr *tcp = syn_find(header, len, &tcp_len);
 	uint8_t *value = tcp ? value_find(tcp, tcp_len) : NULL;
 	uint16_t old, new = rte_cpu_to_be_16(mss);
 

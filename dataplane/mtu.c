@@ -43,13 +43,27 @@ uint16_t mtu_outer(const struct dataplane *dataplane, const struct sa_session *s
 	return session->path_mtu ? RTE_MIN(mtu, session->path_mtu) : mtu;
 }
 
+/* The longest inner packet whose outer one fits. In transport mode its IP header is not within ESP: it is the outer
+ * one. */
+static uint32_t inner_mtu(const struct sa_out *out, uint32_t outer_mtu, const struct sa_outer *outer)
+{
+	uint32_t payload = mtu_payload(esp_key_suite(out->key), outer_mtu - encap_len(outer));
+
+	return payload && out->transport ? payload + (uint32_t)sizeof(struct rte_ipv4_hdr) : payload;
+}
+
 void mtu_set(struct dataplane *dataplane, uint32_t index)
 {
 	struct sa_out *out = &dataplane->sas.out[index];
 	const struct sa_session *session = &dataplane->sas.sessions[out->session];
-	uint32_t mtu = mtu_payload(
-		esp_key_suite(out->key), (uint32_t)(mtu_outer(dataplane, session) - encap_len(session->outer)));
+	uint16_t outer_mtu = mtu_outer(dataplane, session);
+	uint32_t mtu = inner_mtu(out, outer_mtu, session->outer);
+	bool raised = dataplane->sas.in[index].ipv6 && mtu < MTU_FLOOR_IPV6;
+	/* Routers cut IPv4 where it may be cut. Over IPv6 we are the only one who does (RFC 8200 section 5). */
+	bool cut_here = raised || (session->outer->ipv6 && session->path_mtu);
 
+	mtu = raised ? (uint32_t)MTU_FLOOR_IPV6 : mtu;
+	atomic_store_explicit(&out->outer_mtu, cut_here ? outer_mtu : UINT16_MAX, memory_order_relaxed);
 	atomic_store_explicit(&out->inner_mtu, mtu, memory_order_relaxed);
 	atomic_store_explicit(&dataplane->tables.children[index].inner_mtu, mtu, memory_order_relaxed);
 }

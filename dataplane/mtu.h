@@ -2,14 +2,18 @@
 /*
  * How long an inner packet may be for an outbound SA: what is left of the outer path's MTU after outer header and ESP,
  * exact for the suite's padding. The outer path's MTU is that of the port that the route to the peer leaves by, or less
- * where the path has told so (learn.h). Computed by the main thread, which owns it; workers read one word of the SA
+ * where the path has told so (learn.h). Computed by the main thread, which owns it; workers read two words of the SA
  * (sa.h).
+ *
+ * Nobody may ask IPv6 for packets shorter than 1,280 bytes (RFC 8200 section 5). So an SA for IPv6 takes as much,
+ * however little fits, and what is too long then is cut after encryption (RFC 2473 section 7.1).
  */
 #pragma once
 
 #include "dataplane.h"
 
-enum { MTU_FLOOR = 576 }; /* RFC 791: what every host takes; nothing may lower an outer path's MTU below it */
+/* What every host takes (RFC 791), every link (RFC 8200 section 5): nothing may lower an outer path's MTU below it. */
+enum { MTU_FLOOR = 576, MTU_FLOOR_IPV6 = 1280 };
 
 /* The longest payload, in bytes, whose sealed packet is no longer than `esp_len`; 0: none. */
 uint32_t mtu_payload(const struct esp_suite *suite, uint32_t esp_len);

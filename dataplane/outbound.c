@@ -170,7 +170,7 @@ static void encapsulate(struct worker *worker, const struct esp_packet *esp, uin
 	encap_write(esp->data, esp->len, outer, fields, worker_ipv4_id(worker));
 	packet_begin_move(packet, -(int)outer_len);
 	packet_of(packet)->source = PACKET_FROM_KERNEL;
-	forward_esp(worker, packet, &outer->remote);
+	forward_esp(worker, packet, &outer->remote, atomic_load_explicit(&out->outer_mtu, memory_order_relaxed));
 }
 
 /* Steps 5 to 7 for all that was gathered. */
@@ -203,7 +203,11 @@ static void burst_add(struct worker *worker, struct outbound *burst, struct rte_
 		burst_send(worker, burst);
 	esp = &burst->esp[burst->count];
 	burst->children[burst->count] = child;
-	burst->fields[burst->count++] = encap_fields_of(&out->tunnel, header);
+	burst->fields[burst->count] = encap_fields_of(&out->tunnel, header);
+	/* What is to be cut here may be cut (mtu.h). */
+	if (unlikely(atomic_load_explicit(&out->outer_mtu, memory_order_relaxed) != UINT16_MAX))
+		burst->fields[burst->count].df = false;
+	burst->count++;
 	esp->next_header = header_is_ipv6(header) ? IPPROTO_IPV6 : IPPROTO_IPIP;
 	if (out->transport) {
 		esp->next_header = ((const struct rte_ipv4_hdr *)header)->next_proto_id;

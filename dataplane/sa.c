@@ -3,6 +3,7 @@
 
 #include "encap.h"
 
+#include <rte_jhash.h>
 #include <rte_malloc.h>
 
 #include <errno.h>
@@ -27,12 +28,18 @@ int sa_store_init(struct sa_store *store, uint32_t n_sessions, uint32_t n_childr
 	store->out = store_alloc(n_children, sizeof(*store->out));
 	store->sessions = store_alloc(n_sessions, sizeof(*store->sessions));
 	store->children = store_alloc(n_children, sizeof(*store->children));
+	store->out_spi_mask = rte_align32pow2(n_children) - 1;
+	store->out_spis = store_alloc(store->out_spi_mask + (size_t)1, sizeof(*store->out_spis));
 	store->keys = store_alloc(n_children, 2 * store->key_len);
 	store->replays = store_alloc(n_children, store->replay_len);
-	if (store->in && store->out && store->sessions && store->children && store->keys && store->replays)
-		return 0;
-	sa_store_free(store);
-	return -ENOMEM;
+	if (!store->in || !store->out || !store->sessions || !store->children || !store->out_spis || !store->keys ||
+		!store->replays) {
+		sa_store_free(store);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i <= store->out_spi_mask; i++)
+		store->out_spis[i] = TABLES_NONE;
+	return 0;
 }
 
 void sa_store_free(struct sa_store *store)
@@ -43,6 +50,7 @@ void sa_store_free(struct sa_store *store)
 	rte_free(store->out);
 	rte_free(store->sessions);
 	rte_free(store->children);
+	rte_free(store->out_spis);
 	rte_free(store->keys);
 	rte_free(store->replays);
 	memset(store, 0, sizeof(*store));
@@ -146,6 +154,17 @@ void sa_session_move(struct sa_store *store, struct rte_rcu_qsbr *qsbr, uint32_t
 	session->outer_retired = rte_rcu_qsbr_start(qsbr);
 }
 
+/* Peers choose these numbers: any may come, and any more than once. */
+static uint32_t *out_place(const struct sa_store *store, uint32_t spi)
+{
+	return &store->out_spis[rte_jhash_1word(spi, 0) & store->out_spi_mask];
+}
+
+uint32_t sa_first_out(const struct sa_store *store, uint32_t spi)
+{
+	return *out_place(store, spi);
+}
+
 static uint64_t limit_or_none(uint64_t limit)
 {
 	return limit ? limit : UINT64_MAX;
@@ -215,11 +234,13 @@ int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index
 		.spi_in = record->spi_in,
 		.session = record->session,
 		.next = store->sessions[record->session].first_child,
+		.next_out = sa_first_out(store, record->spi_out),
 		.policy = TABLES_NONE,
 		.local = ip_network_of(&record->local_network),
 		.remote = ip_network_of(&record->remote_network),
 	};
 	store->sessions[record->session].first_child = index;
+	*out_place(store, record->spi_out) = index;
 	outer_point(store, index);
 	return 0;
 }
@@ -239,6 +260,11 @@ void sa_hide(struct sa_store *store, uint32_t index)
 		link = &store->children[*link].next;
 	if (*link == index)
 		*link = child->next;
+	link = out_place(store, store->out[index].spi);
+	while (*link != index && *link != TABLES_NONE)
+		link = &store->children[*link].next_out;
+	if (*link == index)
+		*link = child->next_out;
 	child->leaving = true;
 }
 

@@ -76,7 +76,8 @@ struct sa_out {
 	uint64_t soft_packets, hard_packets; /* sequence numbers */
 	uint64_t soft_bytes, hard_bytes;     /* UINT64_MAX: none */
 	struct tunnel_settings tunnel;
-	bool transport; /* mode; else tunnel */
+	bool transport;             /* mode; else tunnel */
+	_Atomic uint16_t outer_mtu; /* mtu.h: what outer packets are cut to here; UINT16_MAX: to what the port takes */
 	uint32_t session;
 } __attribute__((aligned(64)));
 
@@ -85,7 +86,8 @@ struct sa_child {
 	uint64_t id; /* 0: the slot is empty */
 	uint32_t spi_in;
 	uint32_t session;
-	uint32_t next; /* of the same session */
+	uint32_t next;     /* of the same session */
+	uint32_t next_out; /* among those whose outbound SPI falls into one place of out_spis */
 	uint32_t policy;
 	bool active;  /* carries outbound traffic, or did until a newer one came */
 	bool leaving; /* out of sight, not yet empty */
@@ -101,6 +103,8 @@ struct sa_store {
 	struct sa_out *out;
 	struct sa_session *sessions;
 	struct sa_child *children;
+	uint32_t *out_spis; /* main thread: the first child of each place; TABLES_NONE: none */
+	uint32_t out_spi_mask;
 	uint8_t *keys;      /* two a child: in, out */
 	size_t key_len;
 	uint8_t *replays;
@@ -141,6 +145,9 @@ static inline uint64_t sa_beyond(uint64_t limit)
 {
 	return limit == UINT64_MAX ? limit : limit + 1;
 }
+
+/* Main thread: the first of the children, linked by next_out, among which are all with this outbound SPI. */
+uint32_t sa_first_out(const struct sa_store *store, uint32_t spi);
 
 enum sa_key_direction { SA_KEY_IN, SA_KEY_OUT };
 

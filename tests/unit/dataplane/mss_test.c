@@ -63,7 +63,7 @@ static void clamp(const void *options, size_t options_len, uint8_t flags, uint16
 
 	memcpy(before, packet, len);
 	memset(packet + len, 0xee, 16);
-	mss_clamp(packet, (uint32_t)len, mss + (uint32_t)MSS_HEADERS_LEN);
+	mss_clamp(packet, (uint32_t)len, mss + (uint32_t)MSS_IPV4_LEN);
 	assert_int_equal(tcp_sum(packet), 0);
 	assert_int_equal(packet[len], 0xee);
 }
@@ -127,7 +127,7 @@ static void test_not_a_header(void **state)
 	(void)state;
 	memcpy(before, packet, len);
 	for (uint32_t shorter = WIRE_IPV4_LEN; shorter < WIRE_IPV4_LEN + TCP_LEN + 4; shorter++)
-		mss_clamp(packet, shorter, 1000 + MSS_HEADERS_LEN);
+		mss_clamp(packet, shorter, 1000 + MSS_IPV4_LEN);
 	for (uint8_t words = 0; words < 16; words++) {
 		packet[WIRE_IPV4_LEN + 12] = before[WIRE_IPV4_LEN + 12] = (uint8_t)(words << 4);
 		if (words < 5 || words > 7)
