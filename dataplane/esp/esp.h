@@ -38,7 +38,8 @@ struct esp_engine;
  */
 struct esp_engine *esp_engine_new(void);
 
-/* Without a measurement, on "sse", "avx", "avx2" or "avx512", or "vaes": our own AES-GCM, the rest on the widest. ENOTSUP too where the processor lacks these. */
+/* Without a measurement, on "sse", "avx", "avx2" or "avx512", or "vaes": our own AES-GCM, the rest on the widest.
+ * ENOTSUP too where the processor lacks these. */
 struct esp_engine *esp_engine_new_on(const char *instructions);
 void esp_engine_free(struct esp_engine *engine);
 

@@ -2,9 +2,9 @@
 /*
  * AES-GCM in ESP (NIST SP 800-38D, RFC 4106) for bursts, two blocks in each register.
  *
- * What GCM is. Counter mode encrypts: block i of the text is XORed with E(salt | IV | i + 2), E being AES under the SA's
- * key. GHASH authenticates: the blocks X1 ... XN - the associated data, which is SPI and number, the ciphertext, each
- * filled up with zeros, and a block of both lengths - are the coefficients of a polynomial over the field of 2^128
+ * What GCM is. Counter mode encrypts: block i of the text is XORed with E(salt | IV | i + 2), E being AES under the
+ *SA's key. GHASH authenticates: the blocks X1 ... XN - the associated data, which is SPI and number, the ciphertext,
+ *each filled up with zeros, and a block of both lengths - are the coefficients of a polynomial over the field of 2^128
  * elements, whose value at H = E(0) is
  *
  *	X1 * H^N + X2 * H^(N-1) + ... + XN * H
@@ -22,8 +22,8 @@
  * Bits. GCM numbers the bits of a block from the left: x^0 is the top bit of the first byte. With the bytes of a block
  * reversed, the processor sees the polynomial mirrored, and the mirror image of a product lies one bit too low. Each
  * power of H is therefore kept multiplied by x (gcm_vaes_key.c), which shifts it into place. To reduce the mirrored
- * 256 bits, the low 128 go: 64 of them at a time are multiplied by the mirrored polynomial's upper half, 0xc2 << 56, and
- * added where this product belongs (Gueron and Kounavis, algorithm 5).
+ * 256 bits, the low 128 go: 64 of them at a time are multiplied by the mirrored polynomial's upper half, 0xc2 << 56,
+ *and added where this product belongs (Gueron and Kounavis, algorithm 5).
  *
  * How a packet lies. Header and IV are sixteen bytes before the text, the ICV sixteen behind it. So the packet is a
  * stream of blocks from its first byte on: header, text 0, text 1, ... The counter of the header's place is that of the
@@ -50,7 +50,7 @@
 
 enum {
 	ICV_LEN = 16,
-	FRAME_LEN = 2 * BLOCK_LEN,     /* header, IV and ICV around the text */
+	FRAME_LEN = 2 * BLOCK_LEN,	/* header, IV and ICV around the text */
 	TAIL_MAX = GCM_VAES_POWERS - 1, /* blocks whose hash, with that of the lengths, needs no power above the last */
 	HALF_LEN = 8 * BLOCK_LEN,
 	CHUNK_LEN = 2 * HALF_LEN,
@@ -77,8 +77,8 @@ VAES static inline void stream_start(struct stream *stream, const struct esp_pac
 	stream->key = key;
 	stream->at = packet->data;
 	stream->text_len = packet->len - FRAME_LEN;
-	stream->counters = _mm256_add_epi32(_mm256_broadcastsi128_si256(math_reverse128(nonce)),
-		_mm256_set_epi32(0, 0, 0, 2, 0, 0, 0, 1));
+	stream->counters = _mm256_add_epi32(
+		_mm256_broadcastsi128_si256(math_reverse128(nonce)), _mm256_set_epi32(0, 0, 0, 2, 0, 0, 0, 1));
 	stream->keep = _mm256_set_epi64x(-1, -1, 0, 0);
 	if (key->extended) {
 		/* RFC 4106 section 5: SPI, high half, low half. */
@@ -177,8 +177,8 @@ VAES static inline __attribute__((always_inline)) __m128i crypt_blocks(
 	if (n_blocks % 2) {
 		__m128i *last = (__m128i *)(stream->at + (n_blocks - 1) * BLOCK_LEN);
 
-		_mm_storeu_si128(last,
-			_mm_xor_si128(_mm_loadu_si128(last), _mm256_castsi256_si128(blocks[n_pairs - 1])));
+		_mm_storeu_si128(
+			last, _mm_xor_si128(_mm_loadu_si128(last), _mm256_castsi256_si128(blocks[n_pairs - 1])));
 	}
 	return first;
 }
@@ -425,9 +425,9 @@ VAES void gcm_vaes_seal(const struct engine_batch *batch)
 		packet->status = ESP_OK;
 	}
 	if (last)
-		_mm_storeu_si128(stream_icv(last),
-			_mm_xor_si128(pad, hash_tail(&streams[~batch->count & 1], last->data,
-						   stream_n_blocks(&streams[~batch->count & 1]))));
+		_mm_storeu_si128(
+			stream_icv(last), _mm_xor_si128(pad, hash_tail(&streams[~batch->count & 1], last->data,
+								     stream_n_blocks(&streams[~batch->count & 1]))));
 }
 
 VAES void gcm_vaes_open(const struct engine_batch *batch)

@@ -12,7 +12,8 @@ bool gcm_vaes_available(void)
 	const unsigned int wanted = bit_VAES | bit_VPCLMULQDQ;
 	unsigned int eax, ebx, ecx, edx;
 
-	/* The compilers differ in the names that this knows; that the system keeps 256-bit registers is part of "avx2". */
+	/* The compilers differ in the names that this knows; that the system keeps 256-bit registers is part of "avx2".
+	 */
 	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("aes") || !__builtin_cpu_supports("pclmul"))
 		return false;
 	return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ecx & wanted) == wanted;

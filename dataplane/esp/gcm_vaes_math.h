@@ -34,8 +34,8 @@ VAES static inline __m128i math_reverse128(__m128i block)
 
 VAES static inline __m256i math_reverse(__m256i pair)
 {
-	return _mm256_shuffle_epi8(pair,
-		_mm256_broadcastsi128_si256(_mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
+	return _mm256_shuffle_epi8(
+		pair, _mm256_broadcastsi128_si256(_mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
 }
 
 /* Ones over the first `len` bytes, 1 to 16. */
@@ -66,8 +66,7 @@ VAES static inline void sums_add_prepared(struct sums *sums, __m256i pair, __m25
 {
 	sums->low = _mm256_xor_si256(sums->low, _mm256_clmulepi64_epi128(pair, powers, 0x00));
 	sums->high = _mm256_xor_si256(sums->high, _mm256_clmulepi64_epi128(pair, powers, 0x11));
-	sums->middle =
-		_mm256_xor_si256(sums->middle, _mm256_clmulepi64_epi128(math_middle(pair), powers_middle, 0x00));
+	sums->middle = _mm256_xor_si256(sums->middle, _mm256_clmulepi64_epi128(math_middle(pair), powers_middle, 0x00));
 }
 
 VAES static inline void sums_add(struct sums *sums, __m256i pair, __m256i powers)

@@ -42,7 +42,8 @@ static inline size_t layout_pad_len(size_t block_mask, size_t payload_len)
 	return -(payload_len + ESP_TRAILER_LEN) & block_mask;
 }
 
-/* RFC 4303 section 2.4: 1, 2, 3, ... In one store where there is room for more than the padding: all of it is overwritten. */
+/* RFC 4303 section 2.4: 1, 2, 3, ... In one store where there is room for more than the padding: all of it is
+ * overwritten. */
 static inline void layout_write_pad(uint8_t *pad, size_t pad_len, size_t room)
 {
 	static const uint8_t bytes[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};

@@ -108,7 +108,8 @@ static void every_length_agrees_with_openssl(void **state)
 
 static void long_texts_agree_with_openssl(void **state)
 {
-	static const size_t lens[] = {4095, 4096, 8191, 8972, 16383, 16400, 32769, 65279, 65503, 65519, 65520, 65534, 65535};
+	static const size_t lens[] = {
+		4095, 4096, 8191, 8972, 16383, 16400, 32769, 65279, 65503, 65519, 65520, 65534, 65535};
 	static struct burst burst;
 
 	for (size_t sa = 0; sa < 2 * SUITES; sa++) {
