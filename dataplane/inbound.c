@@ -259,7 +259,7 @@ static void admit(struct worker *worker, struct rte_mbuf **packets, uint16_t cou
 		if (unlikely(!in))
 			continue;
 		rte_prefetch0(in->replay);
-		esp_key_prefetch(in->key);
+		esp_key_prefetch(in->key, rte_pktmbuf_data_len(packets[i]));
 		packets[good] = packets[i];
 		sas[good++] = in;
 	}

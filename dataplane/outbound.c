@@ -245,14 +245,14 @@ static void enter(struct worker *worker, struct outbound *burst, struct rte_mbuf
 }
 
 /* What the steps from 3 on will read of an SA. */
-static void prefetch_sa(const struct worker *worker, uint32_t child)
+static void prefetch_sa(const struct worker *worker, uint32_t child, size_t len)
 {
 	const struct sa_store *sas = &worker->dataplane->sas;
 
 	rte_prefetch0(&sas->out[child].outer);
-	rte_prefetch0(&sas->out[child].numbers);
+	rte_prefetch0_write(&sas->out[child].numbers);
 	rte_prefetch0(&worker->counters->traffic[child]);
-	esp_key_prefetch(sa_key(sas, child, SA_KEY_OUT));
+	esp_key_prefetch(sa_key(sas, child, SA_KEY_OUT), len);
 }
 
 /* Each loop is one step for the whole burst, and fetches what the next one reads. */
@@ -288,7 +288,7 @@ void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t
 
 		if (child == TABLES_NONE)
 			continue;
-		prefetch_sa(worker, child);
+		prefetch_sa(worker, child, rte_pktmbuf_data_len(packets[i]));
 		packets[good] = packets[i];
 		children[good++] = child;
 	}
