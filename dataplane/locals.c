@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS_MIN = 8, RETIRED_MAX = 255, NAME_LEN = 64 };
+enum { SLOTS_MIN = 8, SLOTS_EACH = 8, RETIRED_MAX = 255, NAME_LEN = 64 };
 
 static void set_free(void *context, void *set, unsigned int count)
 {
@@ -28,7 +28,7 @@ static void set_insert(struct locals_set *set, const union ip_address *address)
 
 static struct locals_set *set_make(const struct local_address *list, uint32_t count)
 {
-	uint32_t n_slots = RTE_MAX(rte_align32pow2(2 * count), (uint32_t)SLOTS_MIN);
+	uint32_t n_slots = RTE_MAX(rte_align32pow2(SLOTS_EACH * count), (uint32_t)SLOTS_MIN);
 	struct locals_set *set = rte_zmalloc("locals", sizeof(*set) + n_slots * sizeof(set->slots[0]), RTE_CACHE_LINE_SIZE);
 
 	if (!set)

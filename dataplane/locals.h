@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Our own addresses, for the question that is asked about every packet that comes in: is it for us? A small hash with
- * open addressing, so that the answer no costs one cache line and no way through the routes. Made anew by the main thread
- * with each change; the former one is freed when every worker has been quiescent.
+ * open addressing, so that the answer no costs one slot and no way through the routes. Made anew by the main thread with
+ * each change; the former one is freed when every worker has been quiescent.
  */
 #pragma once
 
 #include "ip.h"
 
-#include <rte_hash_crc.h>
 #include <rte_rcu_qsbr.h>
 
 #include <stdatomic.h>
@@ -20,7 +19,7 @@ struct local_address {
 	uint16_t port;
 };
 
-/* At least half of the slots are empty: zero. */
+/* Empty slots are zero. Few are in use, so that the way of a packet in transit ends at the first, and is foreseen. */
 struct locals_set {
 	uint32_t mask; /* of a slot's number */
 	union ip_address slots[];
@@ -48,7 +47,9 @@ union ip_address locals_lowest(const struct locals *locals, uint16_t port, bool 
 
 static inline uint32_t locals_hash(const union ip_address *address)
 {
-	return rte_hash_crc_8byte(address->words[0], rte_hash_crc_8byte(address->words[1], 0));
+	static const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15); /* 2^64 by the golden ratio: it spreads all bits upwards */
+
+	return (uint32_t)((address->words[0] * odd ^ address->words[1]) * odd >> 32);
 }
 
 /* Worker: is it an address of ours? */
