@@ -99,7 +99,7 @@ static void take_address(struct netlink *netlink, const struct nlmsghdr *message
 
 	if (!is_ip(info->ifa_family))
 		return;
-	/* IFA_LOCAL is ours, IFA_ADDRESS the far end, where the two differ. IPv6 leaves IFA_LOCAL out where they don't. */
+	/* IFA_LOCAL is ours, IFA_ADDRESS the far end where the two differ. IPv6 leaves IFA_LOCAL out if they don't. */
 	mnl_attr_for_each(attribute, message, sizeof(*info))
 	{
 		switch (mnl_attr_get_type(attribute)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The adjacencies of the routes (route.h), by port and gateway: made with their first reference, gone with the last. Main
- * thread only; no file but route.c includes this.
+ * The adjacencies of the routes (route.h), by port and gateway: made with their first reference, gone with the last.
+ * Main thread only; no file but route.c includes this.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 
 /* Two of each port are no neighbour's; no station has these addresses. */
 #define GATEWAY_ON_LINK ((union ip_address){.words = {0, 0}})
-#define GATEWAY_OURS ((union ip_address){.words = {UINT64_MAX, UINT64_MAX}})
+#define GATEWAY_OURS    ((union ip_address){.words = {UINT64_MAX, UINT64_MAX}})
 
 /* Within a route table that is otherwise zero. 0 or -ENOMEM. */
 int adjacencies_init(struct route_table *table, const char *name, uint32_t capacity, struct rte_rcu_qsbr *qsbr);

@@ -29,7 +29,8 @@ static void set_insert(struct locals_set *set, const union ip_address *address)
 static struct locals_set *set_make(const struct local_address *list, uint32_t count)
 {
 	uint32_t n_slots = RTE_MAX(rte_align32pow2(SLOTS_EACH * count), (uint32_t)SLOTS_MIN);
-	struct locals_set *set = rte_zmalloc("locals", sizeof(*set) + n_slots * sizeof(set->slots[0]), RTE_CACHE_LINE_SIZE);
+	struct locals_set *set =
+		rte_zmalloc("locals", sizeof(*set) + n_slots * sizeof(set->slots[0]), RTE_CACHE_LINE_SIZE);
 
 	if (!set)
 		return NULL;

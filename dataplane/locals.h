@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Our own addresses, for the question that is asked about every packet that comes in: is it for us? A small hash with
- * open addressing, so that the answer no costs one slot and no way through the routes. Made anew by the main thread with
- * each change; the former one is freed when every worker has been quiescent.
+ * open addressing, so that the answer no costs one slot and no way through the routes. Made anew by the main thread
+ * with each change; the former one is freed when every worker has been quiescent.
  */
 #pragma once
 
@@ -47,7 +47,8 @@ union ip_address locals_lowest(const struct locals *locals, uint16_t port, bool 
 
 static inline uint32_t locals_hash(const union ip_address *address)
 {
-	static const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15); /* 2^64 by the golden ratio: it spreads all bits upwards */
+	/* 2^64 by the golden ratio: it spreads all bits upwards. */
+	static const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
 
 	return (uint32_t)((address->words[0] * odd ^ address->words[1]) * odd >> 32);
 }

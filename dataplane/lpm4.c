@@ -107,7 +107,8 @@ static void entries_set(struct lpm4 *lpm, _Atomic uint32_t *entries, uint32_t co
 		uint32_t old = entry_get(&entries[i]);
 
 		if (old & LPM4_GROUP)
-			entries_set(lpm, &lpm->groups[(old & LPM_VALUE_MAX) * LPM4_GROUP_LEN], LPM4_GROUP_LEN, len, entry);
+			entries_set(
+				lpm, &lpm->groups[(old & LPM_VALUE_MAX) * LPM4_GROUP_LEN], LPM4_GROUP_LEN, len, entry);
 		else if (entry_len(old) <= len)
 			entry_set(&entries[i], entry);
 	}

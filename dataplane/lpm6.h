@@ -2,9 +2,9 @@
 /*
  * Longest prefix match on IPv6 for lookups without a lock while the main thread writes: a hash of (address, length),
  * asked for each length that is in use, from the longest. That is a handful in practice: /128 for neighbours and
- * clients, /64 and /48 or /56 for networks, /0. Each costs one hash and two cache lines, where a tree would cost one per
- * byte or bit. DPDK's rte_lpm6 is not for readers beside a writer that deletes. A key's place is used again only after
- * every worker has been quiescent; a value is replaced by one atomic store. Values have 24 bits.
+ * clients, /64 and /48 or /56 for networks, /0. Each costs one hash and two cache lines, where a tree would cost one
+ * per byte or bit. DPDK's rte_lpm6 is not for readers beside a writer that deletes. A key's place is used again only
+ * after every worker has been quiescent; a value is replaced by one atomic store. Values have 24 bits.
  */
 #pragma once
 

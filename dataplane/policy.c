@@ -95,8 +95,7 @@ static void prefix_show(struct policy_table *table, struct policy_prefix *prefix
 /* Out of sight. Its own way outwards stays, for the readers that are still in it. */
 static void prefix_hide(struct policy_table *table, struct policy_prefix *prefix)
 {
-	struct relink relink = {
-		.table = table, .outer = atomic_load_explicit(&prefix->shorter, memory_order_relaxed)};
+	struct relink relink = {.table = table, .outer = atomic_load_explicit(&prefix->shorter, memory_order_relaxed)};
 
 	lpm_delete(&table->lpm, &prefix->network);
 	atomic_store_explicit(&prefix->first, TABLES_NONE, memory_order_release);
@@ -171,7 +170,8 @@ int64_t policy_open(struct policy_table *table, const struct sa_child *child)
 
 	for (; number != TABLES_NONE; number = atomic_load_explicit(&policy->next, memory_order_relaxed)) {
 		policy = &table->policies[number];
-		if (table->owners[number].session == child->session && ip_network_equal(&policy->local, &child->local)) {
+		if (table->owners[number].session == child->session &&
+			ip_network_equal(&policy->local, &child->local)) {
 			table->owners[number].references++;
 			return number;
 		}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Outbound lookup (RFC 4301 section 5.1): which child SA protects a packet. Longest prefix match on the inner
- * destination, then the local networks of the policies that share that remote one, then those of the next larger network
- * around it, and so on outwards. A policy is made by the first child SA with its selectors and outlives a rekey: the
- * successor takes over by one store. Written by the main thread, at a cost that does not grow
- * with their number.
+ * destination, then the local networks of the policies that share that remote one, then those of the next larger
+ * network around it, and so on outwards. A policy is made by the first child SA with its selectors and outlives a
+ * rekey: the successor takes over by one store. Written by the main thread, at a cost that does not grow with their
+ * number.
  */
 #pragma once
 

@@ -141,8 +141,8 @@ static uint16_t adjacency_port(const struct route_table *table, uint32_t number)
 	return adjacency.port;
 }
 
-static int claim_add(struct route_table *table, struct route_entry *entry, enum claim claim, uint32_t epoch,
-	uint32_t adjacency)
+static int claim_add(
+	struct route_table *table, struct route_entry *entry, enum claim claim, uint32_t epoch, uint32_t adjacency)
 {
 	bool had = entry->held[claim];
 	uint32_t old = entry->adjacency[claim];
@@ -332,8 +332,7 @@ int route_change(struct route_table *table, const struct tables_change *change, 
 	case TABLES_NEIGHBOUR_ADD: return neighbour_add(table, &net, change->net.mac);
 	case TABLES_ADDRESS_REMOVE: return claim_drop(table, CLAIM_LOCAL, &net, &net.host, &GATEWAY_OURS);
 	case TABLES_ROUTE_REMOVE: return claim_drop(table, CLAIM_ROUTE, &net, &net.network, &net.gateway);
-	case TABLES_NEIGHBOUR_REMOVE:
-		return claim_drop(table, CLAIM_NEIGHBOUR, &net, &net.host, &net.host.address);
+	case TABLES_NEIGHBOUR_REMOVE: return claim_drop(table, CLAIM_NEIGHBOUR, &net, &net.host, &net.host.address);
 	default: return -EINVAL;
 	}
 }

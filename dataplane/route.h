@@ -42,8 +42,9 @@ struct route_table {
 	struct locals locals;
 	/*
 	 * Raised after each change by which some lookup finds another number, but not when only an adjacency's state or
-	 * Ethernet address changes. A worker that read it before a lookup may use the number again for as long as it reads
-	 * the same once a turn: a number gets another meaning only after a grace period that begins with the raise.
+	 * Ethernet address changes. A worker that read it before a lookup may use the number again for as long as it
+	 * reads the same once a turn: a number gets another meaning only after a grace period that begins with the
+	 * raise.
 	 */
 	_Atomic uint32_t generation;
 	_Atomic uint64_t *adjacencies;
@@ -68,7 +69,8 @@ void route_table_free(struct route_table *table);
 /* The control plane's changes, kinds TABLES_ADDRESS_ADD to TABLES_NET_SWEEP. 0 or negative errno. */
 int route_change(struct route_table *table, const struct tables_change *change, uint32_t n_ports);
 
-/* Main thread: an address of ours on that port, the lowest of its family that is not link-local; none: there is none. */
+/* Main thread: an address of ours on that port, the lowest of its family that is not link-local; none: there is none.
+ */
 union ip_address route_local_address(const struct route_table *table, uint16_t port, bool ipv6);
 
 /* Worker: an address of ours? Costs much less than route_find where it is not. */

@@ -30,9 +30,9 @@ void rules_fill(struct rule_list *list, const struct config *config)
 struct asked {
 	union ip_address source, destination;
 	bool ipv6;
-	bool is_clear;    /* the protocol is known */
+	bool is_clear; /* the protocol is known */
 	uint8_t protocol;
-	uint16_t port;    /* destination port of TCP or UDP; 0 where the packet holds none */
+	uint16_t port; /* destination port of TCP or UDP; 0 where the packet holds none */
 };
 
 static uint16_t port_read(const uint8_t *upper)

@@ -3,10 +3,10 @@
  * The bypass and discard entries of the SPD (RFC 4301 section 4.4.1), from the configuration: an ordered list that is
  * looked at before the policies; the first that matches decides.
  *
- * They are for packets in transit: those that came in the clear, and those that a peer sent and its SA admitted, because
- * going on is crossing the boundary outbound (section 5.1), and because an entry before a protect entry takes its
- * packets out of that one's both directions. What a peer sends to an address of ours crosses nothing: its SA's selectors
- * have decided (section 5.2, step 4). Our own host's packets are its firewall's.
+ * They are for packets in transit: those that came in the clear, and those that a peer sent and its SA admitted,
+ * because going on is crossing the boundary outbound (section 5.1), and because an entry before a protect entry takes
+ * its packets out of that one's both directions. What a peer sends to an address of ours crosses nothing: its SA's
+ * selectors have decided (section 5.2, step 4). Our own host's packets are its firewall's.
  *
  * A fragment with an offset has no ports, so it matches no rule that asks for one; later rules and the policies decide
  * about it. That is less than the stateful check of section 7.4, and errs on the safe side: no rule with a port sends
@@ -40,5 +40,6 @@ struct rule_list {
 
 void rules_fill(struct rule_list *list, const struct config *config);
 
-/* Worker: the first rule that matches a packet of `len` bytes, whose IP header of either family is valid; NULL: none. */
+/* Worker: the first rule that matches a packet of `len` bytes, whose IP header of either family is valid; NULL: none.
+ */
 const struct rule *rules_find(const struct rule_list *list, const void *header, uint32_t len);

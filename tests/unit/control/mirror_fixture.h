@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For the tests of the mirror: a network namespace of its own with an interface pair, hq0 and far0, and what a data plane
- * would know by now of what is configured there with ip(8).
+ * For the tests of the mirror: a network namespace of its own with an interface pair, hq0 and far0, and what a data
+ * plane would know by now of what is configured there with ip(8).
  */
 #pragma once
 

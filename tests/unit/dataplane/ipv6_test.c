@@ -68,16 +68,18 @@ static const struct link plain[LINKS_MAX] = {{0}},
 			 options[LINKS_MAX] = {{IPPROTO_HOPOPTS, 1, 0}, {IPPROTO_DSTOPTS, 2, 0},
 				 {IPPROTO_ROUTING, 3, 0}, {IPPROTO_DSTOPTS, 1, 0}},
 			 atomic[LINKS_MAX] = {{IPPROTO_FRAGMENT, 1, 0}},
-			 first[LINKS_MAX] = {{IPPROTO_HOPOPTS, 1, 0}, {IPPROTO_FRAGMENT, 1, MORE}, {IPPROTO_DSTOPTS, 1, 0}},
+			 first[LINKS_MAX] = {{IPPROTO_HOPOPTS, 1, 0}, {IPPROTO_FRAGMENT, 1, MORE},
+				 {IPPROTO_DSTOPTS, 1, 0}},
 			 later[LINKS_MAX] = {{IPPROTO_ROUTING, 1, 0}, {IPPROTO_FRAGMENT, 1, 8}},
 			 late_hop[LINKS_MAX] = {{IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_HOPOPTS, 1, 0}},
 			 twice[LINKS_MAX] = {{IPPROTO_FRAGMENT, 1, MORE}, {IPPROTO_FRAGMENT, 1, MORE}},
 			 most[LINKS_MAX] = {{IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0},
 				 {IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0},
 				 {IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0}},
-			 too_many[LINKS_MAX] = {{IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0},
+			 too_many[LINKS_MAX] = {{IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0},
 				 {IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0},
-				 {IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0}};
+				 {IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0}, {IPPROTO_DSTOPTS, 1, 0},
+				 {IPPROTO_DSTOPTS, 1, 0}};
 
 static const struct {
 	const struct link *links;
@@ -152,7 +154,8 @@ static void test_cut_short(void **state)
 
 static void test_at_random(void **state)
 {
-	static const uint8_t protocols[] = {IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, IPPROTO_UDP};
+	static const uint8_t protocols[] = {
+		IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, IPPROTO_UDP};
 	struct ipv6_upper upper;
 
 	(void)state;
@@ -182,7 +185,9 @@ static void rule_add(enum config_action action, const char *destination, uint16_
 	rule = &config.rules[config.n_rules++];
 	*rule = (struct config_rule){.action = action, .protocol = protocol, .port = {port, port}};
 	assert_int_equal(prefix_parse(destination, &rule->destination), 0);
-	assert_int_equal(prefix_parse(rule->destination.address.family == ADDRESS_IPV4 ? "0.0.0.0/0" : "::/0", &rule->source), 0);
+	assert_int_equal(
+		prefix_parse(rule->destination.address.family == ADDRESS_IPV4 ? "0.0.0.0/0" : "::/0", &rule->source),
+		0);
 	rules_fill(&rules, &config);
 }
 
@@ -220,7 +225,7 @@ static void test_rules(void **state)
 	chain(plain, IPPROTO_TCP);
 	packet[39] = 3;
 	assert_int_equal(found(IPV6_LEN + UPPER_LEN), -1);
-	/* What leads nowhere is discarded by a rule that it may belong to, and bypassed by none that asks for a protocol. */
+	/* What leads nowhere: discarded by a rule that it may belong to, bypassed by none that asks for a protocol. */
 	assert_int_equal(found(chain(too_many, IPPROTO_TCP)), 1);
 	rules.count = 0;
 	rule_add(CONFIG_ACTION_BYPASS, "::/0", CONFIG_PROTOCOL_ANY, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Routes and neighbours of IPv6, what is ours in both families, and what tells workers that a number no longer holds: the
- * rules one by one. Then both families at random, beside a list that is searched from end to end.
+ * Routes and neighbours of IPv6, what is ours in both families, and what tells workers that a number no longer holds:
+ * the rules one by one. Then both families at random, beside a list that is searched from end to end.
  */
 #include "harness.h"
 #include "small_world.h"
@@ -60,8 +60,8 @@ static void change(enum tables_change_kind kind, const char *text, const char *g
 	change_net(kind, &prefix, &to, port, 1);
 }
 
-static void expect_ip(const union ip_address *destination, enum adjacency_state state, uint16_t port,
-	const union ip_address *station)
+static void expect_ip(
+	const union ip_address *destination, enum adjacency_state state, uint16_t port, const union ip_address *station)
 {
 	uint32_t number;
 	union adjacency found = route_find(&harness.dataplane.routes, destination, &number);
@@ -309,7 +309,8 @@ static void expect_as_listed(const union ip_address *to)
 		expect_ip(to, ADJACENCY_ON_LINK, route->port, NULL);
 	else
 		expect_ip(to,
-			net_find(LISTED_NEIGHBOUR, &route->gateway, route->port) ? ADJACENCY_REACHED : ADJACENCY_WAITING,
+			net_find(LISTED_NEIGHBOUR, &route->gateway, route->port) ? ADJACENCY_REACHED
+										 : ADJACENCY_WAITING,
 			route->port, &route->gateway);
 }
 

@@ -160,8 +160,8 @@ static bool is_better(const struct listed_policy *policy, const struct listed_po
 	return policy->made < than->made;
 }
 
-static const struct listed_policy *list_find(const struct listed_policy *list, size_t n,
-	const union ip_address *source, const union ip_address *destination)
+static const struct listed_policy *list_find(
+	const struct listed_policy *list, size_t n, const union ip_address *source, const union ip_address *destination)
 {
 	const struct listed_policy *best = NULL;
 
@@ -239,7 +239,9 @@ static struct sa_child child_of_many(uint32_t number, bool ipv6)
 	return (struct sa_child){
 		.session = number,
 		.local = ip_network_make(&any, 0),
-		.remote = ip_network_make(number == 0 ? &any : &host, number == 0 ? 0 : ipv6 ? 128 : 32),
+		.remote = ip_network_make(number == 0 ? &any : &host, number == 0 ? 0
+								      : ipv6      ? 128
+										  : 32),
 	};
 }
 
@@ -259,8 +261,8 @@ static void many_close(struct policy_table *table, const uint32_t *numbers, uint
 }
 
 /*
- * 100,000 networks within one: each comes and goes without a look at the others, and only those inside of one that comes
- * or goes are told of it, each once.
+ * 100,000 networks within one: each comes and goes without a look at the others, and only those inside of one that
+ * comes or goes are told of it, each once.
  */
 static void test_many(void **state)
 {
