@@ -110,13 +110,13 @@ void peer_rekey(const struct peer *peer, struct peer *child, const struct peer_o
 }
 
 size_t peer_esp(
-	const struct peer *peer, uint32_t sequence, uint8_t next_header, const void *payload, size_t len, uint8_t *esp)
+	const struct peer *peer, uint64_t sequence, uint8_t next_header, const void *payload, size_t len, uint8_t *esp)
 {
 	static uint8_t plaintext[WIRE_MAX];
 	uint8_t iv[16];
 	size_t plaintext_len = reference_pad(&peer->to_hq, payload, len, next_header, plaintext);
 
-	wire_noise(iv, sizeof(iv), sequence);
+	wire_noise(iv, sizeof(iv), (uint32_t)sequence);
 	return reference_encrypt(&peer->to_hq, sequence, iv, plaintext, plaintext_len, esp);
 }
 
@@ -154,12 +154,13 @@ size_t peer_inner(const struct peer *peer, uint32_t destination, size_t payload_
 	return wire_ipv4(inner, &header, inner + WIRE_IPV4_LEN, payload_len);
 }
 
-size_t peer_receive_outer(struct peer *peer, const uint8_t *outer, size_t len, uint8_t *inner)
+size_t peer_receive_payload(
+	struct peer *peer, const uint8_t *outer, size_t len, uint8_t *payload, uint8_t *next_header)
 {
 	static uint8_t expected[WIRE_IPV4_LEN + WIRE_UDP_LEN + WIRE_MAX], plaintext[WIRE_MAX], padded[WIRE_MAX];
 	struct wire_ipv4 header = {
 		.source = HQ_WAN, .destination = peer->address, .protocol = peer->udp ? IPPROTO_UDP : IPPROTO_ESP};
-	size_t front_len = WIRE_IPV4_LEN + (peer->udp ? WIRE_UDP_LEN : 0u), plaintext_len, inner_len;
+	size_t front_len = WIRE_IPV4_LEN + (peer->udp ? WIRE_UDP_LEN : 0u), plaintext_len, payload_len;
 	const uint8_t *esp = outer + front_len;
 
 	assert_true(len >= front_len + ESP_HDR_LEN);
@@ -173,16 +174,27 @@ size_t peer_receive_outer(struct peer *peer, const uint8_t *outer, size_t len, u
 	assert_memory_equal(outer, expected, front_len);
 	assert_int_equal(wire_read32(esp), peer->from_hq.spi);
 	assert_true(reference_decrypt(&peer->from_hq, esp, len - front_len, plaintext, &plaintext_len));
-	peer->hq_sequence = wire_read32(esp + 4);
+	peer->hq_sequence = (uint64_t)peer->from_hq.high << 32 | wire_read32(esp + 4);
 	peer->hq_tos = outer[1];
 	peer->hq_id = header.id;
 	peer->hq_fragment = header.fragment;
-	inner_len = wire_read16(plaintext + 2);
-	assert_true(inner_len + 2 <= plaintext_len);
-	/* Padding and trailer are those of RFC 4303 and nothing else is in there. */
-	assert_int_equal(reference_pad(&peer->from_hq, plaintext, inner_len, IPPROTO_IPIP, padded), plaintext_len);
+	*next_header = plaintext[plaintext_len - 1];
+	assert_true(plaintext[plaintext_len - 2] + 2u <= plaintext_len);
+	payload_len = plaintext_len - 2 - plaintext[plaintext_len - 2];
+	/* Padding and trailer are those of RFC 4303, and no longer than they have to be. */
+	assert_int_equal(reference_pad(&peer->from_hq, plaintext, payload_len, *next_header, padded), plaintext_len);
 	assert_memory_equal(plaintext, padded, plaintext_len);
-	memcpy(inner, plaintext, inner_len);
+	memcpy(payload, plaintext, payload_len);
+	return payload_len;
+}
+
+size_t peer_receive_outer(struct peer *peer, const uint8_t *outer, size_t len, uint8_t *inner)
+{
+	uint8_t next_header;
+	size_t inner_len = peer_receive_payload(peer, outer, len, inner, &next_header);
+
+	assert_int_equal(next_header, IPPROTO_IPIP);
+	assert_int_equal(wire_read16(inner + 2), inner_len);
 	return inner_len;
 }
 

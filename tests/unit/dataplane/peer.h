@@ -33,8 +33,8 @@ struct peer {
 	uint16_t port; /* of its outer address; 0: bare ESP */
 	uint32_t session, child;
 	struct reference_sa to_hq, from_hq;
-	uint32_t sequence;    /* the last that it sent */
-	uint32_t hq_sequence; /* the last that it received */
+	uint64_t sequence;    /* the last that it sent */
+	uint64_t hq_sequence; /* the last that it received; its high half as from_hq.high says */
 	uint8_t hq_tos;	      /* of the last outer header received */
 	uint16_t hq_id, hq_fragment;
 };
@@ -54,7 +54,7 @@ struct tables_child peer_child(const struct peer *peer, const struct peer_option
 
 /* The ESP packet for a payload with that number and next header; its length. */
 size_t peer_esp(
-	const struct peer *peer, uint32_t sequence, uint8_t next_header, const void *payload, size_t len, uint8_t *esp);
+	const struct peer *peer, uint64_t sequence, uint8_t next_header, const void *payload, size_t len, uint8_t *esp);
 
 /* The outer IPv4 packet around an ESP packet; its length. */
 size_t peer_outer(const struct peer *peer, uint8_t tos, const uint8_t *esp, size_t esp_len, uint8_t *packet);
@@ -73,6 +73,10 @@ size_t peer_receive(struct peer *peer, const struct wire_frame *frame, uint8_t *
 
 /* The same for the outer IPv4 packet alone. */
 size_t peer_receive_outer(struct peer *peer, const uint8_t *outer, size_t len, uint8_t *inner);
+
+/* The same for whatever payload it carries, of which it says the next header: transport mode. */
+size_t peer_receive_payload(
+	struct peer *peer, const uint8_t *outer, size_t len, uint8_t *payload, uint8_t *next_header);
 
 /* Fails the test unless every slot, on both sides of the tables, is free. */
 void peer_expect_all_free(void);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* 64-bit sequence numbers through the whole path (RFC 4303 section 2.2.1), where their high half changes. */
+#include "peer.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { PEERS = 3, BEFORE = 20, PACKETS = 4 * BURST };
+
+#define EDGE (UINT64_C(1) << 32)
+
+static const uint32_t suites[PEERS] = {ESP_AES128_GCM, ESP_AES256_CBC_SHA256_128, ESP_CHACHA20_POLY1305};
+static struct wire_frame frame;
+static uint8_t packet[WIRE_MAX], inner[WIRE_MAX], esp[WIRE_MAX];
+static struct peer peers[PEERS];
+
+static void open_peers(void)
+{
+	for (unsigned int i = 0; i < PEERS; i++)
+		peer_open(&peers[i], i + 1,
+			&(struct peer_options){.suite = suites[i],
+				.bare = i % 2,
+				.extended = true,
+				.soft_packets = UINT64_MAX,
+				.hard_packets = UINT64_MAX});
+}
+
+static void send_lan(const struct peer *peer, uint32_t seed)
+{
+	struct wire_ipv4 header = {
+		.source = LAN_HOST, .destination = peer->host, .protocol = IPPROTO_UDP, .id = (uint16_t)seed};
+
+	wire_noise(packet, 60, seed);
+	harness_send_ip(1, 0, LAN_HOST, packet, wire_ipv4(packet, &header, packet, 60));
+}
+
+static uint32_t count_sent(uint16_t port)
+{
+	uint32_t count = 0;
+
+	harness_turn();
+	while (harness_receive(port, &frame))
+		count++;
+	return count;
+}
+
+/* Several SAs in each burst; every packet is verified with the high half that it has to have. */
+static void test_outbound(void **state)
+{
+	uint64_t expected[PEERS];
+
+	(void)state;
+	open_peers();
+	for (unsigned int i = 0; i < PEERS; i++) {
+		expected[i] = EDGE - BEFORE + i;
+		harness.dataplane.sas.out[peers[i].child].numbers.sequence = expected[i] - 1;
+	}
+	for (uint32_t i = 0; i < PACKETS; i++)
+		send_lan(&peers[i % PEERS], i);
+	harness_turn();
+	for (uint32_t i = 0; i < PACKETS; i++) {
+		struct peer *peer = &peers[i % PEERS];
+
+		peer->from_hq.high = (uint32_t)(expected[i % PEERS] >> 32);
+		assert_true(harness_receive(0, &frame));
+		assert_int_equal(peer_receive(peer, &frame, inner), 80);
+		assert_int_equal(wire_read16(inner + 4), i);
+		assert_int_equal(peer->hq_sequence, expected[i % PEERS]++);
+	}
+	for (unsigned int i = 0; i < PEERS; i++)
+		assert_true(expected[i] > EDGE);
+}
+
+static void deliver(const struct peer *peer, uint64_t sequence)
+{
+	size_t len = peer_esp(peer, sequence, IPPROTO_IPIP, inner, peer_inner(peer, LAN_HOST, 40, inner), esp);
+
+	harness_send_ip(0, 0, GATEWAY, packet, peer_outer(peer, 0, esp, len, packet));
+}
+
+static void deliver_all(int64_t from, int64_t to, int64_t step)
+{
+	for (int64_t at = from; at != to; at += step)
+		for (unsigned int i = 0; i < PEERS; i++)
+			deliver(&peers[i], EDGE + (uint64_t)at);
+}
+
+/* Where a long-lived SA comes to be: what a burst's numbers stand for is told by the window before it. */
+static void open_near_edge(void)
+{
+	open_peers();
+	deliver_all(-100, -99, 1);
+	assert_int_equal(count_sent(1), PEERS);
+}
+
+/* In order, and all of them once more. */
+static void test_inbound(void **state)
+{
+	(void)state;
+	open_near_edge();
+	deliver_all(-BEFORE, BEFORE, 1);
+	assert_int_equal(count_sent(1), 2 * BEFORE * PEERS);
+	deliver_all(-BEFORE, BEFORE, 1);
+	assert_int_equal(count_sent(1), 0);
+	assert_int_equal(harness_count(REASON_DROP_REPLAYED), 2 * BEFORE * PEERS);
+	/* What came late from before the edge is new, once. */
+	deliver_all(-BEFORE - 1, -2 * BEFORE - 1, -1);
+	assert_int_equal(count_sent(1), BEFORE * PEERS);
+	assert_int_equal(harness_count(REASON_DROP_ICV), 0);
+}
+
+static void test_backwards(void **state)
+{
+	(void)state;
+	open_near_edge();
+	deliver_all(BEFORE, -BEFORE, -1);
+	assert_int_equal(count_sent(1), 2 * BEFORE * PEERS);
+}
+
+/* The high half is in the ICV alone. Neither such a packet nor one from left of the window moves anything. */
+static void test_wrong_high_half(void **state)
+{
+	(void)state;
+	open_near_edge();
+	deliver_all(-1, 2, 1);
+	assert_int_equal(count_sent(1), 3 * PEERS);
+	deliver_all(100 - (int64_t)EDGE, 101 - (int64_t)EDGE, 1);
+	deliver_all(100 + (int64_t)EDGE, 101 + (int64_t)EDGE, 1);
+	deliver_all(-5000, -4999, 1);
+	assert_int_equal(count_sent(1), 0);
+	assert_int_equal(harness_count(REASON_DROP_ICV), 3 * PEERS);
+	deliver_all(100, 101, 1);
+	assert_int_equal(count_sent(1), PEERS);
+}
+
+/* RFC 4303 section 3.3.3: without them, numbers must not cycle. */
+static void test_not_extended(void **state)
+{
+	(void)state;
+	peer_open(&peers[0], 1, &(struct peer_options){0});
+	harness.dataplane.sas.out[peers[0].child].numbers.sequence = UINT32_MAX - 5;
+	for (uint32_t burst = 1; burst <= 3; burst++) {
+		for (uint32_t i = 0; i < 10; i++)
+			send_lan(&peers[0], i);
+		assert_int_equal(count_sent(0), burst == 1 ? 5 : 0);
+		assert_int_equal(harness_count(REASON_DROP_HARD_LIFETIME), 10 * burst - 5);
+		assert_int_equal(harness_count_events(TABLES_EVENT_HARD_LIFETIME), 1);
+	}
+	deliver(&peers[0], UINT32_MAX);
+	deliver(&peers[0], EDGE + 1);
+	assert_int_equal(count_sent(1), 1);
+	assert_int_equal(harness_count(REASON_DROP_REPLAYED), 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_outbound),
+		TEST(test_inbound),
+		TEST(test_backwards),
+		TEST(test_wrong_high_half),
+		TEST(test_not_extended),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
