@@ -50,6 +50,8 @@ strongswan_initiate
 wait_for 5 "the session in sluicectl show" session_is_listed
 wait_for_ping
 ping_without_loss 10 1000
+# The first ones only tell their senders how much fits.
+wait_for 20 "an answer of 30,000 bytes" ping_srv -c 1 -W 1 -s 30000
 ping_without_loss 5 30000
 iperf_both_ways 3
 capture_stop outside
