@@ -22,7 +22,7 @@ connects() { on "$1" timeout 2 bash -c "exec 3<>/dev/tcp/$2/$3"; }
 # listen HOST ADDRESS PORT: once it accepts on HOST itself.
 listen() {
 	background "listener-$1-$3" "$1" python3 -m http.server --bind "$2" "$3"
-	wait_for 10 "a listener at $1, port $3" connects "$1" "$2" "$3"
+	wait_for 40 "a listener at $1, port $3" connects "$1" "$2" "$3"
 }
 
 # fw is the LAN's switch, too, and a packet of srv passes it twice: on its way to hq it must not become a flow of the
