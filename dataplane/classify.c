@@ -172,7 +172,7 @@ static void classify_fragment(struct worker *worker, struct rte_mbuf *fragment, 
 	struct rte_mbuf *whole;
 	uint16_t owner;
 
-	if (header_is_ipv6(rte_pktmbuf_mtod(fragment, const void *)) || !fragment_may_be_esp(fragment)) {
+	if (!fragment_may_be_esp(fragment)) {
 		exit_kernel_packet(worker, fragment, packet_of(fragment)->port);
 		return;
 	}

@@ -118,6 +118,16 @@ void harness_mac(uint32_t address, uint8_t mac[WIRE_MAC_LEN])
 	wire_write32(mac + 2, address);
 }
 
+void harness_mac_6(const char *address, uint8_t mac[WIRE_MAC_LEN])
+{
+	uint8_t bytes[16];
+
+	wire_address(address, bytes);
+	mac[0] = 0x02;
+	mac[1] = 0xbb;
+	memcpy(mac + 2, bytes + 12, 4);
+}
+
 const uint8_t *harness_port_mac(uint16_t port)
 {
 	static const uint8_t macs[HARNESS_PORTS][WIRE_MAC_LEN] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
@@ -155,6 +165,37 @@ void harness_net(
 		net.gateway = address_ipv4(gateway);
 	harness_mac(address, net.mac);
 	writer_net_change(harness.writer, kind, &net);
+}
+
+void harness_net_6(enum tables_change_kind kind, const char *address, uint8_t len, const char *gateway, uint16_t port,
+	uint32_t epoch)
+{
+	struct writer_net net = {.port = port, .epoch = epoch};
+
+	assert_int_equal(address_parse(address, &net.prefix.address), 0);
+	net.prefix.len = len;
+	if (gateway)
+		assert_int_equal(address_parse(gateway, &net.gateway), 0);
+	harness_mac_6(address, net.mac);
+	writer_net_change(harness.writer, kind, &net);
+}
+
+void harness_add_ipv6(void)
+{
+	uint16_t lan = harness.lan_port;
+
+	if (harness.has_ipv6)
+		return;
+	harness.has_ipv6 = true;
+	harness_net_6(TABLES_ADDRESS_ADD, HQ_WAN_6, 128, NULL, 0, 1);
+	harness_net_6(TABLES_ADDRESS_ADD, HQ_LAN_6, 128, NULL, lan, 1);
+	harness_net_6(TABLES_ROUTE_ADD, "2001:db8:1::", 64, NULL, 0, 1);
+	harness_net_6(TABLES_ROUTE_ADD, LAN_6, 64, NULL, lan, 1);
+	harness_net_6(TABLES_ROUTE_ADD, "::", 0, GATEWAY_6, 0, 1);
+	harness_net_6(TABLES_NEIGHBOUR_ADD, GATEWAY_6, 128, NULL, 0, 1);
+	harness_net_6(TABLES_NEIGHBOUR_ADD, LAN_HOST_6, 128, NULL, lan, 1);
+	harness_net_6(TABLES_NEIGHBOUR_ADD, LAN_HOST_6_2, 128, NULL, lan, 1);
+	harness_settle();
 }
 
 static void routes_fill(void)

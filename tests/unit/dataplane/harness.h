@@ -7,6 +7,10 @@
  * and pools are full.
  *
  *   198.51.100.n peers -- gateway 192.0.2.254 -- port 0: 192.0.2.1   HQ   port 1: 10.1.0.1 -- 10.1.0.20, 10.1.0.21
+ *
+ * and, once a test has asked for it with harness_add_ipv6,
+ *
+ *   2001:db8:100::n -- gateway 2001:db8:1::fe -- port 0: 2001:db8:1::1   port 1: fd01::1/64 -- fd01::20, fd01::21
  */
 #pragma once
 
@@ -30,6 +34,13 @@ enum {
 	LAN_HOST_2 = 0x0a010015,
 };
 
+#define HQ_WAN_6     "2001:db8:1::1"
+#define GATEWAY_6    "2001:db8:1::fe"
+#define HQ_LAN_6     "fd01::1"
+#define LAN_6	     "fd01::"
+#define LAN_HOST_6   "fd01::20"
+#define LAN_HOST_6_2 "fd01::21"
+
 /* Zero means the usual. */
 struct harness_options {
 	uint16_t n_workers, mtu;
@@ -45,6 +56,7 @@ struct harness {
 	struct writer *writer;
 	int changes_fd;
 	uint16_t lan_port;
+	bool has_ipv6;
 	unsigned int packets_full, jumbos_full;
 	struct tables_event events[HARNESS_EVENTS]; /* all but "done", oldest first */
 	uint32_t n_events;
@@ -65,8 +77,12 @@ int harness_teardown(void **state);
 void harness_open(const struct harness_options *options);
 void harness_close(void);
 
+/* IPv6 addresses, routes and neighbours as above; again: nothing. */
+void harness_add_ipv6(void);
+
 /* The Ethernet addresses of a neighbour and of a port. */
 void harness_mac(uint32_t address, uint8_t mac[WIRE_MAC_LEN]);
+void harness_mac_6(const char *address, uint8_t mac[WIRE_MAC_LEN]);
 const uint8_t *harness_port_mac(uint16_t port);
 
 /* A buffer of the data plane with these bytes. */
@@ -76,7 +92,10 @@ struct rte_mbuf *harness_mbuf(const void *bytes, size_t len);
 struct rte_ring *harness_wire_in(uint16_t port, uint16_t queue);
 struct rte_ring *harness_wire_out(uint16_t port, uint16_t queue);
 
-/* Puts a frame into a receive queue; with _ip, an IPv4 packet that the neighbour `from` sends to our port. */
+/*
+ * Puts a frame into a receive queue; with _ip, a packet that the neighbour `from` sends to our port: IPv4, or IPv6 from
+ * a station with the same Ethernet address.
+ */
 void harness_send(uint16_t port, uint16_t queue, const void *frame, size_t len);
 void harness_send_ip(uint16_t port, uint16_t queue, uint32_t from, const void *packet, size_t len);
 void harness_send_kernel(uint16_t port, const void *frame, size_t len);
@@ -96,6 +115,10 @@ const struct tables_event *harness_last_event(enum tables_event_kind kind);
 
 void harness_net(
 	enum tables_change_kind kind, uint32_t address, uint8_t len, uint32_t gateway, uint16_t port, uint32_t epoch);
+
+/* The same for IPv6; `gateway` may be NULL. */
+void harness_net_6(enum tables_change_kind kind, const char *address, uint8_t len, const char *gateway, uint16_t port,
+	uint32_t epoch);
 
 uint64_t harness_count(enum reason reason);
 

@@ -37,7 +37,8 @@ void harness_send_ip(uint16_t port, uint16_t queue, uint32_t from, const void *p
 	uint8_t mac[WIRE_MAC_LEN];
 
 	harness_mac(from, mac);
-	len = wire_ethernet(frame, harness_port_mac(port), mac, WIRE_TYPE_IPV4, packet, len);
+	len = wire_ethernet(frame, harness_port_mac(port), mac, wire_is_ipv6(packet) ? WIRE_TYPE_IPV6 : WIRE_TYPE_IPV4,
+		packet, len);
 	harness_send(port, queue, frame, len);
 }
 

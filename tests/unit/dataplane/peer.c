@@ -16,12 +16,30 @@ static uint64_t or_usual(uint64_t value, uint64_t usual)
 	return value ? value : usual;
 }
 
+static struct address address_6(const uint8_t bytes[16])
+{
+	struct address address = {.family = ADDRESS_IPV6};
+
+	memcpy(address.bytes, bytes, sizeof(address.bytes));
+	return address;
+}
+
+static struct address address_of(const char *text)
+{
+	struct address address;
+
+	assert_int_equal(address_parse(text, &address), 0);
+	return address;
+}
+
 struct tables_session peer_session(const struct peer *peer)
 {
 	struct tables_session session = {
 		.encapsulation = peer->udp ? TABLES_ENCAPSULATION_UDP : TABLES_ENCAPSULATION_ESP,
-		.local = {.address = address_ipv4(HQ_WAN), .port = peer->udp ? HARNESS_NAT_PORT : 0},
-		.remote = {.address = address_ipv4(peer->address), .port = peer->port},
+		.local = {.address = peer->outer_ipv6 ? address_of(HQ_WAN_6) : address_ipv4(HQ_WAN),
+			.port = peer->udp ? HARNESS_NAT_PORT : 0},
+		.remote = {.address = peer->outer_ipv6 ? address_6(peer->address_6) : address_ipv4(peer->address),
+			.port = peer->port},
 		.peer = "peer",
 	};
 
@@ -30,7 +48,8 @@ struct tables_session peer_session(const struct peer *peer)
 
 struct tables_child peer_child(const struct peer *peer, const struct peer_options *options)
 {
-	struct address lan = address_ipv4(LAN), remote = address_ipv4(peer->host & 0xffff0000);
+	struct address lan = peer->inner_ipv6 ? address_of(LAN_6) : address_ipv4(LAN);
+	struct address remote = peer->inner_ipv6 ? address_6(peer->host_6) : address_ipv4(peer->host & 0xffff0000);
 	struct tables_child child = {
 		.session = peer->session,
 		.spi_out = peer->from_hq.spi,
@@ -52,9 +71,9 @@ struct tables_child peer_child(const struct peer *peer, const struct peer_option
 	};
 
 	if (child.local_network.address.family == ADDRESS_NONE)
-		child.local_network = prefix_make(&lan, 24);
+		child.local_network = prefix_make(&lan, peer->inner_ipv6 ? 64 : 24);
 	if (child.remote_network.address.family == ADDRESS_NONE)
-		child.remote_network = prefix_make(&remote, 16);
+		child.remote_network = prefix_make(&remote, peer->inner_ipv6 ? 64 : 16);
 	return child;
 }
 
@@ -84,10 +103,19 @@ static void child_open(struct peer *peer, const struct peer_options *options)
 void peer_open(struct peer *peer, unsigned int number, const struct peer_options *options)
 {
 	struct tables_session session;
+	char text[ADDRESS_TEXT_LEN];
 
 	memset(peer, 0, sizeof(*peer));
 	peer->number = number;
 	peer->udp = !options->bare;
+	peer->outer_ipv6 = options->outer_ipv6;
+	peer->inner_ipv6 = options->inner_ipv6;
+	if (peer->outer_ipv6 || peer->inner_ipv6)
+		harness_add_ipv6();
+	snprintf(text, sizeof(text), "2001:db8:100::%x", number);
+	wire_address(text, peer->address_6);
+	snprintf(text, sizeof(text), "fd02:%x::5", number);
+	wire_address(text, peer->host_6);
 	peer->address = 0xc6336400 + number;
 	peer->host = 0x0a640005 + (number << 16);
 	peer->port = peer->udp ? PEER_NAT_PORT : 0;
@@ -122,24 +150,40 @@ size_t peer_esp(
 
 size_t peer_outer(const struct peer *peer, uint8_t tos, const uint8_t *esp, size_t esp_len, uint8_t *packet)
 {
-	struct wire_ipv4 header = {
+	struct wire_ipv4 ipv4 = {
 		.source = peer->address,
 		.destination = HQ_WAN,
 		.tos = tos,
 		.protocol = peer->udp ? IPPROTO_UDP : IPPROTO_ESP,
 		.id = (uint16_t)(0x4321 + peer->sequence),
 	};
+	struct wire_ipv6 ipv6 = {.tos = tos, .next_header = ipv4.protocol, .flow = peer->number};
+	uint8_t *payload = packet + (peer->outer_ipv6 ? WIRE_IPV6_LEN : WIRE_IPV4_LEN);
+	size_t len;
 
-	if (!peer->udp)
-		return wire_ipv4(packet, &header, esp, esp_len);
-	esp_len = wire_udp(packet + WIRE_IPV4_LEN, peer->port, HARNESS_NAT_PORT, esp, esp_len);
-	return wire_ipv4(packet, &header, packet + WIRE_IPV4_LEN, esp_len);
+	if (peer->udp)
+		esp_len = wire_udp(payload, peer->port, HARNESS_NAT_PORT, esp, esp_len);
+	else
+		memmove(payload, esp, esp_len);
+	if (!peer->outer_ipv6)
+		return wire_ipv4(packet, &ipv4, payload, esp_len);
+	memcpy(ipv6.source, peer->address_6, 16);
+	wire_address(HQ_WAN_6, ipv6.destination);
+	len = wire_ipv6(packet, &ipv6, payload, esp_len);
+	if (peer->udp)
+		wire_ipv6_checksum(packet);
+	return len;
+}
+
+static uint8_t next_header_of(const uint8_t *inner)
+{
+	return wire_is_ipv6(inner) ? IPPROTO_IPV6 : IPPROTO_IPIP;
 }
 
 void peer_send(struct peer *peer, uint8_t tos, const void *inner, size_t len)
 {
 	static uint8_t esp[WIRE_MAX], packet[WIRE_MAX];
-	size_t esp_len = peer_esp(peer, ++peer->sequence, IPPROTO_IPIP, inner, len, esp);
+	size_t esp_len = peer_esp(peer, ++peer->sequence, next_header_of(inner), inner, len, esp);
 
 	harness_send_ip(0, 0, GATEWAY, packet, peer_outer(peer, tos, esp, esp_len, packet));
 }
@@ -154,30 +198,85 @@ size_t peer_inner(const struct peer *peer, uint32_t destination, size_t payload_
 	return wire_ipv4(inner, &header, inner + WIRE_IPV4_LEN, payload_len);
 }
 
-size_t peer_receive_payload(
-	struct peer *peer, const uint8_t *outer, size_t len, uint8_t *payload, uint8_t *next_header)
+static size_t inner_6(const uint8_t *source, const uint8_t *destination, size_t payload_len, uint8_t *inner)
 {
-	static uint8_t expected[WIRE_IPV4_LEN + WIRE_UDP_LEN + WIRE_MAX], plaintext[WIRE_MAX], padded[WIRE_MAX];
-	struct wire_ipv4 header = {
-		.source = HQ_WAN, .destination = peer->address, .protocol = peer->udp ? IPPROTO_UDP : IPPROTO_ESP};
-	size_t front_len = WIRE_IPV4_LEN + (peer->udp ? WIRE_UDP_LEN : 0u), plaintext_len, payload_len;
+	struct wire_ipv6 header = {.next_header = IPPROTO_UDP, .flow = (uint32_t)payload_len};
+
+	memcpy(header.source, source, 16);
+	memcpy(header.destination, destination, 16);
+	wire_noise(inner + WIRE_IPV6_LEN + WIRE_UDP_LEN, payload_len, (uint32_t)payload_len);
+	payload_len = wire_udp(inner + WIRE_IPV6_LEN, 7, 9, inner + WIRE_IPV6_LEN + WIRE_UDP_LEN, payload_len);
+	payload_len = wire_ipv6(inner, &header, inner + WIRE_IPV6_LEN, payload_len);
+	wire_ipv6_checksum(inner);
+	return payload_len;
+}
+
+size_t peer_inner_6(const struct peer *peer, const char *destination, size_t payload_len, uint8_t *inner)
+{
+	uint8_t address[16];
+
+	wire_address(destination, address);
+	return inner_6(peer->host_6, address, payload_len, inner);
+}
+
+size_t peer_inner_back(const struct peer *peer, size_t payload_len, uint8_t *inner)
+{
+	uint8_t host[16];
+	size_t len;
+
+	if (peer->inner_ipv6) {
+		wire_address(LAN_HOST_6, host);
+		return inner_6(host, peer->host_6, payload_len, inner);
+	}
+	len = peer_inner(peer, peer->host, payload_len, inner);
+	wire_write32(inner + 12, LAN_HOST);
+	wire_ipv4_checksum(inner);
+	return len;
+}
+
+/* The outer packet as it has to be, but for what the caller knows: what it copied of `outer`. */
+static void outer_expect(struct peer *peer, const uint8_t *outer, size_t len, uint8_t *expected)
+{
+	struct wire_ipv4 ipv4 = {.source = HQ_WAN,
+		.destination = peer->address,
+		.protocol = peer->udp ? IPPROTO_UDP : IPPROTO_ESP,
+		.tos = wire_tos(outer),
+		.id = wire_read16(outer + 4),
+		.fragment = wire_read16(outer + 6) & WIRE_DF};
+	struct wire_ipv6 ipv6 = {.tos = ipv4.tos, .next_header = ipv4.protocol};
+	size_t header_len = peer->outer_ipv6 ? WIRE_IPV6_LEN : WIRE_IPV4_LEN;
+	size_t front_len = header_len + (peer->udp ? WIRE_UDP_LEN : 0u);
+
+	memcpy(expected + front_len, outer + front_len, len - front_len);
+	if (peer->udp)
+		wire_udp(expected + header_len, HARNESS_NAT_PORT, peer->port, outer + front_len, len - front_len);
+	peer->hq_tos = ipv4.tos;
+	peer->hq_id = peer->outer_ipv6 ? 0 : ipv4.id;
+	peer->hq_fragment = peer->outer_ipv6 ? 0 : ipv4.fragment;
+	if (!peer->outer_ipv6) {
+		assert_int_equal(wire_ipv4(expected, &ipv4, expected + header_len, len - header_len), len);
+		return;
+	}
+	wire_address(HQ_WAN_6, ipv6.source);
+	memcpy(ipv6.destination, peer->address_6, 16);
+	assert_int_equal(wire_ipv6(expected, &ipv6, expected + header_len, len - header_len), len);
+	if (peer->udp)
+		wire_ipv6_checksum(expected);
+}
+
+size_t peer_receive_payload(struct peer *peer, const uint8_t *outer, size_t len, uint8_t *payload, uint8_t *next_header)
+{
+	static uint8_t expected[WIRE_IPV6_LEN + WIRE_UDP_LEN + WIRE_MAX], plaintext[WIRE_MAX], padded[WIRE_MAX];
+	size_t front_len = (peer->outer_ipv6 ? WIRE_IPV6_LEN : WIRE_IPV4_LEN) + (peer->udp ? WIRE_UDP_LEN : 0u);
+	size_t plaintext_len, payload_len;
 	const uint8_t *esp = outer + front_len;
 
 	assert_true(len >= front_len + ESP_HDR_LEN);
-	header.tos = outer[1]; /* the caller knows what it has to be */
-	header.id = wire_read16(outer + 4);
-	header.fragment = wire_read16(outer + 6) & WIRE_DF;
-	memcpy(expected + front_len, esp, len - front_len);
-	if (peer->udp)
-		wire_udp(expected + WIRE_IPV4_LEN, HARNESS_NAT_PORT, peer->port, esp, len - front_len);
-	assert_int_equal(wire_ipv4(expected, &header, expected + WIRE_IPV4_LEN, len - WIRE_IPV4_LEN), len);
+	outer_expect(peer, outer, len, expected);
 	assert_memory_equal(outer, expected, front_len);
 	assert_int_equal(wire_read32(esp), peer->from_hq.spi);
 	assert_true(reference_decrypt(&peer->from_hq, esp, len - front_len, plaintext, &plaintext_len));
 	peer->hq_sequence = (uint64_t)peer->from_hq.high << 32 | wire_read32(esp + 4);
-	peer->hq_tos = outer[1];
-	peer->hq_id = header.id;
-	peer->hq_fragment = header.fragment;
 	*next_header = plaintext[plaintext_len - 1];
 	assert_true(plaintext[plaintext_len - 2] + 2u <= plaintext_len);
 	payload_len = plaintext_len - 2 - plaintext[plaintext_len - 2];
@@ -193,8 +292,8 @@ size_t peer_receive_outer(struct peer *peer, const uint8_t *outer, size_t len, u
 	uint8_t next_header;
 	size_t inner_len = peer_receive_payload(peer, outer, len, inner, &next_header);
 
-	assert_int_equal(next_header, IPPROTO_IPIP);
-	assert_int_equal(wire_read16(inner + 2), inner_len);
+	assert_int_equal(next_header, next_header_of(inner));
+	assert_int_equal(wire_total_len(inner), inner_len);
 	return inner_len;
 }
 
@@ -202,10 +301,13 @@ size_t peer_receive(struct peer *peer, const struct wire_frame *frame, uint8_t *
 {
 	uint8_t mac[WIRE_MAC_LEN];
 
-	harness_mac(GATEWAY, mac);
+	if (peer->outer_ipv6)
+		harness_mac_6(GATEWAY_6, mac);
+	else
+		harness_mac(GATEWAY, mac);
 	assert_memory_equal(frame->bytes, mac, WIRE_MAC_LEN);
 	assert_memory_equal(frame->bytes + WIRE_MAC_LEN, harness_port_mac(0), WIRE_MAC_LEN);
-	assert_int_equal(wire_read16(frame->bytes + 12), WIRE_TYPE_IPV4);
+	assert_int_equal(wire_read16(frame->bytes + 12), peer->outer_ipv6 ? WIRE_TYPE_IPV6 : WIRE_TYPE_IPV4);
 	return peer_receive_outer(peer, frame->bytes + WIRE_ETHERNET_LEN, frame->len - WIRE_ETHERNET_LEN, inner);
 }
 

@@ -2,7 +2,8 @@
 /*
  * A peer beyond the gateway, as the tests play it: its session is installed as the control plane would, its ESP is made
  * and read by the reference over OpenSSL (tests/unit/esp/reference.h). Peer n is at 198.51.100.n with 10.100+n.0.0/16
- * behind it, its host at .0.5; what HQ protects for it is 10.1.0.0/24.
+ * behind it, its host at .0.5; what HQ protects for it is 10.1.0.0/24. With outer_ipv6 it is at 2001:db8:100::n, and
+ * with inner_ipv6 it has fd02:n::/64 behind it, its host at ::5, and HQ protects fd01::/64 for it.
  */
 #pragma once
 
@@ -14,12 +15,12 @@ enum { PEER_NAT_PORT = 61234, PEER_SOFT_PACKETS = 1 << 30 };
 /* Zero means the usual: AES128-GCM in UDP without limits in bytes. */
 struct peer_options {
 	uint32_t suite;
-	bool bare;
+	bool bare, outer_ipv6, inner_ipv6;
 	struct prefix local_network, remote_network;
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
 	uint32_t replay_window;
 	int64_t expires_at; /* 0: never */
-	bool passive; /* not activated */
+	bool passive;	    /* not activated */
 	bool transport, extended;
 	uint8_t fragment, df; /* struct tunnel_settings */
 	bool dscp_is_set, mss_stays;
@@ -28,14 +29,15 @@ struct peer_options {
 
 struct peer {
 	unsigned int number;
-	bool udp;
+	bool udp, outer_ipv6, inner_ipv6;
 	uint32_t address, host;
+	uint8_t address_6[16], host_6[16];
 	uint16_t port; /* of its outer address; 0: bare ESP */
 	uint32_t session, child;
 	struct reference_sa to_hq, from_hq;
 	uint64_t sequence;    /* the last that it sent */
 	uint64_t hq_sequence; /* the last that it received; its high half as from_hq.high says */
-	uint8_t hq_tos;	      /* of the last outer header received */
+	uint8_t hq_tos;	      /* of the last outer header received, as the next ones, which IPv4 alone has */
 	uint16_t hq_id, hq_fragment;
 };
 
@@ -56,7 +58,7 @@ struct tables_child peer_child(const struct peer *peer, const struct peer_option
 size_t peer_esp(
 	const struct peer *peer, uint64_t sequence, uint8_t next_header, const void *payload, size_t len, uint8_t *esp);
 
-/* The outer IPv4 packet around an ESP packet; its length. */
+/* The outer packet around an ESP packet; its length. */
 size_t peer_outer(const struct peer *peer, uint8_t tos, const uint8_t *esp, size_t esp_len, uint8_t *packet);
 
 /* Both, with the next number, sent to HQ through the gateway. */
@@ -64,6 +66,10 @@ void peer_send(struct peer *peer, uint8_t tos, const void *inner, size_t len);
 
 /* A packet of the peer's host to `destination`, UDP with noise; its length. */
 size_t peer_inner(const struct peer *peer, uint32_t destination, size_t payload_len, uint8_t *inner);
+size_t peer_inner_6(const struct peer *peer, const char *destination, size_t payload_len, uint8_t *inner);
+
+/* The other way: of the same form and of the peer's inner family, from LAN_HOST or LAN_HOST_6 to the peer's host. */
+size_t peer_inner_back(const struct peer *peer, size_t payload_len, uint8_t *inner);
 
 /*
  * Opens an ESP frame from HQ, after a check of every field of its outer headers: the inner packet into `inner`, its
@@ -71,7 +77,7 @@ size_t peer_inner(const struct peer *peer, uint32_t destination, size_t payload_
  */
 size_t peer_receive(struct peer *peer, const struct wire_frame *frame, uint8_t *inner);
 
-/* The same for the outer IPv4 packet alone. */
+/* The same for the outer packet alone. */
 size_t peer_receive_outer(struct peer *peer, const uint8_t *outer, size_t len, uint8_t *inner);
 
 /* The same for whatever payload it carries, of which it says the next header: transport mode. */

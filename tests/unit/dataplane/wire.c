@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 uint16_t wire_read16(const uint8_t *bytes)
@@ -83,6 +86,31 @@ size_t wire_ipv4(uint8_t *out, const struct wire_ipv4 *header, const void *paylo
 	return header_len + len;
 }
 
+size_t wire_ipv6(uint8_t *out, const struct wire_ipv6 *header, const void *payload, size_t len)
+{
+	if (len > 0)
+		memmove(out + WIRE_IPV6_LEN, payload, len);
+	wire_write32(out, 6u << 28 | (uint32_t)header->tos << 20 | header->flow);
+	wire_write16(out + 4, (uint16_t)len);
+	out[6] = header->next_header;
+	out[7] = header->hop_limit ? header->hop_limit : 64;
+	memcpy(out + 8, header->source, 16);
+	memcpy(out + 24, header->destination, 16);
+	return WIRE_IPV6_LEN + len;
+}
+
+size_t wire_fragment(
+	uint8_t *out, uint8_t next_header, uint16_t offset, bool more, uint32_t id, const void *payload, size_t len)
+{
+	if (len > 0)
+		memmove(out + WIRE_FRAGMENT_LEN, payload, len);
+	out[0] = next_header;
+	out[1] = 0;
+	wire_write16(out + 2, (uint16_t)(offset | (more ? 1 : 0)));
+	wire_write32(out + 4, id);
+	return WIRE_FRAGMENT_LEN + len;
+}
+
 size_t wire_udp(uint8_t *out, uint16_t from, uint16_t to, const void *payload, size_t len)
 {
 	if (len > 0)
@@ -104,10 +132,57 @@ void wire_udp_checksum(uint8_t *ipv4)
 	wire_write16(udp + 6, checksum ? checksum : 0xffff);
 }
 
-void wire_forward(uint8_t *ipv4)
+uint16_t wire_ipv6_sum(const uint8_t *ipv6)
 {
-	ipv4[8]--;
-	wire_ipv4_checksum(ipv4);
+	uint16_t len = wire_read16(ipv6 + 4);
+
+	return fold(sum_of(ipv6 + 8, 32) + len + ipv6[6] + sum_of(ipv6 + WIRE_IPV6_LEN, len));
+}
+
+void wire_ipv6_checksum(uint8_t *ipv6)
+{
+	uint8_t *field = ipv6 + WIRE_IPV6_LEN + (ipv6[6] == IPPROTO_UDP ? 6 : ipv6[6] == IPPROTO_TCP ? 16 : 2);
+	uint16_t sum;
+
+	wire_write16(field, 0);
+	sum = wire_ipv6_sum(ipv6);
+	wire_write16(field, sum == 0 && ipv6[6] == IPPROTO_UDP ? 0xffff : sum);
+}
+
+void wire_address(const char *text, uint8_t address[16])
+{
+	if (inet_pton(AF_INET6, text, address) != 1)
+		abort();
+}
+
+bool wire_is_ipv6(const uint8_t *packet)
+{
+	return packet[0] >> 4 == 6;
+}
+
+size_t wire_total_len(const uint8_t *packet)
+{
+	return wire_is_ipv6(packet) ? WIRE_IPV6_LEN + (size_t)wire_read16(packet + 4) : wire_read16(packet + 2);
+}
+
+size_t wire_header_len(const uint8_t *packet)
+{
+	return wire_is_ipv6(packet) ? (size_t)WIRE_IPV6_LEN : (packet[0] & 15u) * 4u;
+}
+
+uint8_t wire_tos(const uint8_t *packet)
+{
+	return wire_is_ipv6(packet) ? (uint8_t)(packet[0] << 4 | packet[1] >> 4) : packet[1];
+}
+
+void wire_forward(uint8_t *packet)
+{
+	if (wire_is_ipv6(packet)) {
+		packet[7]--;
+		return;
+	}
+	packet[8]--;
+	wire_ipv4_checksum(packet);
 }
 
 void wire_noise(uint8_t *bytes, size_t len, uint32_t seed)
