@@ -84,7 +84,7 @@ static void child_open(struct peer *peer, const struct peer_options *options)
 
 	peer->to_hq.suite = peer->from_hq.suite = esp_suite_get(suite);
 	assert_int_equal(writer_child_claim(harness.writer, &peer->child, &peer->to_hq.spi), 0);
-	peer->from_hq.spi = 0x1000 + peer->child;
+	peer->from_hq.spi = (uint32_t)or_usual(options->spi_out, 0x1000 + peer->child);
 	peer->to_hq.extended = peer->from_hq.extended = options->extended;
 	wire_noise(peer->to_hq.keymat, ESP_KEYMAT_MAX, 2 * peer->to_hq.spi);
 	wire_noise(peer->from_hq.keymat, ESP_KEYMAT_MAX, 2 * peer->to_hq.spi + 1);
