@@ -109,7 +109,7 @@ VAES static inline __attribute__((always_inline)) __m128i half_stitched(struct s
 	return first;
 }
 
-/* Sixteen blocks at `hash_at`; stream->add becomes the sum so far. */
+/* Sixteen blocks, and hashes those at `hash_at`; stream->add becomes the sum so far. NULL: none. */
 VAES static inline __attribute__((always_inline)) __m128i chunk_stitched(
 	struct stream *stream, const uint8_t *hash_at, const __m256i *middles)
 {
@@ -117,13 +117,14 @@ VAES static inline __attribute__((always_inline)) __m128i chunk_stitched(
 	struct sums sums = sums_zero();
 	__m128i first = half_stitched(stream, &sums, hash_at, powers, middles);
 
-	if (hash_at) {
-		stream->mask = _mm256_set1_epi32(-1);
-		stream->add = _mm256_setzero_si256();
+	if (!hash_at) { /* the first chunk: there is nothing to hash yet */
+		half_stitched(stream, &sums, NULL, NULL, NULL);
+		return first;
 	}
-	half_stitched(stream, &sums, hash_at ? hash_at + HALF_LEN : NULL, powers + 8, middles + 4);
-	if (hash_at)
-		stream->add = _mm256_zextsi128_si256(math_reverse128(sums_reduce(&sums)));
+	stream->mask = _mm256_set1_epi32(-1);
+	stream->add = _mm256_setzero_si256();
+	half_stitched(stream, &sums, hash_at + HALF_LEN, powers + 8, middles + 4);
+	stream->add = _mm256_zextsi128_si256(math_reverse128(sums_reduce(&sums)));
 	return first;
 }
 
