@@ -23,18 +23,18 @@ static void number_free(void *context, void *number, unsigned int count)
 	table->free[table->n_free++] = *(uint32_t *)number;
 }
 
-static struct rte_hash *neighbours_make(const char *name, uint32_t capacity)
+struct rte_hash *route_hash_make(const char *name, const char *what, uint32_t capacity, uint32_t key_len)
 {
 	char full[NAME_LEN];
 	struct rte_hash_parameters parameters = {
 		.name = full,
 		.entries = capacity,
-		.key_len = sizeof(struct neighbour_key),
+		.key_len = key_len,
 		.hash_func = rte_jhash,
 		.socket_id = SOCKET_ID_ANY,
 	};
 
-	snprintf(full, sizeof(full), "%s-neighbours", name);
+	snprintf(full, sizeof(full), "%s-%s", name, what);
 	return rte_hash_create(&parameters);
 }
 
@@ -64,7 +64,7 @@ int adjacencies_init(struct route_table *table, const char *name, uint32_t capac
 	table->gateways = calloc(capacity, sizeof(*table->gateways));
 	table->references = calloc(capacity, sizeof(*table->references));
 	table->free = calloc(capacity, sizeof(*table->free));
-	table->neighbours = neighbours_make(name, capacity);
+	table->neighbours = route_hash_make(name, "neighbours", capacity, sizeof(struct neighbour_key));
 	table->retired = retired_make(table, name);
 	if (!table->adjacencies || !table->gateways || !table->references || !table->free || !table->neighbours ||
 		!table->retired)

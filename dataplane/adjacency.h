@@ -11,6 +11,9 @@
 #define GATEWAY_ON_LINK ((union ip_address){.words = {0, 0}})
 #define GATEWAY_OURS    ((union ip_address){.words = {UINT64_MAX, UINT64_MAX}})
 
+/* An exact index of the main thread's. `name` and `what` together are unique in the process. NULL without memory. */
+struct rte_hash *route_hash_make(const char *name, const char *what, uint32_t capacity, uint32_t key_len);
+
 /* Within a route table that is otherwise zero. 0 or -ENOMEM. */
 int adjacencies_init(struct route_table *table, const char *name, uint32_t capacity, struct rte_rcu_qsbr *qsbr);
 void adjacencies_free(struct route_table *table);

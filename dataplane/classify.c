@@ -65,7 +65,8 @@ static void esp_begin(struct rte_mbuf *packet, uint16_t outer_len, bool udp, str
 
 static bool udp_checksum_holds(struct rte_mbuf *packet, const void *header, const struct rte_udp_hdr *udp)
 {
-	/* A zero checksum is usual here and proves nothing; another one has to be right (RFC 3948 section 2.1, RFC 6935). */
+	/* A zero checksum is usual here and proves nothing; another one has to be right (RFC 3948 section 2.1, RFC
+	 * 6935). */
 	if (udp->dgram_cksum == 0 || (packet->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		return true;
 	return (header_is_ipv6(header) ? rte_ipv6_udptcp_cksum_verify(header, udp)
@@ -76,7 +77,8 @@ static bool udp_checksum_holds(struct rte_mbuf *packet, const void *header, cons
  * A datagram to the port that IKE and ESP share (RFC 3948 section 2): a zero marker is IKE, one byte 0xff a keepalive,
  * an SPI of ours has its top bit set, and what is left are notices for the control plane.
  */
-static void classify_nat_port(struct worker *worker, struct rte_mbuf *packet, uint16_t header_len, struct classified *out)
+static void classify_nat_port(
+	struct worker *worker, struct rte_mbuf *packet, uint16_t header_len, struct classified *out)
 {
 	const void *header = rte_pktmbuf_mtod(packet, const void *);
 	const struct rte_udp_hdr *udp = rte_pktmbuf_mtod_offset(packet, const struct rte_udp_hdr *, header_len);
@@ -105,8 +107,8 @@ static void classify_nat_port(struct worker *worker, struct rte_mbuf *packet, ui
 }
 
 /* `protocol` follows the IP header, which has `header_len` bytes. */
-static void classify_local(struct worker *worker, struct rte_mbuf *packet, uint8_t protocol, uint16_t header_len,
-	struct classified *out)
+static void classify_local(
+	struct worker *worker, struct rte_mbuf *packet, uint8_t protocol, uint16_t header_len, struct classified *out)
 {
 	uint16_t payload_len = (uint16_t)(rte_pktmbuf_data_len(packet) - header_len);
 
@@ -209,8 +211,8 @@ static void classify_other(struct worker *worker, uint16_t port, struct rte_mbuf
 		exit_kernel_frame(worker, frame, port);
 }
 
-static void classify_frame(struct worker *worker, uint16_t port, struct rte_mbuf *frame, uint64_t mac,
-	struct classified *out)
+static void classify_frame(
+	struct worker *worker, uint16_t port, struct rte_mbuf *frame, uint64_t mac, struct classified *out)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(frame, const struct rte_ether_hdr *);
 	union ip_address destination;
@@ -224,7 +226,7 @@ static void classify_frame(struct worker *worker, uint16_t port, struct rte_mbuf
 	*packet_of(frame) = (struct packet){.port = port, .source = PACKET_FROM_PORT};
 	ipv6 = ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6);
 	if (unlikely(mac_load(&ether->dst_addr) != mac ||
-		    (!ipv6 && ether->ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)))) {
+		     (!ipv6 && ether->ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)))) {
 		classify_other(worker, port, frame);
 		return;
 	}
@@ -240,8 +242,8 @@ static void classify_frame(struct worker *worker, uint16_t port, struct rte_mbuf
 		classify_whole(worker, frame, out);
 }
 
-void classify_frames(struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count,
-	struct classified *out)
+void classify_frames(
+	struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count, struct classified *out)
 {
 	uint64_t mac = mac_load(&worker->dataplane->ports[port].mac);
 
@@ -287,7 +289,7 @@ static bool kernel_frame_has_policy(const struct worker *worker, struct rte_mbuf
 	if (len < sizeof(*ether))
 		return false;
 	len -= (uint32_t)sizeof(*ether);
-	if (ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) ? !ipv4_is_valid(header, len)
+	if (ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)	     ? !ipv4_is_valid(header, len)
 		: ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6) ? !header_ipv6_is_valid(header, len)
 									     : true)
 		return false;
@@ -297,8 +299,8 @@ static bool kernel_frame_has_policy(const struct worker *worker, struct rte_mbuf
 	return policy_find(&worker->dataplane->policies, &source, &destination) != NULL;
 }
 
-void classify_kernel(struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count,
-	struct classified *out)
+void classify_kernel(
+	struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count, struct classified *out)
 {
 	out->n_esp = out->n_plain = 0;
 	for (uint16_t i = 0; i < count; i++) {

@@ -15,8 +15,8 @@ struct classified {
 };
 
 /* At most BURST frames. */
-void classify_frames(struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count,
-	struct classified *out);
+void classify_frames(
+	struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count, struct classified *out);
 
 /* What other workers handed over: fragments that this one collects, and ESP whose SA it owns. At most BURST. */
 void classify_handed_over(struct worker *worker, struct rte_mbuf **packets, uint16_t count, struct classified *out);
@@ -25,5 +25,5 @@ void classify_handed_over(struct worker *worker, struct rte_mbuf **packets, uint
  * Frames that the kernel sends on the exception port of `port`. Those that a session protects go on outbound; the
  * others are sent as they are. At most BURST.
  */
-void classify_kernel(struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count,
-	struct classified *out);
+void classify_kernel(
+	struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count, struct classified *out);

@@ -22,12 +22,14 @@ static uint32_t sum_words(const void *data, size_t len)
 	return sum;
 }
 
-/* What is the same in every header to this peer: of IPv4's own checksum, or of UDP's over IPv6 (RFC 8200 section 8.1). */
+/* What is the same in every header to this peer: of IPv4's own checksum, or of UDP's over IPv6 (RFC 8200 section 8.1).
+ */
 static uint32_t checksum_begin(const struct sa_outer *outer)
 {
 	if (outer->ipv6)
-		return sum_words(&outer->local, sizeof(outer->local)) + sum_words(&outer->remote, sizeof(outer->remote)) +
-		       IPPROTO_UDP + outer->local_port + outer->remote_port;
+		return sum_words(&outer->local, sizeof(outer->local)) +
+		       sum_words(&outer->remote, sizeof(outer->remote)) + IPPROTO_UDP + outer->local_port +
+		       outer->remote_port;
 	return (RTE_IPV4_VHL_DEF << 8) + (OUTER_TTL << 8) + protocol_of(outer) +
 	       sum_words(&outer->local.ipv4, sizeof(outer->local.ipv4)) +
 	       sum_words(&outer->remote.ipv4, sizeof(outer->remote.ipv4));

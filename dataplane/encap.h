@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The outer header before an ESP packet: IPv4 or IPv6 (RFC 4301 section 5.1.2), and UDP where NAT asks for it (RFC 3948).
+ * The outer header before an ESP packet: IPv4 or IPv6 (RFC 4301 section 5.1.2), and UDP where NAT asks for it (RFC
+ * 3948).
  */
 #pragma once
 
@@ -8,8 +9,6 @@
 #include "sa.h"
 
 #include <stdint.h>
-
-enum { ENCAP_MAX_LEN = 48 };
 
 /* Bytes before the ESP header. */
 static inline uint16_t encap_len(const struct sa_outer *outer)
@@ -39,7 +38,7 @@ static inline struct encap_fields encap_fields_of(const struct tunnel_settings *
 void encap_prepare(struct sa_outer *outer);
 
 /*
- * Writes the header that ends where an ESP packet of `esp_len` bytes begins, encap_len bytes. `id` is used in IPv4 only.
+ * Writes the header that ends where an ESP packet of `esp_len` bytes begins, encap_len bytes. `id` is used in IPv4
+ * only.
  */
-void encap_write(
-	uint8_t *esp, uint32_t esp_len, const struct sa_outer *outer, struct encap_fields fields, uint16_t id);
+void encap_write(uint8_t *esp, uint32_t esp_len, const struct sa_outer *outer, struct encap_fields fields, uint16_t id);

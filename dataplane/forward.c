@@ -68,7 +68,8 @@ static void send_elsewhere(struct worker *worker, struct rte_mbuf *packet, const
 	}
 }
 
-/* Longer than its port takes: cut, where it may be. IPv6 is cut by its sender alone (RFC 8200 section 5): that is us. */
+/* Longer than its port takes: cut, where it may be. IPv6 is cut by its sender alone (RFC 8200 section 5): that is us.
+ */
 static void send_long(struct worker *worker, struct rte_mbuf *packet, const union adjacency *hop, uint16_t mtu)
 {
 	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
@@ -87,8 +88,8 @@ static void send_long(struct worker *worker, struct rte_mbuf *packet, const unio
 }
 
 /* `mtu`: what it is cut to, where the port takes more. */
-static inline void packet_send(struct worker *worker, struct rte_mbuf *packet, const union adjacency *hop, uint32_t number,
-	const union ip_address *destination, uint16_t mtu)
+static inline void packet_send(struct worker *worker, struct rte_mbuf *packet, const union adjacency *hop,
+	uint32_t number, const union ip_address *destination, uint16_t mtu)
 {
 	if (unlikely(hop->state != ADJACENCY_REACHED)) {
 		send_elsewhere(worker, packet, hop, number, destination);

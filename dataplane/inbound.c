@@ -35,8 +35,8 @@ static struct flow flow_of(const struct packet *meta, const void *header)
 }
 
 /*
- * Did it come from where its session's peer is? Asked for every packet: field by field, since a flow that is put together
- * and read again as a whole waits for its stores.
+ * Did it come from where its session's peer is? Asked for every packet: field by field, since a flow that is put
+ * together and read again as a whole waits for its stores.
  */
 static bool is_from_place(const struct packet *meta, const void *header, const struct sa_outer *outer)
 {
@@ -52,7 +52,8 @@ static bool is_from_place(const struct packet *meta, const void *header, const s
 	} else {
 		const struct rte_ipv4_hdr *ip = header;
 
-		return !header_is_ipv6(header) && ip->src_addr == outer->remote.ipv4 && ip->dst_addr == outer->local.ipv4;
+		return !header_is_ipv6(header) && ip->src_addr == outer->remote.ipv4 &&
+		       ip->dst_addr == outer->local.ipv4;
 	}
 }
 
@@ -172,7 +173,8 @@ static bool spend(struct worker *worker, struct sa_in *in, uint32_t len)
 	return likely(in->bytes < in->bytes_told) || spend_limit(worker, in);
 }
 
-/* Is what was decrypted the payload that this SA carries: another IP packet, or what follows ours? REASON_COUNT: it is. */
+/* Is what was decrypted the payload that this SA carries: another IP packet, or what follows ours? REASON_COUNT: it is.
+ */
 static enum reason payload_check(const struct sa_in *in, uint8_t next_header)
 {
 	if (next_header == NEXT_HEADER_DUMMY)
@@ -245,7 +247,8 @@ drop:
 	return NULL;
 }
 
-/* Steps 1 to 3 for a burst. What a later step reads of memory that depends on the packet is fetched by the one before. */
+/* Steps 1 to 3 for a burst. What a later step reads of memory that depends on the packet is fetched by the one before.
+ */
 static void admit(struct worker *worker, struct rte_mbuf **packets, uint16_t count, struct inbound *burst)
 {
 	struct sa_in *sas[BURST];

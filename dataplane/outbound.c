@@ -54,7 +54,8 @@ static const union ip_address *local_address(const struct sa_out *out)
 }
 
 /*
- * Step 2: the policy and its SA. `first` is the first policy of the longest prefix. TABLES_NONE where the packet has left.
+ * Step 2: the policy and its SA. `first` is the first policy of the longest prefix. TABLES_NONE where the packet has
+ * left.
  */
 static uint32_t admit(struct worker *worker, struct rte_mbuf *packet, uint32_t first)
 {

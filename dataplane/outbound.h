@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From plain packets to ESP (RFC 4303 section 3.3): rules, policy, TTL, MSS, cut to what fits, sequence numbers, encrypt
- * as a burst, outer header. A packet without rule and policy goes in the clear when its source allows that (packet.h),
- * else it is dropped.
+ * From plain packets to ESP (RFC 4303 section 3.3): rules, policy, TTL, MSS, cut to what fits, sequence numbers,
+ * encrypt as a burst, outer header. A packet without rule and policy goes in the clear when its source allows that
+ * (packet.h), else it is dropped.
  */
 #pragma once
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adjacency.h"
 
-#include <rte_jhash.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,21 +23,6 @@ struct route_entry {
 	uint32_t adjacency[CLAIM_COUNT];
 };
 
-static struct rte_hash *prefixes_make(const char *name, uint32_t capacity)
-{
-	char full[NAME_LEN];
-	struct rte_hash_parameters parameters = {
-		.name = full,
-		.entries = capacity,
-		.key_len = sizeof(struct prefix_key),
-		.hash_func = rte_jhash,
-		.socket_id = SOCKET_ID_ANY,
-	};
-
-	snprintf(full, sizeof(full), "%s-prefixes", name);
-	return rte_hash_create(&parameters);
-}
-
 int route_table_init(struct route_table *table, const char *name, uint32_t capacity, struct rte_rcu_qsbr *qsbr)
 {
 	char lpm_name[NAME_LEN];
@@ -47,7 +30,7 @@ int route_table_init(struct route_table *table, const char *name, uint32_t capac
 	memset(table, 0, sizeof(*table));
 	snprintf(lpm_name, sizeof(lpm_name), "%s-routes", name);
 	table->entries = calloc(capacity, sizeof(*table->entries));
-	table->prefixes = prefixes_make(name, capacity);
+	table->prefixes = route_hash_make(name, "prefixes", capacity, sizeof(struct prefix_key));
 	if (table->entries && table->prefixes && adjacencies_init(table, name, capacity, qsbr) == 0 &&
 		locals_init(&table->locals, name, capacity, qsbr) == 0 &&
 		lpm_init(&table->lpm, lpm_name, capacity, qsbr) == 0)

@@ -79,12 +79,6 @@ static inline bool route_is_local(const struct route_table *table, const union i
 	return locals_has(&table->locals, address);
 }
 
-/* Worker: asks for the memory that route_find will read first. */
-static inline void route_prefetch(const struct route_table *table, const union ip_address *destination)
-{
-	lpm_prefetch(&table->lpm, destination);
-}
-
 /* Worker: what generation the numbers found from now on have. */
 static inline uint32_t route_generation(const struct route_table *table)
 {

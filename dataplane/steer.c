@@ -25,8 +25,7 @@ void steer_rule_fill(struct steer_rule *rule, bool ipv6, uint16_t nat_port, uint
 	}
 	rule->esp.hdr.spi = rte_cpu_to_be_32(worker);
 	rule->esp_mask.hdr.spi = rte_cpu_to_be_32(n_workers - 1u);
-	*item++ = (struct rte_flow_item){
-		.type = RTE_FLOW_ITEM_TYPE_ESP, .spec = &rule->esp, .mask = &rule->esp_mask};
+	*item++ = (struct rte_flow_item){.type = RTE_FLOW_ITEM_TYPE_ESP, .spec = &rule->esp, .mask = &rule->esp_mask};
 	item->type = RTE_FLOW_ITEM_TYPE_END;
 	rule->queue.index = worker;
 	rule->actions[0] = (struct rte_flow_action){.type = RTE_FLOW_ACTION_TYPE_QUEUE, .conf = &rule->queue};
@@ -59,7 +58,8 @@ void steer_port(const struct port *port, uint16_t nat_port, uint16_t n_workers)
 	if (n_workers == 1)
 		return;
 	if (!rte_is_power_of_2(n_workers))
-		log_info("event=port_spread port=%s by=rss reason=\"SPIs are spread over a power of two of workers, not %u\"",
+		log_info("event=port_spread port=%s by=rss reason=\"SPIs are spread over a power of two of workers, "
+			 "not %u\"",
 			port->config->name, n_workers);
 	else if (rules_create(port, nat_port, n_workers, &error) < 0)
 		log_info("event=port_spread port=%s by=rss reason=\"the device does not sort by SPI (%s)\"",

@@ -73,6 +73,10 @@ struct esp_key {
 		struct gcm_key_data gcm;
 	};
 } __attribute__((aligned(ESP_KEY_ALIGN)));
+_Static_assert(offsetof(struct esp_key, gcm_vaes.powers) == ESP_KEY_FRONT_LEN &&
+		       offsetof(struct esp_key, gcm_vaes.powers) + sizeof(((struct gcm_vaes_key *)0)->powers) ==
+			       ESP_KEY_POWERS_END,
+	"esp_key_prefetch fetches what is there");
 
 /* Packets of a burst that go the same way. */
 struct engine_batch {
