@@ -69,6 +69,7 @@ struct sa_out {
 		_Atomic uint64_t sequence; /* the last number given out */
 		_Atomic uint64_t bytes;    /* counted where there is a limit */
 	} numbers __attribute__((aligned(64)));
+	uint32_t session; /* main thread */
 	_Atomic(const struct sa_outer *) outer __attribute__((aligned(64))); /* main: writes; workers: read */
 	_Atomic uint32_t inner_mtu;          /* mtu.h; likewise */
 	uint32_t spi;
@@ -78,8 +79,8 @@ struct sa_out {
 	struct tunnel_settings tunnel;
 	bool transport;             /* mode; else tunnel */
 	_Atomic uint16_t outer_mtu; /* mtu.h: what outer packets are cut to here; UINT16_MAX: to what the port takes */
-	uint32_t session;
 } __attribute__((aligned(64)));
+_Static_assert(sizeof(struct sa_out) == 128, "one line is written, one only read");
 
 /* The main thread's own part of a child SA. */
 struct sa_child {
