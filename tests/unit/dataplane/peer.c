@@ -77,6 +77,14 @@ struct tables_child peer_child(const struct peer *peer, const struct peer_option
 	return child;
 }
 
+static void keymat_fill(struct reference_sa *sa, const uint8_t *given, uint32_t seed)
+{
+	if (given)
+		memcpy(sa->keymat, given, esp_suite_keymat_len(sa->suite));
+	else
+		wire_noise(sa->keymat, ESP_KEYMAT_MAX, seed);
+}
+
 static void child_open(struct peer *peer, const struct peer_options *options)
 {
 	uint32_t suite = (uint32_t)or_usual(options->suite, ESP_AES128_GCM), refused = harness.n_refused;
@@ -86,8 +94,8 @@ static void child_open(struct peer *peer, const struct peer_options *options)
 	assert_int_equal(writer_child_claim(harness.writer, &peer->child, &peer->to_hq.spi), 0);
 	peer->from_hq.spi = (uint32_t)or_usual(options->spi_out, 0x1000 + peer->child);
 	peer->to_hq.extended = peer->from_hq.extended = options->extended;
-	wire_noise(peer->to_hq.keymat, ESP_KEYMAT_MAX, 2 * peer->to_hq.spi);
-	wire_noise(peer->from_hq.keymat, ESP_KEYMAT_MAX, 2 * peer->to_hq.spi + 1);
+	keymat_fill(&peer->to_hq, options->keymat_to_hq, 2 * peer->to_hq.spi);
+	keymat_fill(&peer->from_hq, options->keymat_from_hq, 2 * peer->to_hq.spi + 1);
 	values = peer_child(peer, options);
 	assert_int_equal(writer_child_install(harness.writer, peer->child, &values, peer->to_hq.keymat,
 				 peer->from_hq.keymat, esp_suite_keymat_len(peer->to_hq.suite)),

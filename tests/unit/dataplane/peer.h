@@ -15,7 +15,8 @@ enum { PEER_NAT_PORT = 61234, PEER_SOFT_PACKETS = 1 << 30 };
 /* Zero means the usual: AES128-GCM in UDP without limits in bytes. */
 struct peer_options {
 	uint32_t suite;
-	uint32_t spi_out; /* HQ's to it */
+	uint32_t spi_out;			      /* HQ's to it */
+	const uint8_t *keymat_to_hq, *keymat_from_hq; /* NULL: noise */
 	bool bare, outer_ipv6, inner_ipv6;
 	struct prefix local_network, remote_network;
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
