@@ -3,8 +3,8 @@
 """
 ESP packets from a second implementation: scapy (tunnel mode) over python3-cryptography. Its output is stored as
 esp_scapy.txt and opened by the unit tests; keys and IVs derive from names, so every run writes the same file.
-A line: suite, key material, SPI, sequence number, payload (the inner IPv4 packet), ESP packet. Numbers beyond 32 bits
-are extended ones, which scapy has for combined modes alone. Usage:
+A line: suite, key material, sequence number, next header, payload (the inner IPv4 packet), ESP packet. Numbers with 16
+digits are extended ones, which scapy has for combined modes alone. Usage:
 
     tests/vectors/esp_scapy.py > tests/vectors/esp_scapy.txt
 """
@@ -26,6 +26,7 @@ SUITES += [(f"aes{bits}-{name}", bits // 8, 16, auth_len, "AES-CBC", auth)
 SUITES += [(f"aes{bits}ctr-{name}", bits // 8 + 4, 8, auth_len, "AES-CTR", auth)
            for name, auth_len, auth in HASHES for bits in (128, 192, 256)]
 SUITES += [(f"null-{name}", 0, 0, auth_len, "NULL", auth) for name, auth_len, auth in HASHES]
+IP_IN_IP = 4
 LENGTHS = [0, 1, 2, 15, 16, 17, 100, 1372]
 
 
@@ -44,7 +45,7 @@ def inner_packet(length):
 def main():
     conf.verb = 0
     print("# SPDX-License-Identifier: Apache-2.0")
-    print("# suite keymat spi sequence payload esp; written by esp_scapy.py")
+    print("# suite keymat number next_header payload esp; written by esp_scapy.py")
     for index, (name, key_len, iv_len, auth_len, crypt, auth) in enumerate(SUITES):
         key = derive(name + " key", key_len)
         auth_key = derive(name + " auth", auth_len)
@@ -57,7 +58,8 @@ def main():
             payload = IP(bytes(inner_packet(length)))
             iv = derive(f"{name} iv {high << 32 | sequence}", iv_len)
             esp = bytes(sa.encrypt(payload, seq_num=sequence, iv=iv, esn_en=high > 0, esn=high)[ESP])
-            print(name, (key + auth_key).hex(), f"{spi:08x}", high << 32 | sequence, bytes(payload).hex(), esp.hex())
+            number = f"{high:08x}{sequence:08x}" if high else f"{sequence:08x}"
+            print(name, (key + auth_key).hex(), number, IP_IN_IP, bytes(payload).hex(), esp.hex())
 
 
 if __name__ == "__main__":
