@@ -9,7 +9,7 @@ HQ_INTERFACE=hq0 # the kernel's side of Sluice's port, named in the configuratio
 hq_without_dataplane() {
 	lab_address hq eth0 "$HQ/24"
 	ip netns exec "$(namespace hq)" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
-	lab_route hq default 192.168.2.1
+	lab_route hq default "$HQ_GATEWAY"
 }
 
 # What DPDK does not take from eth0 (net_af_xdp leaves nothing, net_af_packet everything) shall not reach the kernel a
@@ -58,5 +58,5 @@ hq_kernel_interface() {
 	lab_offload_off hq $HQ_INTERFACE || : # a TAP has fewer of them than veth
 	ip -n "$namespace" link set dev $HQ_INTERFACE up
 	ip -n "$namespace" address replace "$HQ/24" dev $HQ_INTERFACE
-	lab_route hq default 192.168.2.1
+	lab_route hq default "$HQ_GATEWAY"
 }

@@ -27,8 +27,14 @@ LAB_MAPPINGS=(udp/500 udp/4500)
 PC=192.168.1.10
 SRV=192.168.2.10
 HQ=192.168.2.200
+# shellcheck disable=SC2034 # hq.sh reads it
+HQ_GATEWAY=192.168.2.1
 HQ_OUTSIDE=198.51.100.88
 BRANCH_OUTSIDE=203.0.113.10
+# shellcheck disable=SC2034 # traffic.sh and strongswan.sh read them
+TALKER=pc     # where traffic towards srv begins
+# shellcheck disable=SC2034
+DIALER=branch # who brings the tunnel up
 
 # --- commands in a host ---------------------------------------------------------------------------------------------
 
@@ -236,9 +242,8 @@ lab_firewall() {
 	NFT
 }
 
-# lab_up [MAPPING...]: builds the network, after removing what an earlier lab of this prefix left. A MAPPING is a port
-# that fw maps to hq, udp/OUTSIDE[:INSIDE] or tcp/OUTSIDE[:INSIDE]; without any: $LAB_MAPPINGS. hq has no address yet.
-lab_up() {
+# lab_begin ROUTER...: removes what an earlier lab of this prefix left, and adds all $LAB_HOSTS; the ROUTERs forward.
+lab_begin() {
 	local host role
 
 	[[ $LAB_PREFIX =~ ^[a-z][a-z0-9]{0,15}$ ]] || fail "LAB_PREFIX is '$LAB_PREFIX'; expected [a-z][a-z0-9]{0,15}"
@@ -247,9 +252,15 @@ lab_up() {
 	mkdir -p "$LAB_DIR"
 	for host in "${LAB_HOSTS[@]}"; do
 		role=host
-		[[ $host != @(branch|nat|inet|fw) ]] || role=router
+		[[ " $* " != *" $host "* ]] || role=router
 		lab_add_host "$host" "$role"
 	done
+}
+
+# lab_up [MAPPING...]: builds the network, after removing what an earlier lab of this prefix left. A MAPPING is a port
+# that fw maps to hq, udp/OUTSIDE[:INSIDE] or tcp/OUTSIDE[:INSIDE]; without any: $LAB_MAPPINGS. hq has no address yet.
+lab_up() {
+	lab_begin branch nat inet fw
 	lab_cables
 	lab_addresses
 	lab_nat
@@ -297,11 +308,12 @@ lab_internet_mtu() {
 # lab_fragmentable HOST: what its sockets send from now on may be cut on the way, instead of finding the path's MTU.
 lab_fragmentable() { ip netns exec "$(namespace "$1")" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_no_pmtu_disc'; }
 
-# lab_nat_forget: the branch's NAT loses all mappings; the next packets get others. Conntrack looks flows up by zone.
+# lab_nat_forget [HOST]: that NAT, the branch's when not said, loses all mappings; the next packets get others. Conntrack
+# looks flows up by zone.
 NAT_ZONE=0
 lab_nat_forget() {
-	NAT_ZONE=$((NAT_ZONE + 1))
-	lab_rules nat <<-NFT
+	NAT_ZONE=$((NAT_ZONE % 65535 + 1))
+	lab_rules "${1:-nat}" <<-NFT
 		table ip zone
 		delete table ip zone
 		table ip zone {

@@ -8,7 +8,7 @@ set -euo pipefail
 
 LAB_PREFIX=${LAB_PREFIX:-t$$}
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
-for part in net wire hq huge_pages strongswan sluice capture traffic; do
+for part in net mobile wire hq huge_pages strongswan sluice capture traffic; do
 	# shellcheck source=/dev/null
 	. "$TOP/tests/lab/$part.sh"
 done
@@ -72,6 +72,16 @@ story_begin() {
 	need_root
 	story_trap
 	lab_up "$@"
+}
+
+# story_mobile: the mobile network stands, and Sluice runs at hq.
+story_mobile() {
+	need_sluice
+	need_root
+	story_trap
+	mobile_up
+	huge_pages_reserve 256 || :
+	sluice_start
 }
 
 # story_with_sluice: the network stands, Sluice runs at hq, and a strongSwan at the branch that has not dialed yet.

@@ -81,14 +81,14 @@ strongswan_connection() {
 	CONF
 }
 
-# strongswan_start branch|hq: charon runs and knows its connection. hq wants hq_without_dataplane first.
+# strongswan_start HOST: charon runs and knows its connection. hq wants hq_without_dataplane first.
 strongswan_start() {
 	local host=$1 connection=$LAB_DIR/swanctl-$1.conf
 
 	strongswan_settings >"$LAB_DIR/strongswan-$host.conf"
 	case $host in
-	branch) strongswan_connection "$BRANCH_IDENTITY" $BRANCH_NETWORK "$HQ_IDENTITY" $HQ_NETWORK "$HQ_OUTSIDE" ;;
-	hq) strongswan_connection "$HQ_IDENTITY" $HQ_NETWORK "$BRANCH_IDENTITY" $BRANCH_NETWORK ;;
+	hq) strongswan_connection "$HQ_IDENTITY" "$HQ_NETWORK" "$BRANCH_IDENTITY" "$BRANCH_NETWORK" ;;
+	*) strongswan_connection "$BRANCH_IDENTITY" "$BRANCH_NETWORK" "$HQ_IDENTITY" "$HQ_NETWORK" "$HQ_OUTSIDE" ;;
 	esac >"$connection"
 	background "charon-$host" "$host" env STRONGSWAN_CONF="$LAB_DIR/strongswan-$host.conf" /usr/lib/ipsec/charon
 	wait_for 10 "charon's control socket in $host" listens "charon-$host" "$host" charon.vici
@@ -106,13 +106,17 @@ swanctl_in() {
 	on "$host" swanctl "$@" 2>>"$LAB_DIR/swanctl-$host.log"
 }
 
-# The branch dials until its child SA stands.
-strongswan_initiate() {
-	swanctl_in branch --initiate --child net --timeout 30 >>"$LAB_DIR/swanctl-branch.log" ||
-		fail "the branch could not bring the tunnel up; its last words: $(tail -n 1 "$LAB_DIR/swanctl-branch.log")"
+# strongswan_dials SECONDS: $DIALER dials until its child SA stands; false when that takes longer.
+strongswan_dials() {
+	swanctl_in "$DIALER" --initiate --child net --timeout "$1" >>"$LAB_DIR/swanctl-$DIALER.log"
 }
 
-strongswan_terminate() { swanctl_in branch --terminate --ike sluice >>"$LAB_DIR/swanctl-branch.log"; }
+strongswan_initiate() {
+	strongswan_dials 30 ||
+		fail "$DIALER could not bring the tunnel up; its last words: $(tail -n 1 "$LAB_DIR/swanctl-$DIALER.log")"
+}
+
+strongswan_terminate() { swanctl_in "$DIALER" --terminate --ike sluice >>"$LAB_DIR/swanctl-$DIALER.log"; }
 
 strongswan_has_child() { swanctl_in "$1" --list-sas --raw | grep -q 'state=INSTALLED'; }
 strongswan_has_no_child() { ! strongswan_has_child "$1"; }

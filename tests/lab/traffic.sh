@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Traffic between pc and srv. Sourced after net.sh.
+# Traffic between pc, or who else is $TALKER, and srv. Sourced after net.sh.
 
 # ping_srv [PING ARGUMENT...]: true when at least one answer came.
-ping_srv() { on pc ping -q -n "$@" "$SRV"; }
+ping_srv() { on "$TALKER" ping -q -n "$@" "$SRV"; }
 
 # The first pings may meet neighbours that are not resolved yet.
 wait_for_ping() { wait_for 20 "an answer from srv to pc" ping_srv -c 1 -W 1; }
@@ -35,7 +35,7 @@ iperf() {
 	local name=$1
 
 	shift
-	on pc iperf3 --client "$SRV" --connect-timeout 5000 --json "$@" >"$LAB_DIR/$name.json" ||
+	on "$TALKER" iperf3 --client "$SRV" --connect-timeout 5000 --json "$@" >"$LAB_DIR/$name.json" ||
 		fail "iperf3 $* from pc to srv: $(iperf_value "$name" error)"
 }
 
@@ -65,7 +65,7 @@ iperf_both_ways() {
 # ping_forever, ping_forever_without_loss: small pings while something else happens, and their verdict.
 ping_forever() {
 	rm -f "$LAB_DIR/ping-forever.log"
-	background ping-forever pc ping -n -i 0.05 -W 5 "$SRV"
+	background ping-forever "$TALKER" ping -n -i 0.05 -W 5 "$SRV"
 }
 
 # Those that are under way when it is stopped don't count: only numbers missing before the last answer do.
