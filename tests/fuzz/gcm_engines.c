@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AES-GCM of our own against the library's and OpenSSL's. The bytes say how many packets a burst has and, for each one,
- * its suite, numbers, length and what is spoilt before it is opened; the rest is text. Each packet has memory of its
- * own, exactly as long as its room.
+ * its suite, place, numbers, length and what is spoilt before it is opened; the rest is text. Each packet has memory of
+ * its own, exactly as long as its room. All three must say the same of every packet, bad ones too.
  */
 #include "../unit/esp/reference.h"
 #include "esp/esp.h"
@@ -12,7 +12,27 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OURS, LIBRARYS, ENGINES, SAS = 6, LEN_MAX = 4096, FRONT = 16, BEHIND = 5 + 16 };
+enum {
+	OURS,
+	LIBRARYS,
+	ENGINES,
+	SAS = 6,
+	LEN_MAX = 4096,
+	FIRST_LEN_MAX = ESP_LEN_MAX - 64, /* of the first packet of a burst */
+	FRONT = 16,
+	BEHIND = 5 + 16,
+	PLACES = 16,
+};
+
+/* What a burst's bytes say about each packet. */
+struct order {
+	uint8_t len[2];
+	uint8_t sa_and_place;
+	uint8_t spoil; /* of every four values one: the packet is altered where spoil_at says */
+	uint8_t sequence;
+	uint8_t next_header;
+	uint8_t spoil_at[2];
+};
 
 static struct esp_engine *engines[ENGINES];
 static struct reference_sa sas[SAS];
@@ -21,7 +41,8 @@ static struct esp_key *keys[ENGINES][SAS];
 struct pair {
 	struct esp_packet packets[ENGINES][ESP_BURST_MAX];
 	uint8_t *memory[ENGINES][ESP_BURST_MAX];
-	uint8_t bad[ESP_BURST_MAX];
+	uint8_t *texts[ESP_BURST_MAX];
+	struct order orders[ESP_BURST_MAX];
 	size_t count;
 };
 
@@ -53,25 +74,41 @@ static void start(void)
 	}
 }
 
-static void pair_add(struct pair *pair, const uint8_t *order, const uint8_t *text, size_t text_len)
+static unsigned int pair_number(const uint8_t bytes[2])
 {
-	size_t len = (order[0] | order[1] << 8) % LEN_MAX, i = pair->count++, sa = order[2] % SAS;
+	return bytes[0] | (unsigned int)bytes[1] << 8;
+}
 
-	pair->bad[i] = order[3];
+static uint8_t *pair_text(const uint8_t *bytes, size_t n_bytes, size_t len)
+{
+	uint8_t *text = calloc(1, len + 1);
+
+	require(text);
+	for (size_t at = 0; n_bytes && at < len; at += n_bytes)
+		memcpy(text + at, bytes, len - at < n_bytes ? len - at : n_bytes);
+	return text;
+}
+
+static void pair_add(struct pair *pair, const struct order *order, const uint8_t *bytes, size_t n_bytes)
+{
+	size_t i = pair->count++, len = pair_number(order->len) % (i == 0 ? FIRST_LEN_MAX : LEN_MAX);
+	size_t sa = order->sa_and_place % SAS, place = order->sa_and_place / SAS % PLACES;
+
+	pair->orders[i] = *order;
+	pair->texts[i] = pair_text(bytes, n_bytes, len);
 	for (int e = 0; e < ENGINES; e++) {
-		uint8_t *memory = pair->memory[e][i] = malloc(FRONT + len + BEHIND);
+		uint8_t *memory = pair->memory[e][i] = malloc(place + FRONT + len + BEHIND);
 
 		require(memory);
-		for (size_t k = 0; k < len; k++)
-			memory[FRONT + k] = text_len ? text[k % text_len] : (uint8_t)k;
+		memcpy(memory + place + FRONT, pair->texts[i], len);
 		pair->packets[e][i] = (struct esp_packet){.key = keys[e][sa],
-			.data = memory + FRONT,
+			.data = memory + place + FRONT,
 			.len = (uint32_t)len,
 			.headroom = FRONT,
 			.tailroom = BEHIND,
 			.spi = sas[sa].spi,
-			.sequence = order[4] * UINT64_C(0x123456789) + i,
-			.next_header = order[5]};
+			.sequence = order->sequence * UINT64_C(0x123456789) + i,
+			.next_header = order->next_header};
 	}
 }
 
@@ -86,24 +123,49 @@ static void pair_compare(const struct pair *pair)
 	}
 }
 
-static void pair_check_openssl(const struct pair *pair, size_t i)
+/* Is a sealed packet authentic for OpenSSL, and then the text that it was? */
+static bool pair_openssl_opens(const struct pair *pair, size_t i)
 {
-	static uint8_t plaintext[LEN_MAX + BEHIND];
+	static uint8_t plaintext[FIRST_LEN_MAX + BEHIND];
 	const struct esp_packet *packet = &pair->packets[OURS][i];
-	struct reference_sa sa;
-	size_t len;
+	struct reference_sa sa = sas[pair->orders[i].sa_and_place % SAS];
+	size_t len, text_len = pair_number(pair->orders[i].len) % (i == 0 ? FIRST_LEN_MAX : LEN_MAX);
 
-	for (int k = 0; k < SAS; k++)
-		if (packet->key == keys[OURS][k])
-			sa = sas[k];
 	sa.high = (uint32_t)(packet->sequence >> 32);
-	require(reference_decrypt(&sa, packet->data, packet->len, plaintext, &len));
+	if (!reference_decrypt(&sa, packet->data, packet->len, plaintext, &len))
+		return false;
+	require(len >= text_len && memcmp(plaintext, pair->texts[i], text_len) == 0);
+	return true;
+}
+
+/* Seals with both, compares with OpenSSL, alters some, opens with both: what OpenSSL opens and nothing else is opened. */
+static void pair_check(struct pair *pair)
+{
+	bool authentic[ESP_BURST_MAX];
+
+	for (int e = 0; e < ENGINES; e++)
+		require(esp_seal(engines[e], pair->packets[e], pair->count) == pair->count);
+	pair_compare(pair);
+	for (size_t i = 0; i < pair->count; i++) {
+		const struct order *order = &pair->orders[i];
+
+		require(pair_openssl_opens(pair, i));
+		for (int e = 0; order->spoil % 4 == 1 && e < ENGINES; e++)
+			pair->packets[e][i].data[pair_number(order->spoil_at) % pair->packets[e][i].len] ^=
+				(uint8_t)(1 << order->spoil / 4 % 8);
+		authentic[i] = order->spoil % 4 != 1 || pair_openssl_opens(pair, i);
+	}
+	for (int e = 0; e < ENGINES; e++)
+		esp_open(engines[e], pair->packets[e], pair->count);
+	for (size_t i = 0; i < pair->count; i++)
+		require((pair->packets[OURS][i].status == ESP_OK) == authentic[i]);
+	pair_compare(pair);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	enum { ORDER_LEN = 6 };
 	static struct pair pair;
+	struct order order;
 	size_t count;
 
 	if (!engines[OURS])
@@ -112,23 +174,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	count = data[0] % (ESP_BURST_MAX + 1);
 	pair.count = 0;
-	for (size_t i = 0, at = 1; i < count && at + ORDER_LEN <= size; i++, at += ORDER_LEN)
-		pair_add(&pair, data + at, data + at, size - at);
-	for (int e = 0; e < ENGINES; e++)
-		require(esp_seal(engines[e], pair.packets[e], pair.count) == pair.count);
-	pair_compare(&pair);
-	for (size_t i = 0; i < pair.count; i++) {
-		pair_check_openssl(&pair, i);
-		for (int e = 0; pair.bad[i] % 4 == 1 && e < ENGINES; e++)
-			pair.packets[e][i].data[pair.bad[i] * 257u % pair.packets[e][i].len] ^= 0x20;
+	for (size_t i = 0, at = 1; i < count && at + sizeof(order) <= size; i++, at += sizeof(order)) {
+		memcpy(&order, data + at, sizeof(order));
+		pair_add(&pair, &order, data + at, size - at);
 	}
-	for (int e = 0; e < ENGINES; e++)
-		esp_open(engines[e], pair.packets[e], pair.count);
-	for (size_t i = 0; i < pair.count; i++)
-		require((pair.packets[OURS][i].status == ESP_OK) == (pair.bad[i] % 4 != 1));
-	pair_compare(&pair);
-	for (size_t i = 0; i < pair.count; i++)
+	pair_check(&pair);
+	for (size_t i = 0; i < pair.count; i++) {
+		free(pair.texts[i]);
 		for (int e = 0; e < ENGINES; e++)
 			free(pair.memory[e][i]);
+	}
 	return 0;
 }
