@@ -5,6 +5,7 @@
 #include "ike/ike_sa.h"
 #include "ike/quick.h"
 #include "ike/report.h"
+#include "ike/trace.h"
 #include "ike/v1.h"
 
 #include <errno.h>
@@ -20,6 +21,21 @@ int engine_random(struct ike *ike, void *out, size_t len)
 void engine_send(struct ike *ike, const struct endpoint *local, const struct endpoint *remote, const uint8_t *message,
 	size_t message_len)
 {
+	trace_sent(ike, local, remote, message, message_len, false, 0);
+	ike->host.send(ike->host.context, local, remote, message, message_len);
+}
+
+void engine_send_again(struct ike *ike, const struct endpoint *local, const struct endpoint *remote,
+	const uint8_t *message, size_t message_len)
+{
+	trace_sent(ike, local, remote, message, message_len, true, 0);
+	ike->host.send(ike->host.context, local, remote, message, message_len);
+}
+
+void engine_send_notice(struct ike *ike, const struct endpoint *local, const struct endpoint *remote,
+	const uint8_t *message, size_t message_len, uint16_t type)
+{
+	trace_sent(ike, local, remote, message, message_len, false, type);
 	ike->host.send(ike->host.context, local, remote, message, message_len);
 }
 

@@ -74,9 +74,13 @@ static inline void engine_count(struct ike *ike, enum ike_counter counter)
 /* 0 or negative errno of the host. */
 int engine_random(struct ike *ike, void *out, size_t len);
 
-/* Hands a message to the host. */
+/* Hands a message to the host: a new one; the same again; one with a notification of this type in it. */
 void engine_send(struct ike *ike, const struct endpoint *local, const struct endpoint *remote, const uint8_t *message,
 	size_t message_len);
+void engine_send_again(struct ike *ike, const struct endpoint *local, const struct endpoint *remote,
+	const uint8_t *message, size_t message_len);
+void engine_send_notice(struct ike *ike, const struct endpoint *local, const struct endpoint *remote,
+	const uint8_t *message, size_t message_len, uint16_t type);
 
 /* The configured peer with this identity; NULL. */
 const struct config_peer *engine_find_peer(const struct ike *ike, const char *identity);

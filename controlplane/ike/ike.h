@@ -56,6 +56,10 @@ enum ike_event_kind {
 	IKE_EVENT_INITIAL_CONTACT, /* the peer has forgotten all that it had with us (RFC 2407 section 4.6.3.3) */
 	IKE_EVENT_LEGACY,          /* an algorithm behind the legacy switch is in use */
 	IKE_EVENT_BAD_MESSAGE,     /* a datagram was dropped */
+	IKE_EVENT_UNKNOWN_COOKIES, /* so was one of an IKE SA that is not here */
+	IKE_EVENT_VENDORS,         /* `why` names what the peer's vendor IDs say that it is and can do */
+	IKE_EVENT_ENDED,           /* the IKE SA is gone, whatever was told before: the last event of its number */
+	IKE_EVENT_KINDS,
 };
 
 /* Something to tell the operator. The strings live during the call only. */
@@ -67,6 +71,21 @@ struct ike_event {
 	const char *identity;            /* NULL: not known yet; not authenticated before IKE_EVENT_ESTABLISHED */
 	struct endpoint local, remote;
 	const char *why;                 /* one clear sentence; never NULL, may be "" */
+};
+
+/* One message in or out, for whoever keeps the story of each attempt. Lives during the call only. */
+struct ike_message {
+	uint64_t ike_sa;      /* 0: none, or none yet */
+	uint8_t initiator_cookie[IKE_COOKIE_LEN], responder_cookie[IKE_COOKIE_LEN];
+	struct endpoint local, remote;
+	uint32_t message_id;  /* 0 in phase 1 */
+	uint32_t len;         /* bytes, without non-ESP marker */
+	uint16_t notify;      /* the first notification of an informational message that could be read; 0: none */
+	uint8_t exchange;     /* as in the header, RFC 2408 section 3.1 */
+	uint8_t number;       /* within its exchange, from 1; of one that came the place that it was taken for; 0: no order */
+	bool sent;            /* by us */
+	bool again;           /* the same as before: a retransmission */
+	bool encrypted;
 };
 
 struct ike_host {
@@ -97,6 +116,11 @@ struct ike_host {
 	void (*peer_moved)(void *context, const struct config_peer *peer, uint64_t ike_sa, const struct endpoint *local,
 		const struct endpoint *remote);
 	void (*event)(void *context, const struct ike_event *event);
+	/*
+	 * Each message: one that came before anything is done about it, one that goes when it goes. What is said of it
+	 * (dropped, refused, established) follows as an event. NULL: nobody wants to know.
+	 */
+	void (*message)(void *context, const struct ike_message *message);
 };
 
 /* The configuration must stay as long as the engine. NULL with errno. */

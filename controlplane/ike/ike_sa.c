@@ -60,6 +60,7 @@ struct ike_sa *ike_sa_new(struct ike *ike, const struct config_peer *peer, const
 	if (!sa->handshake)
 		goto fail_sa;
 	sa->initiator = !initiator_cookie;
+	sa->messages = !sa->initiator;
 	if (initiator_cookie)
 		memcpy(sa->initiator_cookie, initiator_cookie, IKE_COOKIE_LEN);
 	rc = ike_sa_draw_cookie(ike, sa->initiator ? sa->initiator_cookie : sa->responder_cookie);
@@ -253,6 +254,7 @@ void ike_sa_end(struct ike_sa *sa)
 	if (sa->ended)
 		return;
 	sa->ended = true;
+	report_sa(sa, IKE_EVENT_ENDED, "%s", "");
 	while (!TAILQ_EMPTY(&sa->quicks))
 		quick_end(TAILQ_FIRST(&sa->quicks));
 	ike_sa_close_half(sa);

@@ -36,6 +36,7 @@ struct ike_sa {
 	uint64_t id;
 	uint8_t initiator_cookie[IKE_COOKIE_LEN], responder_cookie[IKE_COOKIE_LEN];
 	bool initiator, half_open, ended;
+	uint8_t messages; /* of phase 1, by both sides so far */
 	enum v1_state state;
 	struct party *party;
 	const struct config_peer *peer;

@@ -1,27 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/natt.h"
 
+#include "ike/vendor.h"
+
 #include <string.h>
-
-/* clang-format off */
-static const uint8_t vendor_rfc3947[] = {
-	0x4a, 0x13, 0x1c, 0x81, 0x07, 0x03, 0x58, 0x45, 0x5c, 0x57, 0x28, 0xf2, 0x0e, 0x95, 0x45, 0x2f};
-static const uint8_t vendor_draft_03[] = {
-	0x7d, 0x94, 0x19, 0xa6, 0x53, 0x10, 0xca, 0x6f, 0x2c, 0x17, 0x9d, 0x92, 0x15, 0x52, 0x9d, 0x56};
-/* Two forms are about, with and without a line feed in what was hashed. */
-static const uint8_t vendor_draft_02[] = {
-	0xcd, 0x60, 0x46, 0x43, 0x35, 0xdf, 0x21, 0xf8, 0x7c, 0xfd, 0xb2, 0xfc, 0x68, 0xb6, 0xa4, 0x48};
-static const uint8_t vendor_draft_02_n[] = {
-	0x90, 0xcb, 0x80, 0x91, 0x3e, 0xbb, 0x69, 0x6e, 0x08, 0x63, 0x81, 0xb5, 0xec, 0x42, 0x7b, 0x1f};
-/* The last two bytes are the version, 1.0. */
-static const uint8_t vendor_dpd[] = {
-	0xaf, 0xca, 0xd7, 0x13, 0x68, 0xa1, 0xf1, 0xc9, 0x6b, 0x86, 0x96, 0xfc, 0x77, 0x57, 0x01, 0x00};
-/* clang-format on */
-
-static bool natt_is(struct bytes body, const uint8_t *vendor, size_t len)
-{
-	return body.len >= len && memcmp(body.data, vendor, len) == 0;
-}
 
 struct natt_vendor natt_read_vendors(const struct payload_list *payloads)
 {
@@ -29,30 +11,35 @@ struct natt_vendor natt_read_vendors(const struct payload_list *payloads)
 	const struct payload *at = NULL;
 
 	while ((at = payload_find(payloads, ISAKMP_VENDOR_ID, at))) {
-		struct bytes body = at++->body;
-
-		if (natt_is(body, vendor_rfc3947, sizeof(vendor_rfc3947)))
-			vendor.natt = NATT_RFC3947;
-		else if (vendor.natt == NATT_NONE &&
-			 (natt_is(body, vendor_draft_03, sizeof(vendor_draft_03)) ||
-				 natt_is(body, vendor_draft_02, sizeof(vendor_draft_02)) ||
-				 natt_is(body, vendor_draft_02_n, sizeof(vendor_draft_02_n))))
-			vendor.natt = NATT_DRAFT;
-		else if (natt_is(body, vendor_dpd, sizeof(vendor_dpd) - 1))
-			vendor.dead_peer_detection = true;
+		switch (vendor_find(at++->body)) {
+		case VENDOR_NATT_RFC3947: vendor.natt = NATT_RFC3947; break;
+		case VENDOR_NATT_DRAFT_03:
+		case VENDOR_NATT_DRAFT_02:
+		case VENDOR_NATT_DRAFT_02_N:
+			if (vendor.natt == NATT_NONE)
+				vendor.natt = NATT_DRAFT;
+			break;
+		case VENDOR_DPD: vendor.dead_peer_detection = true; break;
+		default: break;
+		}
 	}
 	return vendor;
+}
+
+static void natt_write_vendor(struct builder *builder, enum vendor vendor)
+{
+	builder_add(builder, ISAKMP_VENDOR_ID, vendor_body(vendor).data, vendor_body(vendor).len);
 }
 
 void natt_write_vendors(struct builder *builder, bool initiator, enum natt_version natt)
 {
 	if (initiator || natt == NATT_RFC3947)
-		builder_add(builder, ISAKMP_VENDOR_ID, vendor_rfc3947, sizeof(vendor_rfc3947));
+		natt_write_vendor(builder, VENDOR_NATT_RFC3947);
 	if (initiator || natt == NATT_DRAFT)
-		builder_add(builder, ISAKMP_VENDOR_ID, vendor_draft_03, sizeof(vendor_draft_03));
+		natt_write_vendor(builder, VENDOR_NATT_DRAFT_03);
 	if (initiator || natt == NATT_DRAFT)
-		builder_add(builder, ISAKMP_VENDOR_ID, vendor_draft_02_n, sizeof(vendor_draft_02_n));
-	builder_add(builder, ISAKMP_VENDOR_ID, vendor_dpd, sizeof(vendor_dpd));
+		natt_write_vendor(builder, VENDOR_NATT_DRAFT_02_N);
+	natt_write_vendor(builder, VENDOR_DPD);
 }
 
 /* HASH(CKY-I | CKY-R | IP | port), RFC 3947 section 3.2. */

@@ -17,15 +17,18 @@ void notify_write(struct builder *builder, uint8_t protocol, uint16_t type, stru
 	builder_close(builder);
 }
 
-/* Seals an informational message under a message ID of its own and sends it to where the peer is. */
-static void notify_seal_and_send(struct ike_sa *sa, struct builder *builder, uint32_t message_id)
+/*
+ * Seals an informational message under a message ID of its own and sends it to where the peer is. `type` is that of the
+ * notification in it, 0: a delete.
+ */
+static void notify_seal_and_send(struct ike_sa *sa, struct builder *builder, uint32_t message_id, uint16_t type)
 {
 	uint8_t iv[CIPHER_BLOCK_MAX];
 
 	if (keymat_iv_phase2(&sa->keys, sa->iv, message_id, iv) < 0 ||
 		message_seal_hashed(builder, sa, message_id, bytes_of(NULL, 0), iv) < 0)
 		return;
-	engine_send(sa->ike, &sa->local, &sa->remote, builder->data, builder->len);
+	engine_send_notice(sa->ike, &sa->local, &sa->remote, builder->data, builder->len, type);
 }
 
 void notify_send(struct ike_sa *sa, uint8_t protocol, uint16_t type, struct bytes spi, struct bytes data)
@@ -37,7 +40,7 @@ void notify_send(struct ike_sa *sa, uint8_t protocol, uint16_t type, struct byte
 		return;
 	message_begin_hashed(&builder, sa, ISAKMP_INFORMATIONAL, message_id);
 	notify_write(&builder, protocol, type, spi, data);
-	notify_seal_and_send(sa, &builder, message_id);
+	notify_seal_and_send(sa, &builder, message_id, type);
 }
 
 static void notify_delete(struct ike_sa *sa, uint8_t protocol, struct bytes spi)
@@ -55,7 +58,7 @@ static void notify_delete(struct ike_sa *sa, uint8_t protocol, struct bytes spi)
 	builder_put16(&builder, 1);
 	builder_put(&builder, spi.data, spi.len);
 	builder_close(&builder);
-	notify_seal_and_send(sa, &builder, message_id);
+	notify_seal_and_send(sa, &builder, message_id, 0);
 }
 
 void notify_delete_child(struct ike_sa *sa, uint32_t spi_in)
@@ -85,5 +88,6 @@ void notify_refuse(const struct v1_message *message)
 	builder_begin(&builder, ike->out, sizeof(ike->out), &hdr);
 	notify_write(&builder, ISAKMP_PROTO_ISAKMP, ISAKMP_NO_PROPOSAL_CHOSEN, bytes_of(NULL, 0), bytes_of(NULL, 0));
 	if (builder_finish(&builder) == 0 && builder.len <= message->datagram.len)
-		engine_send(ike, &message->local, &message->remote, builder.data, builder.len);
+		engine_send_notice(ike, &message->local, &message->remote, builder.data, builder.len,
+			ISAKMP_NO_PROPOSAL_CHOSEN);
 }

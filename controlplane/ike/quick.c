@@ -47,6 +47,7 @@ struct quick *quick_new(struct ike_sa *sa, uint32_t message_id, bool initiator)
 	quick->sa = sa;
 	quick->message_id = message_id;
 	quick->initiator = initiator;
+	quick->messages = !initiator;
 	quick->state = V1_QUICK_START;
 	quick->local = sa->local;
 	quick->remote = sa->remote;
@@ -208,7 +209,7 @@ void quick_repeat(struct quick *quick)
 		quick->remote = quick->sa->remote;
 	}
 	engine_count(quick->sa->ike, IKE_COUNT_RETRANSMITTED);
-	engine_send(quick->sa->ike, &quick->local, &quick->remote, quick->sent, quick->sent_len);
+	engine_send_again(quick->sa->ike, &quick->local, &quick->remote, quick->sent, quick->sent_len);
 }
 
 void quick_refused_by_peer(struct ike_sa *sa, uint32_t spi, uint16_t type)

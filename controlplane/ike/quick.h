@@ -14,6 +14,7 @@ struct quick {
 	TAILQ_ENTRY(quick) in_sa; /* or in the engine's list of those that ended */
 	uint32_t message_id;
 	bool initiator;
+	uint8_t messages; /* by both sides so far */
 	enum v1_state state;
 	struct endpoint local, remote; /* responder: where message 1 came from */
 	uint8_t iv[CIPHER_BLOCK_MAX];

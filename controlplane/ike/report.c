@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/report.h"
 
+#include "ike/vendor.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,6 +57,16 @@ void report_message(const struct v1_message *message, enum ike_event_kind kind, 
 	va_start(arguments, format);
 	report_event(message->ike, &event, format, arguments);
 	va_end(arguments);
+}
+
+void report_vendors(const struct v1_message *message)
+{
+	const struct config_peer *peer = message->sa ? message->sa->peer : NULL;
+	char text[VENDOR_TEXT_LEN];
+
+	if (message->payloads.present & PAYLOAD_BIT(ISAKMP_VENDOR_ID))
+		report_message(message, IKE_EVENT_VENDORS, peer, peer ? peer->identity : NULL, "%s",
+			vendor_format(&message->payloads, text));
 }
 
 void report_peer(struct ike *ike, enum ike_event_kind kind, const struct config_peer *peer, uint64_t ike_sa,

@@ -9,16 +9,18 @@
 #include "ike/message.h"
 #include "ike/quick.h"
 #include "ike/report.h"
+#include "ike/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { V1_OVERTAKEN_MS = 300 };
 
-static void v1_drop(const struct v1_message *message, enum ike_counter counter, const char *why)
+static void v1_drop(struct v1_message *message, enum ike_counter counter, const char *why)
 {
 	const struct config_peer *peer = message->sa ? message->sa->peer : NULL;
 
+	trace_received(message, false);
 	engine_count(message->ike, counter);
 	report_message(message, IKE_EVENT_BAD_MESSAGE, peer, peer ? peer->identity : NULL, "%s", why);
 }
@@ -83,9 +85,9 @@ static void v1_repeat_phase1(struct v1_message *message)
 	engine_count(sa->ike, IKE_COUNT_RETRANSMITTED);
 	/* A first message may come again from elsewhere, through a NAT pool: the answer goes where it came from. */
 	if (sa->initiator)
-		engine_send(sa->ike, &sa->local, &sa->remote, handshake->sent, handshake->sent_len);
+		engine_send_again(sa->ike, &sa->local, &sa->remote, handshake->sent, handshake->sent_len);
 	else
-		engine_send(sa->ike, &message->local, &message->remote, handshake->sent, handshake->sent_len);
+		engine_send_again(sa->ike, &message->local, &message->remote, handshake->sent, handshake->sent_len);
 }
 
 static void v1_established(struct ike_sa *sa)
@@ -100,6 +102,21 @@ static void v1_established(struct ike_sa *sa)
 	}
 }
 
+/* Has the message handled. What it answers is told with the number that it then has in its exchange. */
+static enum v1_verdict v1_take(struct v1_message *message, const struct v1_row *row, uint8_t *messages)
+{
+	enum v1_verdict verdict;
+
+	trace_received(message, false);
+	report_vendors(message);
+	if (messages)
+		++*messages;
+	verdict = row->handle(message);
+	if (messages && verdict == V1_DROPPED)
+		--*messages;
+	return verdict;
+}
+
 static void v1_phase1(struct v1_message *message)
 {
 	struct ike_sa *sa = message->sa;
@@ -108,6 +125,7 @@ static void v1_phase1(struct v1_message *message)
 
 	if (sa && (memcmp(sa->seen[0], message->digest, ENGINE_DIGEST_LEN) == 0 ||
 			  memcmp(sa->seen[1], message->digest, ENGINE_DIGEST_LEN) == 0)) {
+		trace_received(message, true);
 		v1_repeat_phase1(message);
 		return;
 	}
@@ -117,7 +135,7 @@ static void v1_phase1(struct v1_message *message)
 	}
 	if (sa)
 		memcpy(message->iv, sa->iv, sizeof(message->iv));
-	if (!v1_admit(message, row, message->iv) || row->handle(message) != V1_TAKEN)
+	if (!v1_admit(message, row, message->iv) || v1_take(message, row, sa ? &sa->messages : NULL) != V1_TAKEN)
 		return;
 	sa = message->sa;
 	sa->state = row->next;
@@ -136,9 +154,10 @@ static void v1_hold(struct v1_message *message)
 	struct handshake *handshake = message->sa->handshake;
 
 	if (handshake->held || message->datagram.len > ENGINE_HELD_MAX || !message->encrypted) {
-		engine_count(message->ike, IKE_COUNT_UNEXPECTED);
+		v1_drop(message, IKE_COUNT_UNEXPECTED, "it came before the exchange was ready for it, and can't wait");
 		return;
 	}
+	trace_received(message, false);
 	handshake->held = malloc(message->datagram.len);
 	if (!handshake->held)
 		return;
@@ -161,6 +180,7 @@ void v1_release_held(struct ike_sa *sa)
 		.floated = handshake->held_floated,
 		.datagram = bytes_of(held, handshake->held_len),
 		.hdr = (const struct isakmp_hdr *)held,
+		.traced = true,
 	};
 
 	deadline_cancel(&sa->ike->deadlines, &sa->linger);
@@ -183,6 +203,7 @@ static void v1_phase2(struct v1_message *message)
 
 	message->quick = quick;
 	if (quick && memcmp(quick->seen, message->digest, ENGINE_DIGEST_LEN) == 0) {
+		trace_received(message, true);
 		quick_repeat(quick);
 		return;
 	}
@@ -203,7 +224,7 @@ static void v1_phase2(struct v1_message *message)
 	}
 	if (!message->id_known)
 		ike_sa_note_id(sa, message->message_id);
-	if (row->handle(message) != V1_TAKEN || !message->quick)
+	if (v1_take(message, row, quick ? &quick->messages : NULL) != V1_TAKEN || !message->quick)
 		return;
 	message->quick->state = row->next;
 	memcpy(message->quick->seen, message->digest, ENGINE_DIGEST_LEN);
@@ -218,7 +239,11 @@ static void v1_without_sa(struct v1_message *message)
 
 	if (memcmp(hdr->responder_cookie, no_cookie, IKE_COOKIE_LEN) != 0 || hdr->exchange == ISAKMP_INFORMATIONAL ||
 		hdr->exchange == ISAKMP_QUICK) {
+		trace_received(message, false);
 		engine_count(message->ike, IKE_COUNT_UNKNOWN_COOKIES);
+		report_message(message, IKE_EVENT_UNKNOWN_COOKIES, NULL, NULL,
+			"its cookies are of no IKE SA that is here: it has ended, or the peer talks to a gateway that was "
+			"restarted; the peer has to connect anew");
 		return;
 	}
 	message->sa = ike_sa_find_begun(message->ike, hdr, message->digest);
@@ -259,6 +284,6 @@ void v1_input(struct v1_message *message)
 		 */
 		if (sa->handshake && sa->initiator && hdr->exchange == ISAKMP_INFORMATIONAL)
 			sa->handshake->hint = "a refusal came (not authenticated)";
-		engine_count(message->ike, IKE_COUNT_UNEXPECTED);
+		v1_drop(message, IKE_COUNT_UNEXPECTED, "not allowed in this state");
 	}
 }

@@ -55,6 +55,7 @@ struct v1_message {
 	uint32_t message_id;
 	uint8_t digest[ENGINE_DIGEST_LEN];
 	bool encrypted;
+	bool traced;   /* the host has been told that it came */
 	bool id_known; /* its message ID has been used before */
 	struct payload_list payloads;
 	struct bytes rest; /* the payloads behind the hash payload, which HASH(1) and (2) cover */

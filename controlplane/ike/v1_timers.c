@@ -31,7 +31,7 @@ static void v1_sa_due(void *engine, struct deadline *deadline)
 	struct ike *ike = engine;
 
 	if (sa->state == V1_AGGRESSIVE_SENT_1 && ++sa->handshake->tries <= RETRANSMIT_TIMES) {
-		engine_send(ike, &sa->local, &sa->remote, sa->handshake->sent, sa->handshake->sent_len);
+		engine_send_again(ike, &sa->local, &sa->remote, sa->handshake->sent, sa->handshake->sent_len);
 		v1_set_retransmit(ike, deadline, sa->handshake->tries);
 	} else if (sa->state == V1_AGGRESSIVE_SENT_1) {
 		v1_expire_sa(sa, "message 1 was not answered");
@@ -52,7 +52,7 @@ static void v1_sa_linger(void *engine, struct deadline *deadline)
 	} else if (sa->state == V1_AGGRESSIVE_SENT_2 && sa->handshake->repeats < ENGINE_MESSAGE_2_REPEATS) {
 		sa->handshake->repeats++;
 		engine_count(engine, IKE_COUNT_RETRANSMITTED);
-		engine_send(engine, &sa->local, &sa->remote, sa->handshake->sent, sa->handshake->sent_len);
+		engine_send_again(engine, &sa->local, &sa->remote, sa->handshake->sent, sa->handshake->sent_len);
 	}
 }
 

@@ -16,7 +16,6 @@ enum {
 	EXCHANGE_QUEUE_MAX = 256,
 	EXCHANGE_LOG_MAX = 512,
 	EXCHANGE_WHY_LEN = 1024,
-	EXCHANGE_EVENTS = IKE_EVENT_BAD_MESSAGE + 1,
 };
 
 enum exchange_nat {
@@ -44,8 +43,8 @@ struct exchange_side {
 	struct exchange_child children[EXCHANGE_CHILDREN_MAX];
 	size_t n_children;
 	size_t reserved; /* SPIs neither installed nor released */
-	unsigned events[EXCHANGE_EVENTS];
-	char why[EXCHANGE_EVENTS][EXCHANGE_WHY_LEN]; /* of the last event of each kind */
+	unsigned events[IKE_EVENT_KINDS];
+	char why[IKE_EVENT_KINDS][EXCHANGE_WHY_LEN]; /* of the last event of each kind */
 	unsigned moves, keepalives;
 	bool fail_random, fail_install, fail_spi;
 	size_t random_until_failure; /* calls; 0: never */
