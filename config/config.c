@@ -72,33 +72,56 @@ static void config_check_included(struct settings_reader *reader, const config_t
 	}
 }
 
-struct config *config_load(const char *path, void (*report)(void *context, const char *sentence), void *context)
+/* Reads the file into the tree. */
+static void config_read_file_of(struct settings_reader *reader, config_t *tree)
 {
-	struct settings_reader reader = {.file = path, .report = report, .context = context};
-	char *directory = config_directory(path);
-	struct config *config = calloc(1, sizeof(*config));
-	FILE *file = config_open(&reader);
-	config_t tree;
+	char *directory = config_directory(reader->file);
+	FILE *file = config_open(reader);
 
-	config_init(&tree);
-	if (!config || !directory)
-		settings_refuse_at(&reader, NULL, 0, "cannot be read: %s", strerror(ENOMEM));
-	if (reader.errors)
-		goto out;
-	config_set_include_dir(&tree, directory);
-	config_parse(&reader, file, &tree);
-	config_check_included(&reader, &tree, directory);
-	if (reader.errors) /* what was not understood would only raise more of them */
-		goto out;
-	settings_read(&reader, settings_root, config_root_setting(&tree), config);
-	settings_inherit(config_root_setting(&tree), config);
-	settings_check(&reader, config_root_setting(&tree), config);
-out:
-	config_wipe_tree(config_root_setting(&tree));
-	config_destroy(&tree);
+	if (!directory)
+		settings_refuse_at(reader, NULL, 0, "cannot be read: %s", strerror(ENOMEM));
+	if (file && directory) {
+		config_set_include_dir(tree, directory);
+		config_parse(reader, file, tree);
+		config_check_included(reader, tree, directory);
+	}
 	if (file)
 		fclose(file);
 	free(directory);
+}
+
+void settings_load(struct settings_reader *reader,
+	void (*take)(struct settings_reader *reader, config_setting_t *root, void *context), void *context)
+{
+	config_t tree;
+
+	config_init(&tree);
+	if (reader->file)
+		config_read_file_of(reader, &tree);
+	if (!reader->errors) /* what was not understood would only raise more of them */
+		take(reader, config_root_setting(&tree), context);
+	config_wipe_tree(config_root_setting(&tree));
+	config_destroy(&tree);
+}
+
+static void config_take(struct settings_reader *reader, config_setting_t *root, void *context)
+{
+	struct config *config = context;
+
+	settings_read(reader, settings_root, root, config);
+	settings_inherit(root, config);
+	settings_check(reader, root, config);
+}
+
+struct config *config_load(const char *path, void (*report)(void *context, const char *sentence), void *context)
+{
+	struct settings_reader reader = {.file = path, .report = report, .context = context};
+	struct config *config = calloc(1, sizeof(*config));
+
+	if (config)
+		settings_load(&reader, config_take, config);
+	else
+		settings_refuse_at(&reader, NULL, 0, "cannot be read: %s", strerror(ENOMEM));
 	if (reader.errors) {
 		config_free(config);
 		config = NULL;

@@ -93,6 +93,7 @@ struct config_peer {
 	struct prefix remote_networks[CONFIG_NETWORKS_MAX];
 	uint16_t n_remote;
 	uint8_t mode;                       /* enum config_mode */
+	bool force_udp;                     /* ESP goes in UDP even where there is no NAT */
 	bool esn;                           /* 64-bit sequence numbers are offered and taken (RFC 4304) */
 	uint32_t lifetime;                  /* seconds, of a child SA, at most */
 	uint64_t lifetime_bytes;            /* 0: none */

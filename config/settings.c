@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every setting: its name, type, default, range and place in struct config. sluice.cfg says what each one is for. */
-#include "config/settings.h"
+#include "config/settings_table.h"
 
 /* clang-format off */
-#define FIELD(type, member) .offset = offsetof(struct type, member), .size = sizeof(((struct type *)NULL)->member)
-#define ARRAY(type, member, counter)                                                                                   \
-	.offset = offsetof(struct type, member),                                                                       \
-	.size = sizeof(((struct type *)NULL)->member[0]),                                                              \
-	.capacity = sizeof(((struct type *)NULL)->member) / sizeof(((struct type *)NULL)->member[0]),                  \
-	.count_offset = offsetof(struct type, counter)
-#define COUNTED(type, member, counter) FIELD(type, member), .count_offset = offsetof(struct type, counter)
-#define RANGE(from, to) .min = (from), .max = (to)
-
-#define NETWORK_EXPECTED "a network such as 192.0.2.0/24 or 2001:db8::/32"
-/* tables/suite.h has the list; 32 names would be no help. */
-#define SUITE_EXPECTED                                                                                                 \
-	"aesNgcm, chacha20poly1305, aesN-HASH, aesNctr-HASH or null-HASH (which does NOT encrypt), where N is 128, "   \
-	"192 or 256 and HASH sha1, sha256, sha384 or sha512"
-
-static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
+const char *const settings_level_choices[] = {"error", "warning", "info", "debug", NULL};
+const char *const settings_fragment_choices[] = {
+	[TUNNEL_FRAGMENT_BEFORE] = "before", [TUNNEL_FRAGMENT_AFTER] = "after", NULL};
 static const char *const poll_choices[] = {"adaptive", "busy", NULL};
 static const char *const huge_pages_choices[] = {"auto", "require", "never", NULL};
 static const char *const exception_choices[] = {"net_tap", "virtio_user", NULL};
@@ -26,13 +13,11 @@ static const char *const mode_choices[] = {
 	[CONFIG_MODE_TUNNEL] = "tunnel", [CONFIG_MODE_TRANSPORT] = "transport", NULL};
 static const char *const action_choices[] = {"bypass", "discard", NULL};
 
-static const char *const fragment_choices[] = {
-	[TUNNEL_FRAGMENT_BEFORE] = "before", [TUNNEL_FRAGMENT_AFTER] = "after", NULL};
 static const char *const df_choices[] = {
 	[TUNNEL_DF_CLEAR] = "clear", [TUNNEL_DF_SET] = "set", [TUNNEL_DF_COPY] = "copy", NULL};
 
 static const struct setting log_settings[] = {
-	{"level", SETTING_CHOICE, "\"info\"", "a log level", .choices = level_choices, FIELD(config, log_level)},
+	{"level", SETTING_CHOICE, "\"info\"", "a log level", .choices = settings_level_choices, FIELD(config, log_level)},
 	{0},
 };
 
@@ -121,7 +106,7 @@ static const struct setting rule_settings[] = {
 
 /* In the group `tunnel` with their defaults, in each peer without: see settings_inherit. */
 #define TUNNEL_SETTINGS(type, member, fragment_default, df_default, dscp_default, clamp_default)                       \
-	{"fragment", SETTING_CHOICE, fragment_default, "a place to cut packets", .choices = fragment_choices,          \
+	{"fragment", SETTING_CHOICE, fragment_default, "a place to cut packets", .choices = settings_fragment_choices,          \
 		FIELD(type, member.fragment)},                                                                         \
 	{"df", SETTING_CHOICE, df_default, "a way to fill the DF bit", .choices = df_choices, FIELD(type, member.df)}, \
 	{"dscp", SETTING_DSCP, dscp_default, "a DSCP", "\"copy\" or 0 to 63", RANGE(0, TUNNEL_DSCP_MAX),               \
@@ -144,20 +129,17 @@ static const struct setting peer_settings[] = {
 		COUNTED(config_peer, secret, secret_len)},
 	{"ikev1", SETTING_BOOLEAN, "false", "a boolean", "true or false", FIELD(config_peer, ikev1)},
 	{"aggressive", SETTING_BOOLEAN, "false", "a boolean", "true or false", FIELD(config_peer, aggressive)},
-	{"ike", SETTING_PROPOSAL,
-		"[\"aes256-sha256-modp2048\", \"aes256-sha256-ecp256\", \"aes128-sha256-modp2048\", \"aes128-sha256-ecp256\"]",
-		"an IKE proposal", "CIPHER-HASH-GROUP with aes128 aes192 aes256 3des - md5 sha1 sha256 sha384 sha512 - "
-		"modp1024 modp1536 modp2048 ecp256 ecp384", .count_min = 1, ARRAY(config_peer, ike, n_ike)},
-	{"esp", SETTING_SUITE,
-		"[\"aes256gcm\", \"aes128gcm\", \"aes256-sha256\", \"aes128-sha256\", \"aes256-sha1\", \"aes128-sha1\"]",
-		"an ESP suite", SUITE_EXPECTED, .count_min = 1, ARRAY(config_peer, esp, n_esp)},
-	{"pfs", SETTING_PFS, "\"none\"", "a group", "one of none modp1024 modp1536 modp2048 ecp256 ecp384",
-		FIELD(config_peer, pfs)},
+	{"ike", SETTING_PROPOSAL, IKE_DEFAULT, "an IKE proposal", IKE_EXPECTED,
+		.count_min = 1, ARRAY(config_peer, ike, n_ike)},
+	{"esp", SETTING_SUITE, ESP_DEFAULT, "an ESP suite", SUITE_EXPECTED,
+		.count_min = 1, ARRAY(config_peer, esp, n_esp)},
+	{"pfs", SETTING_PFS, "\"none\"", "a group", PFS_EXPECTED, FIELD(config_peer, pfs)},
 	{"local_networks", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED,
 		.count_min = 1, ARRAY(config_peer, local_networks, n_local)},
 	{"remote_networks", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED,
 		.count_min = 1, ARRAY(config_peer, remote_networks, n_remote)},
 	{"mode", SETTING_CHOICE, "\"tunnel\"", "a mode", .choices = mode_choices, FIELD(config_peer, mode)},
+	{"force_udp", SETTING_BOOLEAN, "false", "a boolean", "true or false", FIELD(config_peer, force_udp)},
 	{"esn", SETTING_BOOLEAN, "true", "a boolean", "true or false", FIELD(config_peer, esn)},
 	{"lifetime", SETTING_INTEGER, "3600", "a time in seconds", RANGE(120, 604800), FIELD(config_peer, lifetime)},
 	{"lifetime_bytes", SETTING_INTEGER, "0", "a number of bytes",

@@ -61,6 +61,15 @@ struct settings_reader {
 
 enum { SETTINGS_QUOTE_LEN = 96, SETTINGS_EXPECTED_LEN = 256 };
 
+/*
+ * Reads reader->file (NULL: there is none, the tree is empty) and hands the root of its tree to `take`, unless something
+ * was wrong already. All texts are wiped afterwards: secrets are among them. What `take` adds to the tree itself comes
+ * from the command line, and errors say so.
+ */
+#define SETTINGS_COMMAND_LINE "command line"
+void settings_load(struct settings_reader *reader,
+	void (*take)(struct settings_reader *reader, config_setting_t *root, void *context), void *context);
+
 /* Reports "FILE:LINE: " and the formatted rest. A file of NULL: the reader's; line 0: none. */
 void settings_refuse_at(struct settings_reader *reader, const char *file, unsigned int line, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -104,6 +113,13 @@ void settings_inherit(const config_setting_t *root, struct config *config);
 /* What values mean together. `root` is the tree that `config` was read from. */
 void settings_check(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
 void settings_check_peers(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
+
+/*
+ * What one peer says alone, in the group `where`. `legacy_switch` is the name of the setting that would allow legacy
+ * algorithms; NULL: it does.
+ */
+void settings_check_peer(struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer,
+	const char *legacy_switch);
 
 /*
  * libconfig 1.5 cuts an integer that is too large for its type to some other number without a word. Reports each such

@@ -98,18 +98,19 @@ static void peers_check_suites(
 				"suite");
 }
 
-static void peers_refuse_legacy(struct settings_reader *reader, const config_setting_t *value, const char *algorithm)
+static void peers_refuse_legacy(
+	struct settings_reader *reader, const config_setting_t *value, const char *algorithm, const char *legacy_switch)
 {
 	char quote[SETTINGS_QUOTE_LEN];
 
 	settings_refuse(reader, value, NULL,
-		"%s is not allowed: %s is legacy (RFC 8247); expected another algorithm, or ike.legacy = true",
-		settings_quote(value, false, quote), algorithm);
+		"%s is not allowed: %s is legacy (RFC 8247); expected another algorithm, or %s = true",
+		settings_quote(value, false, quote), algorithm, legacy_switch);
 }
 
 /* The defaults hold nothing legacy: what is found here stands in the file. */
-static void peers_check_legacy(
-	struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer)
+static void peers_check_legacy(struct settings_reader *reader, const config_setting_t *where,
+	const struct config_peer *peer, const char *legacy_switch)
 {
 	const config_setting_t *list = config_setting_get_member(where, "ike");
 	const config_setting_t *pfs = config_setting_get_member(where, "pfs");
@@ -118,11 +119,11 @@ static void peers_check_legacy(
 	for (unsigned int i = 0; list && i < peer->n_ike; i++) {
 		algorithm = ike_proposal_legacy(&peer->ike[i]);
 		if (algorithm)
-			peers_refuse_legacy(reader, config_setting_get_elem(list, i), algorithm);
+			peers_refuse_legacy(reader, config_setting_get_elem(list, i), algorithm, legacy_switch);
 	}
 	algorithm = ike_proposal_legacy(&(struct ike_proposal){.group = peer->pfs});
 	if (pfs && algorithm)
-		peers_refuse_legacy(reader, pfs, algorithm);
+		peers_refuse_legacy(reader, pfs, algorithm, legacy_switch);
 }
 
 /* What was refused before is of neither family. */
@@ -309,6 +310,16 @@ static int peers_check_overlap(
 	return 0;
 }
 
+void settings_check_peer(struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer,
+	const char *legacy_switch)
+{
+	peers_check_secret(reader, where);
+	peers_check_suites(reader, where, peer);
+	peers_check_networks(reader, where, peer);
+	if (legacy_switch)
+		peers_check_legacy(reader, where, peer, legacy_switch);
+}
+
 void settings_check_peers(struct settings_reader *reader, const config_setting_t *root, const struct config *config)
 {
 	const config_setting_t *list = config_setting_get_member(root, "peers");
@@ -320,12 +331,9 @@ void settings_check_peers(struct settings_reader *reader, const config_setting_t
 
 		if (!config_setting_is_group(where))
 			continue;
-		peers_check_secret(reader, where);
 		peers_check_modes(reader, where, &config->peers[i]);
-		peers_check_suites(reader, where, &config->peers[i]);
-		peers_check_networks(reader, where, &config->peers[i]);
-		if (!config->ike.legacy)
-			peers_check_legacy(reader, where, &config->peers[i]);
+		settings_check_peer(
+			reader, where, &config->peers[i], config->ike.legacy ? NULL : "ike.legacy");
 	}
 	if (peers_check_names(reader, list, config) < 0 || peers_check_overlap(reader, list, config) < 0)
 		settings_refuse(reader, list, NULL, "there is no memory to compare the peers");

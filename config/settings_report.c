@@ -40,7 +40,7 @@ static void __attribute__((format(printf, 4, 0))) report_sentence(
 	char sentence[CONFIG_ERROR_LEN] = "";
 	size_t len;
 
-	report_append(sentence, sizeof(sentence), "%s:", file ? file : reader->file);
+	report_append(sentence, sizeof(sentence), "%s:", file ? file : reader->file ? reader->file : SETTINGS_COMMAND_LINE);
 	if (line)
 		report_append(sentence, sizeof(sentence), "%u:", line);
 	report_append(sentence, sizeof(sentence), " ");
@@ -59,6 +59,14 @@ void settings_refuse_at(struct settings_reader *reader, const char *file, unsign
 	va_end(arguments);
 }
 
+/* What is on no line of a file was added by the command line; the root is of neither. NULL: the reader's file. */
+static const char *report_file(const config_setting_t *where)
+{
+	if (where->line == 0 && config_setting_parent(where))
+		return SETTINGS_COMMAND_LINE;
+	return config_setting_source_file(where);
+}
+
 void settings_refuse(
 	struct settings_reader *reader, const config_setting_t *where, const char *member, const char *format, ...)
 {
@@ -71,7 +79,7 @@ void settings_refuse(
 	va_start(arguments, format);
 	vsnprintf(rest, sizeof(rest), format, arguments);
 	va_end(arguments);
-	settings_refuse_at(reader, config_setting_source_file(where), where->line, "%s: %s", path, rest);
+	settings_refuse_at(reader, report_file(where), where->line, "%s: %s", path, rest);
 }
 
 static void report_quote_text(const char *value, char *text)

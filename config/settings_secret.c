@@ -74,10 +74,10 @@ static bool secret_store_text(struct settings_reader *reader, const config_setti
 /* Where the file is: a relative path starts at the configuration file. False when it is too long for `path`. */
 static bool secret_locate(const struct settings_reader *reader, const char *name, char *path, size_t size)
 {
-	const char *slash = strrchr(reader->file, '/');
+	const char *slash = reader->file ? strrchr(reader->file, '/') : NULL;
 	int directory_len = name[0] != '/' && slash ? (int)(slash - reader->file) + 1 : 0;
 
-	return (size_t)snprintf(path, size, "%.*s%s", directory_len, reader->file, name) < size;
+	return (size_t)snprintf(path, size, "%.*s%s", directory_len, slash ? reader->file : "", name) < size;
 }
 
 /*

@@ -58,7 +58,7 @@ static bool value_text_fits(const struct setting *setting, const char *text)
 			return false;
 	switch (setting->type) {
 	case SETTING_NAME: return strspn(text, name_characters) == len;
-	case SETTING_PATH: return text[0] == '/';
+	case SETTING_PATH: return text[0] == '/' || (len == 0 && setting->fallback && !setting->fallback[0]);
 	case SETTING_INTERFACE:
 		return len > 0 && len < IFNAMSIZ && !strpbrk(text, " /:%") && strcmp(text, ".") != 0 &&
 		       strcmp(text, "..") != 0;

@@ -173,7 +173,9 @@ static void aggressive_float(struct ike_sa *sa, const struct v1_message *message
 
 	if (sa->natt == NATT_NONE || !payload_find(list, ISAKMP_NAT_D, NULL))
 		return;
-	sa->we_behind_nat = !natt_names(list, NATT_FIRST, hash, message->hdr, &message->local);
+	/* Of what is forced, keepalives are a part: there may be a firewall that forgets. */
+	sa->we_behind_nat =
+		sa->peer->force_udp || !natt_names(list, NATT_FIRST, hash, message->hdr, &message->local);
 	sa->peer_behind_nat = !natt_names(list, NATT_OTHERS, hash, message->hdr, &message->remote);
 	if (sa->floated || (!sa->we_behind_nat && !sa->peer_behind_nat))
 		return;
@@ -194,7 +196,8 @@ static int aggressive_send_3(struct ike_sa *sa, const uint8_t *proof)
 	builder_add(&builder, ISAKMP_HASH, proof, sa->keys.prf_len);
 	if (sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
-			(const struct isakmp_hdr *)builder.data, &sa->local, &sa->remote);
+			(const struct isakmp_hdr *)builder.data, sa->peer->force_udp ? &natt_nowhere : &sa->local,
+			&sa->remote);
 	if (first) /* RFC 2407 section 4.6.3.3: the SPI is the two cookies */
 		notify_write(&builder, ISAKMP_PROTO_ISAKMP, ISAKMP_INITIAL_CONTACT,
 			bytes_of(builder.data, 2 * IKE_COOKIE_LEN), bytes_of(NULL, 0));
@@ -218,6 +221,7 @@ static int aggressive_accept_2(struct ike_sa *sa, const struct v1_message *messa
 	sa->proposal = second->proposal;
 	sa->lifetime = second->lifetime;
 	sa->natt = second->vendor.natt;
+	sa->answers_probes = second->vendor.dead_peer_detection;
 	sa->local = message->local;
 	sa->remote = message->remote;
 	second->id_i_len = aggressive_write_identity(sa, second->id_i);

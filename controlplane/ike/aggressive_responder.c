@@ -134,7 +134,8 @@ static int aggressive_send_2(struct ike_sa *sa, struct v1_message *message, cons
 	natt_write_vendors(&builder, false, sa->natt);
 	if (sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
-			(const struct isakmp_hdr *)builder.data, &message->local, &message->remote);
+			(const struct isakmp_hdr *)builder.data, sa->peer->force_udp ? &natt_nowhere : &message->local,
+			&message->remote);
 	if (rc == 0)
 		rc = builder_finish(&builder);
 	if (rc == 0)
@@ -162,6 +163,7 @@ static struct ike_sa *aggressive_answer(struct v1_message *message, struct first
 	sa->lifetime =
 		first->chosen->lifetime && first->chosen->lifetime < lifetime ? first->chosen->lifetime : lifetime;
 	sa->natt = first->vendor.natt;
+	sa->answers_probes = first->vendor.dead_peer_detection;
 	memcpy(sa->seen[0], message->digest, ENGINE_DIGEST_LEN);
 	rc = aggressive_derive(sa, message, first);
 	if (rc == 0)

@@ -158,6 +158,19 @@ void ike_peer_follow(
 /* Deletes every IKE SA of a peer and tells it; child SAs go with them, by child_remove. Returns how many there were. */
 size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer);
 
+/*
+ * Asks the peer whether it is there (RFC 3706), over its newest IKE SA. What comes back shows in ike_peer_heard. 0;
+ * -ENOENT without an established IKE SA; -EOPNOTSUPP when the peer does not answer such questions; another negative
+ * errno. When to ask and how long to wait is the host's to say: it knows when data has come.
+ */
+int ike_peer_probe(struct ike *ike, const struct config_peer *peer);
+
+/* When the last fresh, authentic IKE message of this peer came, by the host's clock; 0: no IKE SA is established. */
+uint64_t ike_peer_heard(struct ike *ike, const struct config_peer *peer);
+
+/* Gives up what we have begun with a peer and not established, without a word to it. Returns how many there were. */
+size_t ike_peer_abandon(struct ike *ike, const struct config_peer *peer);
+
 /* What status shows. */
 struct ike_sa_status {
 	uint64_t id;

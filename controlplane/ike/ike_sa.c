@@ -150,7 +150,8 @@ void ike_sa_establish(struct ike_sa *sa)
 	size_t established = 0;
 
 	ike_sa_close_half(sa);
-	sa->expires_ms = engine_now(ike) + (uint64_t)sa->lifetime * 1000;
+	sa->heard_ms = engine_now(ike);
+	sa->expires_ms = sa->heard_ms + (uint64_t)sa->lifetime * 1000;
 	TAILQ_FOREACH(other, &sa->party->sas, in_party) {
 		if (other == sa || other->state != V1_ESTABLISHED)
 			continue;
@@ -182,6 +183,7 @@ void ike_sa_move(struct ike_sa *sa, const struct endpoint *local, const struct e
 	struct endpoint before = sa->remote;
 	char from[ENDPOINT_TEXT_LEN], to[ENDPOINT_TEXT_LEN];
 
+	sa->heard_ms = engine_now(ike);
 	if (endpoint_equal(&sa->local, local) && endpoint_equal(&sa->remote, remote))
 		return;
 	/* Once on the NAT port, always there: the data needs it (RFC 3947 section 4). */

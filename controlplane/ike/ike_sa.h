@@ -53,7 +53,10 @@ struct ike_sa {
 	uint32_t ids[IKE_SA_IDS_REMEMBERED]; /* message IDs that have been used */
 	unsigned ids_next;
 	bool dpd_begun;
-	uint32_t dpd_sequence;
+	uint32_t dpd_sequence;	 /* the peer's last R-U-THERE */
+	bool answers_probes;	 /* its vendor ID says that it does (RFC 3706 section 5.1) */
+	uint32_t probe_sequence; /* our last one; 0: none */
+	uint64_t heard_ms;	 /* when its last fresh, authentic message came */
 	bool initial_contact; /* it has been told once, and counts once */
 	struct quick_list quicks;
 	size_t n_quicks;
@@ -86,7 +89,7 @@ void ike_sa_establish(struct ike_sa *sa);
 /* The newest established SA of a party, NULL when there is none. */
 struct ike_sa *ike_sa_newest(const struct party *party);
 
-/* Takes over the endpoint that a fresh, authentic message came from, with its child SAs. */
+/* A fresh, authentic message has come: notes when, and takes over the endpoint, with its child SAs. */
 void ike_sa_move(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote, bool floated);
 
 /* Keeps a copy of what was sent, in place of the one before. 0 or -ENOMEM. */

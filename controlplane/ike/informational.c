@@ -101,6 +101,18 @@ static bool informational_alive(struct v1_message *message, const struct notice 
 	return true;
 }
 
+/* RFC 3706 section 5.5: only the answer to our last question tells that the peer is there now. */
+static bool informational_answered(struct v1_message *message, const struct notice *notice)
+{
+	struct ike_sa *sa = message->sa;
+
+	if (message->id_known || notice->data.len != 4 || sa->probe_sequence == 0 ||
+		bytes_get32(notice->data.data) != sa->probe_sequence || !informational_is_own(sa, notice->spi))
+		return false;
+	ike_sa_move(sa, &message->local, &message->remote, message->floated);
+	return true;
+}
+
 /* False when it is to be counted as unexpected. */
 static bool informational_notification(struct v1_message *message, const struct notice *notice)
 {
@@ -108,6 +120,8 @@ static bool informational_notification(struct v1_message *message, const struct 
 
 	if (notice->type == ISAKMP_R_U_THERE)
 		return informational_alive(message, notice);
+	if (notice->type == ISAKMP_R_U_THERE_ACK)
+		return informational_answered(message, notice);
 	if (message->id_known)
 		return false;
 	if (notice->type == ISAKMP_INITIAL_CONTACT && (notice->spi.len == 0 || informational_is_own(sa, notice->spi)))

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+const struct endpoint natt_nowhere = {.port = 0};
+
 struct natt_vendor natt_read_vendors(const struct payload_list *payloads)
 {
 	struct natt_vendor vendor = {NATT_NONE, false};

@@ -22,7 +22,11 @@ struct natt_vendor natt_read_vendors(const struct payload_list *payloads);
 /* Vendor ID payloads: as initiator all that we know, as responder the one that is answered (RFC 3947 section 3.1). */
 void natt_write_vendors(struct builder *builder, bool initiator, enum natt_version natt);
 
-/* The two NAT-D payloads: the far end first, then ours. 0 or -EIO. */
+/*
+ * The two NAT-D payloads: the far end first, then ours. 0 or -EIO. Where `local` is natt_nowhere, which nobody's address
+ * is, the peer finds a NAT before us and puts ESP into UDP in any case.
+ */
+extern const struct endpoint natt_nowhere;
 int natt_write_detection(struct builder *builder, enum natt_version natt, uint16_t hash,
 	const struct isakmp_hdr *cookies, const struct endpoint *local, const struct endpoint *remote);
 

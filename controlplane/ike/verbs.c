@@ -8,6 +8,7 @@
 #include "ike/report.h"
 
 #include <errno.h>
+#include <string.h>
 
 int ike_initiate(
 	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote)
@@ -61,6 +62,63 @@ void ike_peer_follow(
 		sa->local = *local;
 		sa->remote = *remote;
 	}
+}
+
+int ike_peer_probe(struct ike *ike, const struct config_peer *peer)
+{
+	struct party *party = engine_party(ike, peer, false);
+	struct ike_sa *sa = party ? ike_sa_newest(party) : NULL;
+	uint8_t cookies[2 * IKE_COOKIE_LEN], sequence[4];
+	int rc = 0;
+
+	if (!sa)
+		return -ENOENT;
+	if (!sa->answers_probes)
+		return -EOPNOTSUPP;
+	/* RFC 3706 section 5.2: the first number is drawn, and small enough never to wrap. */
+	while (rc == 0 && sa->probe_sequence == 0) {
+		rc = engine_random(ike, &sa->probe_sequence, sizeof(sa->probe_sequence));
+		sa->probe_sequence &= INT32_MAX;
+	}
+	if (rc < 0)
+		return rc;
+	memcpy(cookies, sa->initiator_cookie, IKE_COOKIE_LEN);
+	memcpy(cookies + IKE_COOKIE_LEN, sa->responder_cookie, IKE_COOKIE_LEN);
+	bytes_put32(sequence, ++sa->probe_sequence);
+	notify_send(sa, ISAKMP_PROTO_ISAKMP, ISAKMP_R_U_THERE, bytes_of(cookies, sizeof(cookies)),
+		bytes_of(sequence, sizeof(sequence)));
+	return 0;
+}
+
+uint64_t ike_peer_heard(struct ike *ike, const struct config_peer *peer)
+{
+	const struct party *party = engine_party(ike, peer, false);
+	const struct ike_sa *sa;
+	uint64_t heard_ms = 0;
+
+	if (!party)
+		return 0;
+	TAILQ_FOREACH(sa, &party->sas, in_party)
+		if (sa->state == V1_ESTABLISHED && sa->heard_ms > heard_ms)
+			heard_ms = sa->heard_ms;
+	return heard_ms;
+}
+
+size_t ike_peer_abandon(struct ike *ike, const struct config_peer *peer)
+{
+	struct party *party = engine_party(ike, peer, false);
+	struct ike_sa *sa, *next;
+	size_t count = 0;
+
+	for (sa = party ? TAILQ_FIRST(&party->sas) : NULL; sa; sa = next) {
+		next = TAILQ_NEXT(sa, in_party); /* the last one may take the party with it */
+		if (!sa->initiator || sa->state == V1_ESTABLISHED)
+			continue;
+		ike_sa_end(sa);
+		count++;
+	}
+	engine_sweep(ike);
+	return count;
 }
 
 size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer)

@@ -64,6 +64,7 @@ static void check_peer(const struct config_peer *peer)
 	assert_int_equal(peer->n_remote, 1);
 	check_prefix(&peer->remote_networks[0], "192.168.1.0/24");
 	assert_int_equal(peer->mode, CONFIG_MODE_TUNNEL);
+	assert_false(peer->force_udp);
 	assert_true(peer->esn);
 	assert_int_equal(peer->lifetime, 3600);
 	assert_int_equal(peer->lifetime_bytes, 0);
@@ -169,7 +170,7 @@ static void test_defaults_as_documented(void **state)
 	struct config *spelled;
 
 	(void)state;
-	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 47);
+	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 48);
 	spelled = fixture_load("spelled.cfg");
 	assert_string_equal(fixture_said(), "");
 	assert_non_null(spelled);
