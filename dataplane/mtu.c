@@ -3,17 +3,6 @@
 
 #include "encap.h"
 
-uint32_t mtu_payload(const struct esp_suite *suite, uint32_t esp_len)
-{
-	uint32_t fixed_len = (uint32_t)esp_front_len(suite) + suite->icv_len, room;
-
-	if (esp_len < fixed_len)
-		return 0;
-	/* RFC 4303 section 2.4: payload, padding and trailer fill whole blocks. */
-	room = (esp_len - fixed_len) / suite->block_len * suite->block_len;
-	return room > ESP_TRAILER_LEN ? room - ESP_TRAILER_LEN : 0;
-}
-
 static bool ports_are_alike(const struct dataplane *dataplane)
 {
 	for (uint16_t i = 1; i < dataplane->n_ports; i++)
@@ -47,7 +36,7 @@ uint16_t mtu_outer(const struct dataplane *dataplane, const struct sa_session *s
  * one. */
 static uint32_t inner_mtu(const struct sa_out *out, uint32_t outer_mtu, const struct sa_outer *outer)
 {
-	uint32_t payload = mtu_payload(esp_key_suite(out->key), outer_mtu - encap_len(outer));
+	uint32_t payload = esp_payload_max(esp_key_suite(out->key), outer_mtu - encap_len(outer));
 
 	return payload && out->transport ? payload + (uint32_t)sizeof(struct rte_ipv4_hdr) : payload;
 }

@@ -15,9 +15,6 @@
 /* What every host takes (RFC 791), every link (RFC 8200 section 5): nothing may lower an outer path's MTU below it. */
 enum { MTU_FLOOR = 576, MTU_FLOOR_IPV6 = 1280 };
 
-/* The longest payload, in bytes, whose sealed packet is no longer than `esp_len`; 0: none. */
-uint32_t mtu_payload(const struct esp_suite *suite, uint32_t esp_len);
-
 /* Sets the SA of child `index`, in sas and, for the control plane to see, in the tables. */
 void mtu_set(struct dataplane *dataplane, uint32_t index);
 

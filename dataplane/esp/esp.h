@@ -120,6 +120,9 @@ size_t esp_open(struct esp_engine *engine, struct esp_packet *packets, size_t co
 
 /* Bytes that seal adds to a payload of payload_len bytes, and how many of them lie before it. */
 size_t esp_overhead(const struct esp_suite *suite, size_t payload_len);
+
+/* The longest payload, in bytes, whose sealed packet is no longer than `esp_len`; 0: none. */
+uint32_t esp_payload_max(const struct esp_suite *suite, uint32_t esp_len);
 static inline size_t esp_front_len(const struct esp_suite *suite)
 {
 	return ESP_HDR_LEN + (size_t)suite->iv_len;

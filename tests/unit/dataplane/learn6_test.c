@@ -72,7 +72,7 @@ static void deliver(size_t len)
 
 static void expect_outer_mtu(uint32_t mtu)
 {
-	uint32_t fits = mtu_payload(peer.from_hq.suite, mtu - WIRE_IPV6_LEN - (peer.udp ? (uint32_t)WIRE_UDP_LEN : 0));
+	uint32_t fits = esp_payload_max(peer.from_hq.suite, mtu - WIRE_IPV6_LEN - (peer.udp ? (uint32_t)WIRE_UDP_LEN : 0));
 
 	if (peer.inner_ipv6 && fits < 1280)
 		fits = 1280;
@@ -233,7 +233,7 @@ static void test_cut_to_the_path(void **state)
 			assert_true(frame.len <= WIRE_ETHERNET_LEN + 1280);
 			frames++;
 		} while (harness_receive(0, &frame));
-		assert_int_equal(frames, len > mtu_payload(peer.from_hq.suite, 1280 - 48) ? 2 : 1);
+		assert_int_equal(frames, len > esp_payload_max(peer.from_hq.suite, 1280 - 48) ? 2 : 1);
 	}
 	/* More than that is returned. */
 	harness_send_ip(1, 0, LAN_HOST, packet, peer_inner_back(&peer, 1281 - 48, packet));

@@ -71,7 +71,7 @@ static uint32_t inner_mtu(void)
 static void expect_outer_mtu(uint32_t mtu)
 {
 	assert_int_equal(inner_mtu(),
-		mtu_payload(peer.from_hq.suite, mtu - WIRE_IPV4_LEN - (peer.udp ? (uint32_t)WIRE_UDP_LEN : 0)));
+		esp_payload_max(peer.from_hq.suite, mtu - WIRE_IPV4_LEN - (peer.udp ? (uint32_t)WIRE_UDP_LEN : 0)));
 }
 
 static void test_learned(void **state)

@@ -113,7 +113,7 @@ static void test_transport(void **state)
 				.remote_network = prefix_make(&remote, 32)});
 		mtu = inner_mtu(&peer);
 		assert_int_equal(
-			mtu, WIRE_IPV4_LEN + mtu_payload(peer.from_hq.suite,
+			mtu, WIRE_IPV4_LEN + esp_payload_max(peer.from_hq.suite,
 						     1500 - WIRE_IPV4_LEN - (bare ? 0u : (uint32_t)WIRE_UDP_LEN)));
 		header.destination = peer.address;
 		harness_mac(GATEWAY, mac);

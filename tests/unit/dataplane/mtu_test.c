@@ -63,7 +63,7 @@ static void test_payload(void **state)
 			for (uint32_t len = 1; len < esp_len; len++)
 				if (len + esp_overhead(suite, len) <= esp_len)
 					longest = len;
-			assert_int_equal(mtu_payload(suite, esp_len), longest);
+			assert_int_equal(esp_payload_max(suite, esp_len), longest);
 		}
 	}
 }
