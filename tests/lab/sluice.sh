@@ -68,3 +68,9 @@ sys.exit(kinds["in"] != kinds["out"] + kinds["drop"] + counters["gauges"]["fragm
 # counter_above NAME NUMBER, counter_is NAME NUMBER: conditions.
 counter_above() { (($(counter "$1") > $2)); }
 counter_is() { (($(counter "$1") == $2)); }
+
+# gauge NAME, gauge_is NAME NUMBER: the same of what the data plane has now, whatever else is called so.
+gauge() {
+	sluicectl --json show counters | python3 -c 'import json, sys; print(json.load(sys.stdin)["gauges"][sys.argv[1]])' "$1"
+}
+gauge_is() { (($(gauge "$1") == $2)); }

@@ -83,13 +83,20 @@ strongswan_connection() {
 
 # strongswan_start HOST: charon runs and knows its connection. hq wants hq_without_dataplane first.
 strongswan_start() {
-	local host=$1 connection=$LAB_DIR/swanctl-$1.conf
+	local host=$1
 
-	strongswan_settings >"$LAB_DIR/strongswan-$host.conf"
 	case $host in
 	hq) strongswan_connection "$HQ_IDENTITY" "$HQ_NETWORK" "$BRANCH_IDENTITY" "$BRANCH_NETWORK" ;;
 	*) strongswan_connection "$BRANCH_IDENTITY" "$BRANCH_NETWORK" "$HQ_IDENTITY" "$HQ_NETWORK" "$HQ_OUTSIDE" ;;
-	esac >"$connection"
+	esac >"$LAB_DIR/swanctl-$host.conf"
+	strongswan_run "$host"
+}
+
+# strongswan_run HOST: charon runs with what $LAB_DIR/swanctl-HOST.conf says.
+strongswan_run() {
+	local host=$1 connection=$LAB_DIR/swanctl-$1.conf
+
+	strongswan_settings >"$LAB_DIR/strongswan-$host.conf"
 	background "charon-$host" "$host" env STRONGSWAN_CONF="$LAB_DIR/strongswan-$host.conf" /usr/lib/ipsec/charon
 	wait_for 10 "charon's control socket in $host" listens "charon-$host" "$host" charon.vici
 	swanctl_in "$host" --load-all --noprompt --file "$connection" >>"$LAB_DIR/swanctl-$host.log" ||
