@@ -13,6 +13,7 @@
 #include "reassemble.h"
 
 #include <rte_cycles.h>
+#include <rte_ethdev.h>
 #include <rte_launch.h>
 
 #include <errno.h>
@@ -69,6 +70,17 @@ static void gauge_set(struct tables_counters *counters, enum tables_gauge gauge,
 	atomic_store_explicit(&counters->gauges[gauge], value, memory_order_relaxed);
 }
 
+static uint64_t ports_missed(const struct dataplane *dataplane)
+{
+	struct rte_eth_stats stats;
+	uint64_t missed = 0;
+
+	for (uint16_t i = 0; i < dataplane->n_ports; i++)
+		if (rte_eth_stats_get(dataplane->ports[i].device, &stats) == 0)
+			missed += stats.imissed;
+	return missed;
+}
+
 static void gauges_publish(struct dataplane *dataplane)
 {
 	struct tables_counters *counters = tables_counters(&dataplane->tables, 0);
@@ -88,6 +100,7 @@ static void gauges_publish(struct dataplane *dataplane)
 	gauge_set(counters, TABLES_GAUGE_CHILDREN, children);
 	gauge_set(counters, TABLES_GAUGE_ROUTES, dataplane->routes.n_routes);
 	gauge_set(counters, TABLES_GAUGE_NEIGHBOURS, dataplane->routes.n_neighbours);
+	gauge_set(counters, TABLES_GAUGE_DEVICE_MISSED, ports_missed(dataplane));
 }
 
 static void loop(struct dataplane *dataplane, struct attach *attach)

@@ -46,6 +46,7 @@ static json_t *gauges(const struct tables *tables)
 		[TABLES_GAUGE_SESSIONS] = "sessions",
 		[TABLES_GAUGE_ROUTES] = "routes",
 		[TABLES_GAUGE_NEIGHBOURS] = "neighbours",
+		[TABLES_GAUGE_DEVICE_MISSED] = "device_missed",
 	};
 	json_t *object = json_object();
 

@@ -26,7 +26,7 @@
 #define TABLES_MAGIC 0x3130454349554c53ULL /* "SLUICE01", little-endian */
 
 enum {
-	TABLES_LAYOUT_VERSION = 5,
+	TABLES_LAYOUT_VERSION = 6,
 	TABLES_WORKERS_MAX = 64,
 	TABLES_PORTS_MAX = 16,
 	TABLES_REASONS_MAX = 64,
@@ -213,6 +213,7 @@ enum tables_gauge {
 	TABLES_GAUGE_SESSIONS,
 	TABLES_GAUGE_ROUTES,
 	TABLES_GAUGE_NEIGHBOURS,
+	TABLES_GAUGE_DEVICE_MISSED, /* packets that ports have lost because no worker took them in time, since the start */
 	TABLES_GAUGE_COUNT,
 };
 
