@@ -152,6 +152,7 @@ flows_start() {
 	for ((n = 2; n <= SESSIONS; n += 2)); do
 		background "server-$n" srv iperf3 --server --forceflush --one-off --bind "10.2.$n.10"
 	done
+	background machine pc vmstat --one-header --no-first 1 $((SECONDS_WANTED + 1))
 	for ((n = 2; n <= SESSIONS; n += 2)); do
 		wait_for 10 "iperf3 at 10.2.$n.10" grep -q '^Server listening' "$LAB_DIR/server-$n.log"
 		options=(--get-server-output)
@@ -196,29 +197,41 @@ sessions_come_and_go() {
 	say "$changes sessions were dialed anew"
 }
 
+# When something stalls, what the whole machine did in that second is told, too: a stall need not be Sluice's.
 no_flow_stalls() {
-	python3 - "$SECONDS_WANTED" "$LAB_DIR"/flow-*.log <<-'PYTHON'
+	say "packets that hq's port lost because no worker took them: $(gauge device_missed)"
+	python3 - "$SECONDS_WANTED" "$LAB_DIR/machine.log" "$LAB_DIR"/flow-*.log <<-'PYTHON'
 		import json, sys
-		wanted, problems, poorest, total = int(sys.argv[1]), [], None, 0
-		for name in sys.argv[2:]:
+		wanted, flows, problems, stalled, poorest, total = int(sys.argv[1]), sys.argv[3:], [], {}, [], 0
+		for name in flows:
 		    flow = name.rsplit("/", 1)[1].removesuffix(".log")
 		    with open(name) as file:
 		        result = json.load(file)
 		    if "error" in result:
 		        problems.append(f"{flow}: {result['error']}")
 		        continue
-		    received = result.get("server_output_json", result)
 		    # A last one of a few milliseconds may be empty.
+		    received = result.get("server_output_json", result)
 		    seconds = [i["sum"] for i in received["intervals"] if i["sum"]["seconds"] > 0.9]
 		    if len(seconds) < wanted - 1:
 		        problems.append(f"{flow}: {len(seconds)} seconds were reported instead of {wanted}")
-		    problems += [f"{flow}: no byte in second {round(s['start'])}" for s in seconds if s["bytes"] == 0]
-		    least = min((s["bytes"] for s in seconds), default=0)
-		    poorest = least if poorest is None else min(poorest, least)
+		    for second in seconds:
+		        if second["bytes"] == 0:
+		            stalled.setdefault(round(second["start"]), []).append(flow)
+		    poorest += [second["bytes"] for second in seconds]
 		    total += result["end"]["sum_received"]["bytes"]
-		print(f"{len(sys.argv) - 2} flows, {total / 1e6:.0f} MB together; the poorest second had {poorest} bytes")
-		print(*problems, sep="\n", end="\n" if problems else "")
-		sys.exit(bool(problems))
+		print(f"{len(flows)} flows, {total / 1e6:.0f} MB together; the poorest second had {min(poorest, default=0)} bytes")
+		with open(sys.argv[2]) as file:
+		    machine = [line.split() for line in file][1:]
+		titles, rows = machine[0], machine[1:]
+		for second, names in sorted(stalled.items()):
+		    problems.append(f"second {second}: no byte in {' '.join(names)}")
+		    if second < len(rows):
+		        row = dict(zip(titles, rows[second]))
+		        problems.append("    the machine: " + ", ".join(f"{row[t]} {t}" for t in ("r", "us", "sy", "id", "wa", "st")))
+		if problems:
+		    print(*problems, sep="\n")
+		    sys.exit(1)
 	PYTHON
 }
 

@@ -8,7 +8,7 @@ set -euo pipefail
 
 LAB_PREFIX=${LAB_PREFIX:-t$$}
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
-for part in net mobile wire hq huge_pages strongswan sluice capture traffic; do
+for part in net ipv6 mobile wire hq huge_pages strongswan sluice capture traffic; do
 	# shellcheck source=/dev/null
 	. "$TOP/tests/lab/$part.sh"
 done
@@ -38,7 +38,7 @@ lab_diagnose() {
 	for log in "$LAB_DIR"/*.log; do
 		[[ -s $log ]] || continue
 		say "== end of $log"
-		tail -n 25 "$log"
+		tail -n 25 "$log" | cut -c 1-300
 	done
 }
 

@@ -10,36 +10,15 @@ BRANCH_NETWORK=fd00:1::/64
 HQ_NETWORK=fd00:2::/64
 SLUICE_CHANGES='s|"192.168.2.0/24"|"fd00:2::/64"|; s|"192.168.1.0/24"|"fd00:1::/64"|'
 
-# Only here: the other stories want silence about it. Addresses are usable at once, without asking for duplicates.
-ipv6_allow() {
-	local host
-
-	for host in pc branch hq srv; do
-		ip netns exec "$(namespace "$host")" sh -ec '
-			cd /proc/sys/net/ipv6/conf
-			for all in all default; do
-				echo 0 >$all/accept_dad
-				echo 0 >$all/accept_ra
-				echo 0 >$all/disable_ipv6
-			done'
-	done
-	ip netns exec "$(namespace branch)" sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
-	lab_address pc eth0 "$PC/64"
-	lab_address branch lan fd00:1::1/64
-	lab_address srv eth0 "$SRV/64"
-	lab_route pc fd00:2::/64 fd00:1::1
-	lab_route srv fd00:1::/64 fd00:2::200
-}
-
 need_sluice
 story_begin
 # From here on what is sent goes between these.
-PC=fd00:1::10
-SRV=fd00:2::10
-ipv6_allow
+PC=$PC6
+SRV=$SRV6
+ipv6_inside
 huge_pages_reserve 256 || :
 sluice_start
-lab_address hq "$HQ_INTERFACE" fd00:2::200/64
+hq_ipv6 fd00:2::200/64
 strongswan_start branch
 iperf_start
 ping_fails || fail "pc reaches srv without any tunnel"
