@@ -59,7 +59,7 @@ bench_build() {
 	[[ -f $BENCH_BUILD/build.ninja ]] ||
 		meson setup -Dbuildtype=release -Db_lto=true -Dtests=false -Dbench=true "$BENCH_BUILD" "$TOP" || return
 	ninja -C "$BENCH_BUILD" -j "$JOBS" dataplane/sluice-dataplane tests/bench/device/libnet_bench.so \
-		tests/bench/bench-load tests/bench/bench-secgw tests/bench/bench-crypto
+		tests/bench/bench-load tests/bench/bench-latency tests/bench/bench-secgw tests/bench/bench-crypto
 }
 
 # As DPDK builds it: its own Makefile, the flags of Debian's libdpdk, which are those of Sluice too.
@@ -68,13 +68,18 @@ secgw_build() {
 		make -C "$BENCH_PARTS/ipsec-secgw"
 }
 
-# bench_prepare MEMORY: that a gateway asks DPDK for, MiB.
-bench_prepare() {
+# bench_prepare_sluice MEMORY: that a gateway asks DPDK for, MiB.
+bench_prepare_sluice() {
 	mkdir -p "$BENCH_PARTS"
 	packages_install bench >&2 || fail "packages are missing"
 	[[ -d $BENCH_PARTS/dpdk ]] || said "fetching DPDK's source" dpdk_source_fetch
 	said "building Sluice and the traffic device" bench_build
-	[[ -x $SECGW ]] || said "building the peer, ipsec-secgw" secgw_build
 	# Pages of 2 MiB, and for the shared tables half as many.
 	huge_pages_reserve $(($1 * 3 / 4)) >&2 || fail "figures without huge pages would mislead"
+}
+
+# bench_prepare MEMORY: the same, and the peer.
+bench_prepare() {
+	bench_prepare_sluice "$1"
+	[[ -x $SECGW ]] || said "building the peer, ipsec-secgw" secgw_build
 }
