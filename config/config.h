@@ -82,6 +82,7 @@ struct config_peer {
 	char identity[CONFIG_IDENTITY_LEN]; /* what it sends as IDii: FQDN, user@FQDN, key ID or address */
 	uint8_t secret[CONFIG_SECRET_LEN];  /* pre-shared key */
 	uint16_t secret_len;
+	bool users;                         /* many clients, each of which authenticates as a user besides */
 	bool ikev1, aggressive;             /* RFC 9395: off unless said so */
 	struct ike_proposal ike[CONFIG_PROPOSALS_MAX]; /* in order of preference */
 	uint16_t n_ike;

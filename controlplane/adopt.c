@@ -21,7 +21,10 @@ static const struct config_peer *adoptable(
 
 	if (!memchr(record->peer, '\0', sizeof(record->peer)) || !(peer = peers_find(peers, record->peer)))
 		why = "its peer is not in the configuration any more";
-	else if (sessions_of_peer(install->sessions, peer) != TABLES_NONE)
+	else if (!memchr(record->identity, '\0', sizeof(record->identity)) ||
+		 (!peer->users && strcmp(record->identity, peer->identity) != 0))
+		why = "its peer has another identity in the configuration now";
+	else if (sessions_find(install->sessions, peer, record->identity) != TABLES_NONE)
 		why = "its peer has another one";
 	if (!why)
 		return peer;
@@ -75,7 +78,7 @@ static void adopt_session(struct install *install, uint32_t index, const struct 
 {
 	char remote[ENDPOINT_TEXT_LEN];
 
-	sessions_add(install->sessions, index, peer);
+	sessions_add(install->sessions, index, peer, install->tables->sessions[index].identity);
 	if (install_session_follow(install, index))
 		log_info("event=session_moved session=%" PRIu64
 			 " peer=%s remote=%s reason=\"the data plane followed it meanwhile\"",
@@ -131,10 +134,10 @@ void adopt_expire(struct install *install, int64_t now)
 			install_child_remove(install, sessions->children[i].spi_in);
 }
 
-void adopt_forget(struct install *install, const struct config_peer *peer)
+void adopt_forget(struct install *install, const struct config_peer *peer, const char *identity)
 {
 	struct sessions *sessions = install->sessions;
-	uint32_t session = sessions_of_peer(sessions, peer), child, next;
+	uint32_t session = sessions_find(sessions, peer, identity), child, next;
 
 	if (session == TABLES_NONE)
 		return;

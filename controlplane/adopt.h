@@ -20,4 +20,4 @@ uint32_t adopt_all(struct install *install, const struct peers *peers);
 void adopt_expire(struct install *install, int64_t now);
 
 /* The peer has forgotten what it had with us: removes its adopted child SAs. */
-void adopt_forget(struct install *install, const struct config_peer *peer);
+void adopt_forget(struct install *install, const struct config_peer *peer, const char *identity);

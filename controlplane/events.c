@@ -53,7 +53,7 @@ static void take_moved(struct gateway *gateway, const struct tables_event *event
 	/* What is in force may be newer than the event. */
 	place = sessions_where(gateway->install->sessions, event->index);
 	if (place.encapsulation == TABLES_ENCAPSULATION_UDP)
-		ike_peer_follow(gateway->ike, session->peer, &place.local, &place.remote);
+		ike_peer_follow(gateway->ike, session->peer, session->identity, &place.local, &place.remote);
 }
 
 static void take_soft_lifetime(struct gateway *gateway, const struct tables_event *event)

@@ -147,14 +147,16 @@ static void on_detached(void *context)
 	gateway_detached(context);
 }
 
-size_t gateway_delete_peer(struct gateway *gateway, const struct config_peer *peer, const char *why)
+size_t gateway_delete_peer(
+	struct gateway *gateway, const struct config_peer *peer, const char *identity, const char *why)
 {
-	size_t deleted = ike_peer_delete(gateway->ike, peer);
-	uint32_t session = gateway->install ? sessions_of_peer(gateway->install->sessions, peer) : TABLES_NONE;
+	size_t deleted = ike_peer_delete(gateway->ike, peer, identity);
 
-	/* What IKE knew went with it; an adopted session is left. */
-	if (session != TABLES_NONE) {
-		install_session_remove(gateway->install, session, why);
+	/* What IKE knew went with it; adopted sessions are left. */
+	for (uint32_t i = 0; gateway->install && i < gateway->tables->n_sessions; i++) {
+		if (!sessions_match(gateway->install->sessions, i, peer, identity))
+			continue;
+		install_session_remove(gateway->install, i, why);
 		deleted++;
 	}
 	return deleted;

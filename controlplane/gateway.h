@@ -66,5 +66,9 @@ int gateway_attached(struct gateway *gateway, struct tables *tables, int changes
 /* And went: its SAs and their sequence numbers with it. Its peers are told later (lost.h). */
 void gateway_detached(struct gateway *gateway);
 
-/* Deletes the peer's IKE SAs, telling it, and its session. Returns how many of both there were. */
-size_t gateway_delete_peer(struct gateway *gateway, const struct config_peer *peer, const char *why);
+/*
+ * Deletes IKE SAs, telling the peers, and sessions: of a configured peer, or with an identity; either may be NULL, for
+ * any. Returns how many of both there were.
+ */
+size_t gateway_delete_peer(
+	struct gateway *gateway, const struct config_peer *peer, const char *identity, const char *why);

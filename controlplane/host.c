@@ -89,11 +89,11 @@ static void host_child_remove(void *context, uint64_t child_id, uint32_t spi_in)
 }
 
 /* The engine tells why by IKE_EVENT_MOVED; here the data follows. */
-static void host_peer_moved(void *context, const struct config_peer *peer, uint64_t ike_sa,
+static void host_peer_moved(void *context, const struct config_peer *peer, const char *identity, uint64_t ike_sa,
 	const struct endpoint *local, const struct endpoint *remote)
 {
 	struct gateway *gateway = context;
-	uint32_t session = gateway->install ? sessions_of_peer(gateway->install->sessions, peer) : TABLES_NONE;
+	uint32_t session = gateway->install ? sessions_find(gateway->install->sessions, peer, identity) : TABLES_NONE;
 	char text[ENDPOINT_TEXT_LEN];
 	struct endpoint data_local = *local;
 
@@ -116,7 +116,7 @@ static void host_event(void *context, const struct ike_event *event)
 	journal_ike_event(event);
 	/* What the engine knew of it, it removes by itself. */
 	if (event->kind == IKE_EVENT_INITIAL_CONTACT && event->peer && gateway->install)
-		adopt_forget(gateway->install, event->peer);
+		adopt_forget(gateway->install, event->peer, event->identity);
 }
 
 struct ike_host host_make(struct gateway *gateway)

@@ -18,7 +18,7 @@ int install_open(struct install *install, const struct config *config, struct ta
 {
 	*install = (struct install){.config = config, .tables = tables};
 	install->writer = writer_new(tables, changes_fd);
-	install->sessions = sessions_new(config, tables);
+	install->sessions = sessions_new(tables);
 	if (!install->writer || !install->sessions) {
 		install_close(install);
 		return -ENOMEM;
@@ -81,11 +81,11 @@ static int session_begin(struct install *install, const struct ike_child *child,
 
 	outer_endpoints(install, child, &values.local, &values.remote);
 	snprintf(values.peer, sizeof(values.peer), "%s", child->peer->name);
-	snprintf(values.identity, sizeof(values.identity), "%s", child->identity ? child->identity : "");
+	snprintf(values.identity, sizeof(values.identity), "%s", child->identity);
 	rc = writer_session_claim(install->writer, &values, index);
 	if (rc < 0)
 		return rc;
-	sessions_add(install->sessions, *index, child->peer);
+	sessions_add(install->sessions, *index, child->peer, child->identity);
 	return 0;
 }
 
@@ -140,10 +140,11 @@ static void log_child(const struct install *install, uint32_t index, const char 
 	char local[PREFIX_TEXT_LEN], remote[PREFIX_TEXT_LEN];
 
 	log_info("event=child_%s session=%" PRIu64
-		 " peer=%s spi_in=%08x spi_out=%08x suite=%s mode=%s esn=%s local=%s remote=%s",
-		what, session->id, session->peer->name, child->spi_in, record->spi_out, suite ? suite->name : "unknown",
-		record->mode == TABLES_TRANSPORT ? "transport" : "tunnel", record->extended ? "yes" : "no",
-		prefix_format(&record->local_network, local), prefix_format(&record->remote_network, remote));
+		 " peer=%s identity=\"%s\" spi_in=%08x spi_out=%08x suite=%s mode=%s esn=%s local=%s remote=%s",
+		what, session->id, session->peer->name, session->identity, child->spi_in, record->spi_out,
+		suite ? suite->name : "unknown", record->mode == TABLES_TRANSPORT ? "transport" : "tunnel",
+		record->extended ? "yes" : "no", prefix_format(&record->local_network, local),
+		prefix_format(&record->remote_network, remote));
 }
 
 static void log_session(const struct install *install, uint32_t index, const char *what)
@@ -152,9 +153,9 @@ static void log_session(const struct install *install, uint32_t index, const cha
 	const struct tables_session *record = &install->tables->sessions[index];
 	char local[ENDPOINT_TEXT_LEN], remote[ENDPOINT_TEXT_LEN];
 
-	log_info("event=session_%s session=%" PRIu64 " peer=%s identity=\"%.*s\" local=%s remote=%s encapsulation=%s",
-		what, session->id, session->peer->name, TABLES_IDENTITY_LEN, record->identity,
-		endpoint_format(&record->local, local), endpoint_format(&record->remote, remote),
+	log_info("event=session_%s session=%" PRIu64 " peer=%s identity=\"%s\" local=%s remote=%s encapsulation=%s",
+		what, session->id, session->peer->name, session->identity, endpoint_format(&record->local, local),
+		endpoint_format(&record->remote, remote),
 		record->encapsulation == TABLES_ENCAPSULATION_UDP ? "udp" : "esp");
 }
 
@@ -162,7 +163,7 @@ int install_child(struct install *install, const struct ike_child *child)
 {
 	const struct esp_suite *suite = esp_suite_get(child->suite);
 	uint32_t index = sessions_child_find(install->sessions, child->spi_in);
-	uint32_t session = sessions_of_peer(install->sessions, child->peer);
+	uint32_t session = sessions_find(install->sessions, child->peer, child->identity);
 	bool first = session == TABLES_NONE;
 	struct endpoint local, remote;
 	struct tables_child values;
@@ -197,8 +198,8 @@ undo_session:
 		writer_session_unclaim(install->writer, session);
 	}
 release:
-	log_error("event=child_not_installed peer=%s spi_in=%08x reason=\"%s\"", child->peer->name, child->spi_in,
-		strerror(-rc));
+	log_error("event=child_not_installed peer=%s identity=\"%s\" spi_in=%08x reason=\"%s\"", child->peer->name,
+		child->identity, child->spi_in, strerror(-rc));
 	install_spi_release(install, child->spi_in);
 	return rc;
 }
@@ -258,10 +259,12 @@ static void log_session_end(const struct install *install, uint32_t index, const
 	const struct session *session = &install->sessions->sessions[index];
 	struct session_traffic sum = sessions_traffic(install->sessions, index);
 
-	log_info("event=session_ended session=%" PRIu64 " peer=%s seconds=%" PRId64 " packets_in=%" PRIu64
-		 " bytes_in=%" PRIu64 " packets_out=%" PRIu64 " bytes_out=%" PRIu64 " reason=\"%s\"",
-		session->id, session->peer->name, clock_unix() - install->tables->sessions[index].established_at,
-		sum.packets_in, sum.bytes_in, sum.packets_out, sum.bytes_out, why);
+	log_info("event=session_ended session=%" PRIu64 " peer=%s identity=\"%s\" seconds=%" PRId64
+		 " packets_in=%" PRIu64 " bytes_in=%" PRIu64 " packets_out=%" PRIu64 " bytes_out=%" PRIu64
+		 " reason=\"%s\"",
+		session->id, session->peer->name, session->identity,
+		clock_unix() - install->tables->sessions[index].established_at, sum.packets_in, sum.bytes_in,
+		sum.packets_out, sum.bytes_out, why);
 }
 
 /* The children must be gone. */

@@ -2,26 +2,26 @@
 #include "session.h"
 
 #include <assert.h>
+#include <openssl/rand.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct sessions *sessions_new(const struct config *config, const struct tables *tables)
+struct sessions *sessions_new(const struct tables *tables)
 {
 	struct sessions *sessions = calloc(1, sizeof(*sessions));
+	uint64_t seed;
 
 	if (!sessions)
 		return NULL;
-	sessions->config = config;
 	sessions->tables = tables;
 	sessions->sessions = calloc(tables->n_sessions, sizeof(*sessions->sessions));
 	sessions->children = calloc(tables->n_children, sizeof(*sessions->children));
-	sessions->of_peer = malloc((config->n_peers + 1) * sizeof(*sessions->of_peer));
-	if (!sessions->sessions || !sessions->children || !sessions->of_peer) {
+	if (!sessions->sessions || !sessions->children || RAND_bytes((unsigned char *)&seed, sizeof(seed)) != 1 ||
+		hashmap_init(&sessions->by_key, seed) < 0) {
 		sessions_free(sessions);
 		return NULL;
 	}
-	for (size_t i = 0; i < config->n_peers; i++)
-		sessions->of_peer[i] = TABLES_NONE;
 	return sessions;
 }
 
@@ -29,33 +29,53 @@ void sessions_free(struct sessions *sessions)
 {
 	if (!sessions)
 		return;
+	hashmap_free(&sessions->by_key);
 	free(sessions->sessions);
 	free(sessions->children);
-	free(sessions->of_peer);
 	free(sessions);
 }
 
-static uint32_t *sessions_place(const struct sessions *sessions, const struct config_peer *peer)
+static uint64_t sessions_hash(const struct sessions *sessions, const struct config_peer *peer, const char *identity)
 {
-	return &sessions->of_peer[peer - sessions->config->peers];
+	return hashmap_hash(&sessions->by_key, &peer, sizeof(peer)) ^
+	       hashmap_hash(&sessions->by_key, identity, strlen(identity));
 }
 
-uint32_t sessions_of_peer(const struct sessions *sessions, const struct config_peer *peer)
+uint32_t sessions_find(const struct sessions *sessions, const struct config_peer *peer, const char *identity)
 {
-	return *sessions_place(sessions, peer);
+	struct hashmap_node *node = hashmap_first(&sessions->by_key, sessions_hash(sessions, peer, identity));
+
+	for (; node; node = hashmap_next(node)) {
+		const struct session *session = hashmap_owner(node, struct session, by_key);
+
+		if (session->peer == peer && strcmp(session->identity, identity) == 0)
+			return (uint32_t)(session - sessions->sessions);
+	}
+	return TABLES_NONE;
 }
 
-struct session *sessions_add(struct sessions *sessions, uint32_t index, const struct config_peer *peer)
+bool sessions_match(
+	const struct sessions *sessions, uint32_t index, const struct config_peer *peer, const char *identity)
+{
+	const struct session *session = &sessions->sessions[index];
+
+	return session->peer && (!peer || session->peer == peer) &&
+	       (!identity || strcmp(session->identity, identity) == 0);
+}
+
+struct session *sessions_add(
+	struct sessions *sessions, uint32_t index, const struct config_peer *peer, const char *identity)
 {
 	struct session *session = &sessions->sessions[index];
 
-	assert(!session->peer && *sessions_place(sessions, peer) == TABLES_NONE);
+	assert(!session->peer && sessions_find(sessions, peer, identity) == TABLES_NONE);
 	*session = (struct session){
 		.peer = peer,
 		.id = sessions->tables->sessions[index].id,
 		.first_child = TABLES_NONE,
 	};
-	*sessions_place(sessions, peer) = index;
+	snprintf(session->identity, sizeof(session->identity), "%s", identity);
+	hashmap_add(&sessions->by_key, &session->by_key, sessions_hash(sessions, peer, identity));
 	sessions->n_sessions++;
 	return session;
 }
@@ -65,7 +85,7 @@ void sessions_drop(struct sessions *sessions, uint32_t index)
 	struct session *session = &sessions->sessions[index];
 
 	assert(session->peer && session->n_children == 0);
-	*sessions_place(sessions, session->peer) = TABLES_NONE;
+	hashmap_remove(&sessions->by_key, &session->by_key);
 	session->peer = NULL;
 	sessions->n_sessions--;
 }

@@ -2,12 +2,14 @@
 /*
  * What the control plane remembers about its records in the shared tables: which configured peer a session is, which
  * child SAs it has, and what those that are gone had carried. A session is one authenticated peer; its key is the peer
- * of the configuration. Pure bookkeeping of one attachment to a data plane: it writes nothing into the tables;
- * install.c does, and keeps both in step. Indices are those of the tables; TABLES_NONE ends a list.
+ * of the configuration and the identity that it authenticated as, since one entry may serve many clients. Pure
+ * bookkeeping of one attachment to a data plane: it writes nothing into the tables; install.c does, and keeps both in
+ * step. Indices are those of the tables; TABLES_NONE ends a list.
  */
 #pragma once
 
 #include "config/config.h"
+#include "hashmap.h"
 #include "tables/tables.h"
 
 #include <stdbool.h>
@@ -30,33 +32,39 @@ struct session_child {
 };
 
 struct session {
+	struct hashmap_node by_key;
 	const struct config_peer *peer; /* NULL: the slot is not in use */
-	uint64_t id;			/* the record's */
-	uint64_t ike_sa;		/* whose endpoints it follows; 0: none since it was adopted */
-	uint32_t first_child;		/* newest */
+	char identity[CONFIG_IDENTITY_LEN];
+	uint64_t id;	      /* the record's */
+	uint64_t ike_sa;      /* whose endpoints it follows; 0: none since it was adopted */
+	uint32_t first_child; /* newest */
 	uint32_t n_children;
 	uint32_t n_moves;		/* on their way to the data plane */
 	struct session_traffic carried; /* by children that are gone */
 };
 
 struct sessions {
-	const struct config *config;
 	const struct tables *tables;
 	struct session *sessions;	/* tables->n_sessions */
 	struct session_child *children; /* tables->n_children */
-	uint32_t *of_peer;		/* by place in the configuration */
+	struct hashmap by_key;		/* peer and identity */
 	uint32_t n_sessions, n_adopted; /* sessions in use; children that were adopted */
 };
 
-/* The configuration and the tables must stay. NULL with errno. */
-struct sessions *sessions_new(const struct config *config, const struct tables *tables);
+/* The tables must stay. NULL with errno. */
+struct sessions *sessions_new(const struct tables *tables);
 void sessions_free(struct sessions *sessions);
 
-/* Index of the peer's session, TABLES_NONE when it has none. */
-uint32_t sessions_of_peer(const struct sessions *sessions, const struct config_peer *peer);
+/* Index of the session of a peer and identity, TABLES_NONE when there is none. */
+uint32_t sessions_find(const struct sessions *sessions, const struct config_peer *peer, const char *identity);
 
-/* Takes up the claimed or adopted record `index` as this peer's, which must have none yet. */
-struct session *sessions_add(struct sessions *sessions, uint32_t index, const struct config_peer *peer);
+/* Whether the slot is a session of that peer with that identity; either may be NULL, for any. */
+bool sessions_match(
+	const struct sessions *sessions, uint32_t index, const struct config_peer *peer, const char *identity);
+
+/* Takes up the claimed or adopted record `index` as this one's, which must have none yet. */
+struct session *sessions_add(
+	struct sessions *sessions, uint32_t index, const struct config_peer *peer, const char *identity);
 void sessions_drop(struct sessions *sessions, uint32_t index);
 
 /* Takes up the record `index`, belonging to no session yet. */

@@ -44,44 +44,61 @@ static json_t *run_net(struct gateway *gateway, const struct control_request *re
 	return status_net(gateway);
 }
 
+/*
+ * What the operator calls somebody: a configured peer's name, which stands for all of its sessions, or the identity of
+ * one of them.
+ */
+struct target {
+	const struct config_peer *peer; /* NULL: any */
+	const char *identity;		/* NULL: any */
+};
+
+static struct target target_of(const struct gateway *gateway, const char *name)
+{
+	const struct config_peer *peer = peers_find(gateway->peers, name);
+
+	return (struct target){.peer = peer, .identity = peer ? NULL : name};
+}
+
 static json_t *run_delete(struct gateway *gateway, const struct control_request *request)
 {
-	const struct config_peer *peer = peers_find(gateway->peers, request->arguments[0]);
-	size_t deleted;
+	const char *name = request->arguments[0];
+	struct target target = target_of(gateway, name);
+	size_t deleted = gateway_delete_peer(gateway, target.peer, target.identity, "deleted by the operator");
 
-	if (!peer)
-		return server_refusal("no peer \"%s\" is configured", request->arguments[0]);
-	deleted = gateway_delete_peer(gateway, peer, "deleted by the operator");
+	if (deleted == 0 && target.peer)
+		return server_refusal("peer \"%s\" is not connected", name);
 	if (deleted == 0)
-		return server_refusal("peer \"%s\" is not connected", peer->name);
-	log_info("event=deleted_by_operator peer=%s", peer->name);
+		return server_refusal("no peer \"%s\" is configured, and nobody of that identity is connected", name);
+	log_info("event=deleted_by_operator name=\"%s\" deleted=%zu", name, deleted);
 	return json_pack("{s:I}", "deleted", (json_int_t)deleted);
 }
 
 /* Begins a quick mode for each child SA that carries outbound traffic; its end is told in the log. */
 static json_t *run_rekey(struct gateway *gateway, const struct control_request *request)
 {
-	const struct config_peer *peer = peers_find(gateway->peers, request->arguments[0]);
-	uint32_t session = TABLES_NONE;
-	json_int_t begun = 0;
+	const char *name = request->arguments[0];
+	struct target target = target_of(gateway, name);
+	json_int_t begun = 0, sessions = 0;
 	int rc = -ENOENT;
 
-	if (!peer)
-		return server_refusal("no peer \"%s\" is configured", request->arguments[0]);
-	if (gateway->install)
-		session = sessions_of_peer(gateway->install->sessions, peer);
-	if (session == TABLES_NONE)
-		return server_refusal("peer \"%s\" has no session", peer->name);
+	for (uint32_t i = 0; gateway->install && i < gateway->tables->n_sessions; i++)
+		sessions += sessions_match(gateway->install->sessions, i, target.peer, target.identity);
+	if (sessions == 0 && !target.peer)
+		return server_refusal("no peer \"%s\" is configured, and nobody of that identity is connected", name);
+	if (sessions == 0)
+		return server_refusal("peer \"%s\" has no session", name);
 	for (uint32_t i = 0; i < gateway->tables->n_children; i++) {
 		const struct session_child *child = &gateway->install->sessions->children[i];
 
-		if (child->id == 0 || child->session != session || !child->active)
+		if (child->id == 0 || !child->active || child->session == TABLES_NONE ||
+			!sessions_match(gateway->install->sessions, child->session, target.peer, target.identity))
 			continue;
 		rc = ike_child_rekey(gateway->ike, child->spi_in);
 		begun += rc == 0;
 	}
 	if (begun == 0)
-		return server_refusal("peer \"%s\" can't be rekeyed from here: %s", peer->name,
+		return server_refusal("peer \"%s\" can't be rekeyed from here: %s", name,
 			rc == -ENOENT ? "there is no IKE SA with it; it has to connect again" : strerror(-rc));
 	return json_pack("{s:I}", "rekeys_begun", begun);
 }
@@ -109,8 +126,8 @@ static const struct command commands[] = {
 	{"counters", 0, run_counters, "counters of the data plane, of IKE and of the control plane"},
 	{"workers", 0, run_workers, "the data plane's workers"},
 	{"net", 0, run_net, "addresses, routes and neighbours given to the data plane"},
-	{"delete", 1, run_delete, "ends a peer's session and its IKE SAs"},
-	{"rekey", 1, run_rekey, "negotiates new child SAs for a peer"},
+	{"delete", 1, run_delete, "ends a peer's sessions, or those of an identity, and their IKE SAs"},
+	{"rekey", 1, run_rekey, "negotiates new child SAs for a peer or an identity"},
 	{"log", 1, run_log, "sets the log level"},
 	{"help", 0, run_help, "this list"},
 };

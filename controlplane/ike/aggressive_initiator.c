@@ -252,7 +252,7 @@ enum v1_verdict aggressive_receive_2(struct v1_message *message)
 	if (why) {
 		sa->handshake->hint = why;
 		engine_count(sa->ike, IKE_COUNT_BAD_HASH);
-		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, sa->peer->identity, "%s", why);
+		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, ike_sa_identity(sa), "%s", why);
 		goto out;
 	}
 	rc = aggressive_accept_2(sa, message, &second);

@@ -254,7 +254,7 @@ enum v1_verdict aggressive_receive_3(struct v1_message *message)
 		/* Not the end of the exchange: anybody who has seen message 2 could have sent this. */
 		sa->handshake->hint = "HASH_I was wrong: the pre-shared keys differ";
 		engine_count(sa->ike, IKE_COUNT_BAD_HASH);
-		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, sa->peer->identity,
+		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, ike_sa_identity(sa),
 			"HASH_I is wrong: the pre-shared keys differ, or somebody else sent it");
 		return V1_DROPPED;
 	}

@@ -83,7 +83,7 @@ static void child_sa_expire(void *engine, struct deadline *deadline)
 
 	if (sa)
 		notify_delete_child(sa, child->spi_in);
-	report_peer(engine, child->replaced ? IKE_EVENT_DELETED : IKE_EVENT_EXPIRED, child->party->peer, child->ike_sa,
+	report_party(engine, child->replaced ? IKE_EVENT_DELETED : IKE_EVENT_EXPIRED, child->party, child->ike_sa,
 		child->replaced ? "child SA 0x%08x has been replaced by a newer one"
 				: "the lifetime of child SA 0x%08x is over",
 		child->spi_in);

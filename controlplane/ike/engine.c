@@ -9,6 +9,7 @@
 #include "ike/v1.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/crypto.h>
@@ -109,7 +110,7 @@ void ike_free(struct ike *ike)
 		ike_sa_end(TAILQ_FIRST(&ike->sas));
 	for (size_t i = 0; ike->parties.buckets && i <= ike->parties.mask; i++)
 		while (ike->parties.buckets[i])
-			engine_forget_children(hashmap_owner(ike->parties.buckets[i], struct party, by_peer));
+			engine_forget_children(hashmap_owner(ike->parties.buckets[i], struct party, by_key));
 	engine_sweep(ike);
 	hashmap_free(&ike->by_identity);
 	hashmap_free(&ike->parties);
@@ -136,24 +137,26 @@ const struct config_peer *engine_find_peer(const struct ike *ike, const char *id
 	return NULL;
 }
 
-struct party *engine_party(struct ike *ike, const struct config_peer *peer, bool make)
+struct party *engine_party(struct ike *ike, const struct config_peer *peer, const char *identity, bool make)
 {
-	uint64_t hash = hashmap_hash(&ike->parties, &peer, sizeof(peer));
+	uint64_t hash = hashmap_hash(&ike->parties, &peer, sizeof(peer)) ^
+			hashmap_hash(&ike->parties, identity, strlen(identity));
 	struct hashmap_node *node = hashmap_first(&ike->parties, hash);
 	struct party *party;
 
 	for (; node; node = hashmap_next(node)) {
-		party = hashmap_owner(node, struct party, by_peer);
-		if (party->peer == peer)
+		party = hashmap_owner(node, struct party, by_key);
+		if (party->peer == peer && strcmp(party->identity, identity) == 0)
 			return party;
 	}
 	party = make ? calloc(1, sizeof(*party)) : NULL;
 	if (!party)
 		return NULL;
 	party->peer = peer;
+	snprintf(party->identity, sizeof(party->identity), "%s", identity);
 	TAILQ_INIT(&party->sas);
 	TAILQ_INIT(&party->children);
-	hashmap_add(&ike->parties, &party->by_peer, hash);
+	hashmap_add(&ike->parties, &party->by_key, hash);
 	return party;
 }
 
@@ -161,7 +164,7 @@ void engine_put_party(struct ike *ike, struct party *party)
 {
 	if (!TAILQ_EMPTY(&party->sas) || !TAILQ_EMPTY(&party->children))
 		return;
-	hashmap_remove(&ike->parties, &party->by_peer);
+	hashmap_remove(&ike->parties, &party->by_key);
 	free(party);
 }
 

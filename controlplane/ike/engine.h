@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the engine share and nobody else sees: the engine itself, and one party for each configured peer
+ * What the files of the engine share and nobody else sees: the engine itself, and one party for each authenticated peer
  * that has an IKE SA or a child SA. The engine owns all of it. Nothing is freed while a datagram or a deadline is being
  * worked on: what ends is unlinked at once, so that it can't be found, and freed when the call is over.
  */
 #pragma once
 
+#include "hashmap.h"
 #include "ike/deadline.h"
-#include "ike/hashmap.h"
 #include "ike/ike.h"
 
 #include <sys/queue.h>
@@ -25,10 +25,14 @@ TAILQ_HEAD(ike_sa_list, ike_sa);
 TAILQ_HEAD(child_sa_list, child_sa);
 TAILQ_HEAD(quick_list, quick);
 
-/* One configured peer while it has something with us. */
+/*
+ * Somebody who has something with us: an entry of the configuration and the identity that it authenticated as. Where an
+ * entry serves many, each identity is a party; an SA whose user is not authenticated yet is with the entry's own.
+ */
 struct party {
-	struct hashmap_node by_peer;
+	struct hashmap_node by_key;
 	const struct config_peer *peer;
+	char identity[CONFIG_IDENTITY_LEN];
 	struct ike_sa_list sas;	       /* newest last */
 	struct child_sa_list children; /* newest last */
 	size_t n_children;
@@ -85,8 +89,8 @@ void engine_send_notice(struct ike *ike, const struct endpoint *local, const str
 /* The configured peer with this identity; NULL. */
 const struct config_peer *engine_find_peer(const struct ike *ike, const char *identity);
 
-/* The party of a peer, made when `make` says so; NULL when there is none (or no memory). */
-struct party *engine_party(struct ike *ike, const struct config_peer *peer, bool make);
+/* The party of a peer and identity, made when `make` says so; NULL when there is none (or no memory). */
+struct party *engine_party(struct ike *ike, const struct config_peer *peer, const char *identity, bool make);
 
 /* Forgets a party that has nothing any more. */
 void engine_put_party(struct ike *ike, struct party *party);

@@ -30,7 +30,7 @@ struct ike_child {
 	uint64_t ike_sa;  /* the IKE SA that negotiated it */
 	uint64_t id;      /* of this child SA, never used again */
 	const struct config_peer *peer;
-	const char *identity;            /* the peer's authenticated identity */
+	const char *identity;            /* what the peer authenticated as: with `peer`, the key of its session */
 	struct endpoint local, remote;   /* where IKE talks to the peer, NAT seen; ports are those of IKE */
 	bool udp_encapsulation;          /* RFC 3948, because a NAT was detected */
 	bool transport;                  /* mode; else tunnel */
@@ -113,8 +113,8 @@ struct ike_host {
 	/* The pair is over (deleted by the peer, refused at the end, expired): forget it. */
 	void (*child_remove)(void *context, uint64_t child_id, uint32_t spi_in);
 	/* The peer of this IKE SA proved to be elsewhere: all its child SAs move, in one write. */
-	void (*peer_moved)(void *context, const struct config_peer *peer, uint64_t ike_sa, const struct endpoint *local,
-		const struct endpoint *remote);
+	void (*peer_moved)(void *context, const struct config_peer *peer, const char *identity, uint64_t ike_sa,
+		const struct endpoint *local, const struct endpoint *remote);
 	void (*event)(void *context, const struct ike_event *event);
 	/*
 	 * Each message: one that came before anything is done about it, one that goes when it goes. What is said of it
@@ -152,11 +152,14 @@ int ike_child_delete(struct ike *ike, uint32_t spi_in);
  * The data of this peer comes from elsewhere now, authentic and newest: its IKE SAs on the NAT port, which share the
  * NAT's mapping with it, are talked to there. The host is not called.
  */
-void ike_peer_follow(
-	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote);
+void ike_peer_follow(struct ike *ike, const struct config_peer *peer, const char *identity, const struct endpoint *local,
+	const struct endpoint *remote);
 
-/* Deletes every IKE SA of a peer and tells it; child SAs go with them, by child_remove. Returns how many there were. */
-size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer);
+/*
+ * Deletes every IKE SA of a peer with this identity and tells it; child SAs go with them, by child_remove. A peer of
+ * NULL: of any; an identity of NULL: whatever it is. Returns how many IKE SAs there were.
+ */
+size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer, const char *identity);
 
 /*
  * Asks the peer whether it is there (RFC 3706), over its newest IKE SA. What comes back shows in ike_peer_heard. 0;

@@ -69,7 +69,7 @@ struct ike_sa *ike_sa_new(struct ike *ike, const struct config_peer *peer, const
 	rc = deadline_enroll(&ike->deadlines, IKE_SA_DEADLINES);
 	if (rc < 0)
 		goto fail_handshake;
-	sa->party = engine_party(ike, peer, true);
+	sa->party = engine_party(ike, peer, peer->identity, true);
 	rc = -ENOMEM;
 	if (!sa->party)
 		goto fail_deadlines;
@@ -194,7 +194,7 @@ void ike_sa_move(struct ike_sa *sa, const struct endpoint *local, const struct e
 	sa->floated = floated;
 	report_sa(sa, IKE_EVENT_MOVED, "an authentic message came from %s, those before from %s",
 		endpoint_format(remote, to), endpoint_format(&before, from));
-	ike->host.peer_moved(ike->host.context, sa->peer, sa->id, local, remote);
+	ike->host.peer_moved(ike->host.context, sa->peer, ike_sa_identity(sa), sa->id, local, remote);
 }
 
 int ike_sa_keep_sent(struct ike_sa *sa, const uint8_t *message, size_t message_len)

@@ -86,6 +86,12 @@ bool ike_sa_admits(const struct ike *ike, const struct endpoint *remote);
 /* The peer is authenticated: no longer half-open; older SAs of its peer beyond the limit go. */
 void ike_sa_establish(struct ike_sa *sa);
 
+/* What the peer authenticated as; before that, what it claims. */
+static inline const char *ike_sa_identity(const struct ike_sa *sa)
+{
+	return sa->party ? sa->party->identity : sa->peer->identity;
+}
+
 /* The newest established SA of a party, NULL when there is none. */
 struct ike_sa *ike_sa_newest(const struct party *party);
 

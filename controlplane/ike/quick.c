@@ -120,7 +120,7 @@ int quick_install(struct quick *quick, struct bytes peer_ke)
 		goto out;
 	terms->ike_sa = sa->id;
 	terms->peer = sa->peer;
-	terms->identity = sa->peer->identity;
+	terms->identity = ike_sa_identity(sa);
 	terms->local = sa->local;
 	terms->remote = sa->remote;
 	terms->peer_behind_nat = sa->peer_behind_nat;

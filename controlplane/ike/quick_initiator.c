@@ -190,7 +190,7 @@ static enum v1_verdict quick_give_up(struct v1_message *message, const char *why
 	struct ike_sa *sa = message->sa;
 
 	engine_count(sa->ike, IKE_COUNT_REFUSED);
-	report_message(message, IKE_EVENT_REFUSED, sa->peer, sa->peer->identity, "quick mode: %s", why);
+	report_message(message, IKE_EVENT_REFUSED, sa->peer, ike_sa_identity(sa), "quick mode: %s", why);
 	quick_end(message->quick);
 	quick_begin_next_pair(sa);
 	return V1_ENDED;

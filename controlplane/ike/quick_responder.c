@@ -36,7 +36,7 @@ static enum v1_verdict quick_refuse(
 
 	bytes_put32(wire_spi, request->offers.count ? request->offers.items[0].spi : 0);
 	engine_count(sa->ike, IKE_COUNT_REFUSED);
-	report_message(message, IKE_EVENT_REFUSED, sa->peer, sa->peer->identity, "quick mode: %s", why);
+	report_message(message, IKE_EVENT_REFUSED, sa->peer, ike_sa_identity(sa), "quick mode: %s", why);
 	notify_send(sa, ISAKMP_PROTO_ESP, type, bytes_of(wire_spi, sizeof(wire_spi)), bytes_of(NULL, 0));
 	quick_end(message->quick);
 	return V1_ENDED;
@@ -183,7 +183,7 @@ enum v1_verdict quick_receive_1(struct v1_message *message)
 	message->quick = quick_new(sa, message->message_id, false);
 	if (!message->quick) {
 		engine_count(sa->ike, IKE_COUNT_LIMITED);
-		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, sa->peer->identity,
+		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, ike_sa_identity(sa),
 			"no room for another quick mode: %s", strerror(errno));
 		return V1_DROPPED;
 	}

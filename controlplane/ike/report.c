@@ -24,7 +24,7 @@ void report_sa(const struct ike_sa *sa, enum ike_event_kind kind, const char *fo
 		.kind = kind,
 		.ike_sa = sa->id,
 		.peer = sa->peer,
-		.identity = sa->peer->identity,
+		.identity = ike_sa_identity(sa),
 		.local = sa->local,
 		.remote = sa->remote,
 	};
@@ -65,14 +65,14 @@ void report_vendors(const struct v1_message *message)
 	char text[VENDOR_TEXT_LEN];
 
 	if (message->payloads.present & PAYLOAD_BIT(ISAKMP_VENDOR_ID))
-		report_message(message, IKE_EVENT_VENDORS, peer, peer ? peer->identity : NULL, "%s",
-			vendor_format(&message->payloads, text));
+		report_message(message, IKE_EVENT_VENDORS, peer, message->sa ? ike_sa_identity(message->sa) : NULL,
+			"%s", vendor_format(&message->payloads, text));
 }
 
-void report_peer(struct ike *ike, enum ike_event_kind kind, const struct config_peer *peer, uint64_t ike_sa,
-	const char *format, ...)
+void report_party(
+	struct ike *ike, enum ike_event_kind kind, const struct party *party, uint64_t ike_sa, const char *format, ...)
 {
-	struct ike_event event = {.kind = kind, .ike_sa = ike_sa, .peer = peer, .identity = peer->identity};
+	struct ike_event event = {.kind = kind, .ike_sa = ike_sa, .peer = party->peer, .identity = party->identity};
 	va_list arguments;
 
 	va_start(arguments, format);

@@ -18,6 +18,6 @@ void report_message(const struct v1_message *message, enum ike_event_kind kind, 
 /* What the vendor IDs of this message are, where it has any. */
 void report_vendors(const struct v1_message *message);
 
-/* About a peer as such; its SA may be gone. */
-void report_peer(struct ike *ike, enum ike_event_kind kind, const struct config_peer *peer, uint64_t ike_sa,
+/* About a party as such; its SA may be gone. */
+void report_party(struct ike *ike, enum ike_event_kind kind, const struct party *party, uint64_t ike_sa,
 	const char *format, ...) __attribute__((format(printf, 5, 6)));

@@ -16,7 +16,7 @@ void ike_each(const struct ike *ike, void (*each)(void *context, const struct ik
 			.exchange = "aggressive",
 			.initiator = sa->initiator,
 			.established = sa->state == V1_ESTABLISHED,
-			.identity = sa->peer->identity,
+			.identity = ike_sa_identity(sa),
 			.peer = sa->peer,
 			.local = sa->local,
 			.remote = sa->remote,

@@ -18,11 +18,12 @@ enum { V1_OVERTAKEN_MS = 300 };
 
 static void v1_drop(struct v1_message *message, enum ike_counter counter, const char *why)
 {
-	const struct config_peer *peer = message->sa ? message->sa->peer : NULL;
+	const struct ike_sa *sa = message->sa;
 
 	trace_received(message, false);
 	engine_count(message->ike, counter);
-	report_message(message, IKE_EVENT_BAD_MESSAGE, peer, peer ? peer->identity : NULL, "%s", why);
+	report_message(
+		message, IKE_EVENT_BAD_MESSAGE, sa ? sa->peer : NULL, sa ? ike_sa_identity(sa) : NULL, "%s", why);
 }
 
 /* Opens a message and holds it against its row; false when it has been dropped. */

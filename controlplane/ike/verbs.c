@@ -8,6 +8,7 @@
 #include "ike/report.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 int ike_initiate(
@@ -41,17 +42,16 @@ int ike_child_delete(struct ike *ike, uint32_t spi_in)
 		return -ENOENT;
 	if (sa)
 		notify_delete_child(sa, spi_in);
-	report_peer(
-		ike, IKE_EVENT_DELETED, child->party->peer, child->ike_sa, "child SA 0x%08x was deleted by us", spi_in);
+	report_party(ike, IKE_EVENT_DELETED, child->party, child->ike_sa, "child SA 0x%08x was deleted by us", spi_in);
 	child_sa_end(child, false);
 	engine_sweep(ike);
 	return 0;
 }
 
-void ike_peer_follow(
-	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote)
+void ike_peer_follow(struct ike *ike, const struct config_peer *peer, const char *identity,
+	const struct endpoint *local, const struct endpoint *remote)
 {
-	struct party *party = engine_party(ike, peer, false);
+	struct party *party = engine_party(ike, peer, identity, false);
 	struct ike_sa *sa;
 
 	if (!party)
@@ -66,7 +66,7 @@ void ike_peer_follow(
 
 int ike_peer_probe(struct ike *ike, const struct config_peer *peer)
 {
-	struct party *party = engine_party(ike, peer, false);
+	struct party *party = engine_party(ike, peer, peer->identity, false);
 	struct ike_sa *sa = party ? ike_sa_newest(party) : NULL;
 	uint8_t cookies[2 * IKE_COOKIE_LEN], sequence[4];
 	int rc = 0;
@@ -92,7 +92,7 @@ int ike_peer_probe(struct ike *ike, const struct config_peer *peer)
 
 uint64_t ike_peer_heard(struct ike *ike, const struct config_peer *peer)
 {
-	const struct party *party = engine_party(ike, peer, false);
+	const struct party *party = engine_party(ike, peer, peer->identity, false);
 	const struct ike_sa *sa;
 	uint64_t heard_ms = 0;
 
@@ -106,7 +106,7 @@ uint64_t ike_peer_heard(struct ike *ike, const struct config_peer *peer)
 
 size_t ike_peer_abandon(struct ike *ike, const struct config_peer *peer)
 {
-	struct party *party = engine_party(ike, peer, false);
+	struct party *party = engine_party(ike, peer, peer->identity, false);
 	struct ike_sa *sa, *next;
 	size_t count = 0;
 
@@ -121,35 +121,65 @@ size_t ike_peer_abandon(struct ike *ike, const struct config_peer *peer)
 	return count;
 }
 
-size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer)
+/* The party may be gone after this. */
+static void verbs_delete_children(struct party *party, struct ike_sa *over)
 {
-	struct party *party = engine_party(ike, peer, false);
-	struct ike_sa *newest = party ? ike_sa_newest(party) : NULL;
 	struct child_sa *child, *next;
-	struct ike_sa *sa, *next_sa;
-	size_t count = 0;
 
-	if (!party)
-		return 0;
-	/* An IKE SA or child SA of the list keeps the party alive until the last of them has ended. */
-	for (sa = TAILQ_FIRST(&party->sas); sa; sa = TAILQ_NEXT(sa, in_party))
-		while (!TAILQ_EMPTY(&sa->quicks))
-			quick_end(TAILQ_FIRST(&sa->quicks));
 	for (child = TAILQ_FIRST(&party->children); child; child = next) {
 		next = TAILQ_NEXT(child, in_party);
-		if (newest)
-			notify_delete_child(newest, child->spi_in);
+		if (over)
+			notify_delete_child(over, child->spi_in);
 		child_sa_end(child, true);
 	}
-	party = engine_party(ike, peer, false);
-	for (sa = party ? TAILQ_FIRST(&party->sas) : NULL; sa; sa = next_sa) {
-		next_sa = TAILQ_NEXT(sa, in_party);
+}
+
+/* The party is gone after this. */
+static size_t verbs_delete_party(struct party *party)
+{
+	struct ike_sa *sa, *next;
+	size_t count = 0;
+
+	TAILQ_FOREACH(sa, &party->sas, in_party)
+		while (!TAILQ_EMPTY(&sa->quicks))
+			quick_end(TAILQ_FIRST(&sa->quicks));
+	sa = TAILQ_FIRST(&party->sas); /* as long as there is one, the party stays */
+	verbs_delete_children(party, ike_sa_newest(party));
+	for (; sa; sa = next) {
+		next = TAILQ_NEXT(sa, in_party);
 		if (sa->state == V1_ESTABLISHED)
 			notify_delete_sa(sa);
 		report_sa(sa, IKE_EVENT_DELETED, "deleted by us");
 		ike_sa_end(sa);
 		count++;
 	}
+	return count;
+}
+
+size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer, const char *identity)
+{
+	size_t count = 0, n = 0;
+	struct party **found;
+
+	if (peer && identity) {
+		struct party *party = engine_party(ike, peer, identity, false);
+
+		count = party ? verbs_delete_party(party) : 0;
+		engine_sweep(ike);
+		return count;
+	}
+	/* None of them ends another: what was found stays until its turn. */
+	found = calloc(ike->parties.count + 1, sizeof(*found));
+	for (size_t i = 0; found && i <= ike->parties.mask; i++)
+		for (struct hashmap_node *node = ike->parties.buckets[i]; node; node = node->next) {
+			struct party *party = hashmap_owner(node, struct party, by_key);
+
+			if ((!peer || party->peer == peer) && (!identity || strcmp(party->identity, identity) == 0))
+				found[n++] = party;
+		}
+	for (size_t i = 0; i < n; i++)
+		count += verbs_delete_party(found[i]);
+	free(found);
 	engine_sweep(ike);
 	return count;
 }

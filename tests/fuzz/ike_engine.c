@@ -117,7 +117,7 @@ static void verb(uint8_t which)
 		if (ike_child_delete(side->ike, spi) == 0)
 			side->children[which % side->n_children].gone = true;
 		break;
-	case 2: ike_peer_delete(side->ike, &side->peers[0]); break;
+	case 2: ike_peer_delete(side->ike, &side->peers[0], NULL); break;
 	default: exchange_begin(&x); break;
 	}
 }

@@ -16,7 +16,7 @@ static void test_sessions_are_adopted(void **state)
 	tables_count(&tables_counters(&world->tables, 1)->traffic[tables_spi_index(spi)].packets_in, 9);
 	world_restart_control(world);
 	assert_int_equal(world->gateway.adopted, 1);
-	session = sessions_of_peer(world->gateway.install->sessions, &world->peers[1]);
+	session = world_find(world, 1);
 	assert_int_not_equal(session, TABLES_NONE);
 	assert_true(sessions_adopted(world->gateway.install->sessions, session));
 	assert_int_equal(sessions_traffic(world->gateway.install->sessions, session).packets_in, 9);
@@ -44,7 +44,7 @@ static void test_same_peer_comes_again(void **state)
 	assert_int_equal(world_session(world, 1)->n_children, 1);
 	assert_int_equal(world_took(world, TABLES_REMOVE_CHILD, &change), 1);
 	assert_int_equal(change.index, tables_spi_index(old_spi));
-	session = sessions_of_peer(world->gateway.install->sessions, &world->peers[1]);
+	session = world_find(world, 1);
 	assert_false(sessions_adopted(world->gateway.install->sessions, session));
 	assert_int_equal(world->gateway.install->sessions->n_adopted, 0);
 }
@@ -64,6 +64,58 @@ static void test_peer_without_configuration(void **state)
 	assert_int_equal(world_took(world, TABLES_REMOVE_SESSION, NULL), 1);
 	assert_int_equal(writer_children_free(world->gateway.install->writer), world->tables.n_children);
 	assert_int_equal(writer_sessions_free(world->gateway.install->writer), world->tables.n_sessions);
+}
+
+static void test_peer_of_another_identity(void **state)
+{
+	struct world *world = *state;
+	struct ike_child child = world_child(world, 1, 7, 40000);
+
+	world_install_active(world, &child);
+	strcpy(world->peers[1].identity, "another.example.net");
+	world_restart_control(world);
+	assert_int_equal(world->gateway.adopted, 0);
+}
+
+/* Several clients of one entry of the configuration: each has its own session, also after a restart. */
+static void test_clients_of_one_peer(void **state)
+{
+	static const char *const users[] = {"alice", "bob"};
+	struct endpoint remote = {.address = address_ipv4(0xcb007109), .port = 50000};
+	struct world *world = *state;
+	const struct sessions *sessions;
+	uint32_t index[2];
+
+	world->peers[1].users = true;
+	for (unsigned i = 0; i < 2; i++) {
+		struct ike_child child = world_child(world, 1, 7 + i, 40000);
+
+		child.identity = users[i];
+		child.remote_network.address.bytes[3] = (uint8_t)i;
+		world_install_active(world, &child);
+	}
+	world_restart_control(world);
+	assert_int_equal(world->gateway.adopted, 2);
+	sessions = world->gateway.install->sessions;
+	for (unsigned i = 0; i < 2; i++) {
+		index[i] = sessions_find(sessions, &world->peers[1], users[i]);
+		assert_int_not_equal(index[i], TABLES_NONE);
+		assert_string_equal(world->tables.sessions[index[i]].identity, users[i]);
+		assert_int_equal(sessions->sessions[index[i]].n_children, 1);
+	}
+	assert_int_not_equal(index[0], index[1]);
+	assert_int_equal(sessions_find(sessions, &world->peers[1], "carol"), TABLES_NONE);
+	/* One moves, the other stays. */
+	world->host.peer_moved(world->host.context, &world->peers[1], "bob", 5, &remote, &remote);
+	world_turn(world);
+	assert_true(endpoint_equal(&world->tables.sessions[index[1]].remote, &remote));
+	assert_false(endpoint_equal(&world->tables.sessions[index[0]].remote, &remote));
+	/* The operator ends one by name, then the rest of the entry. */
+	assert_int_equal(gateway_delete_peer(&world->gateway, NULL, "alice", "test"), 1);
+	assert_int_equal(sessions_find(sessions, &world->peers[1], "alice"), TABLES_NONE);
+	assert_int_not_equal(sessions_find(sessions, &world->peers[1], "bob"), TABLES_NONE);
+	assert_int_equal(gateway_delete_peer(&world->gateway, &world->peers[1], NULL, "test"), 1);
+	assert_int_equal(sessions->n_sessions, 0);
 }
 
 static void test_half_made_records(void **state)
@@ -139,7 +191,10 @@ static void test_initial_contact_forgets(void **state)
 {
 	struct world *world = *state;
 	struct ike_child child = world_child(world, 1, 7, 40000);
-	struct ike_event event = {.kind = IKE_EVENT_INITIAL_CONTACT, .peer = &world->peers[1], .why = ""};
+	struct ike_event event = {.kind = IKE_EVENT_INITIAL_CONTACT,
+		.peer = &world->peers[1],
+		.identity = world->peers[1].identity,
+		.why = ""};
 
 	world_install_active(world, &child);
 	world->host.event(world->host.context, &event);
@@ -157,10 +212,10 @@ static void test_deleted_by_the_operator(void **state)
 
 	world_install_active(world, &child);
 	world_restart_control(world);
-	assert_int_equal(gateway_delete_peer(&world->gateway, &world->peers[1], "test"), 1);
+	assert_int_equal(gateway_delete_peer(&world->gateway, &world->peers[1], NULL, "test"), 1);
 	assert_int_equal(fake_ike.n_peer_deleted, 1);
 	assert_null(world_session(world, 1));
-	assert_int_equal(gateway_delete_peer(&world->gateway, &world->peers[1], "test"), 0);
+	assert_int_equal(gateway_delete_peer(&world->gateway, &world->peers[1], NULL, "test"), 0);
 }
 
 int main(void)
@@ -170,6 +225,8 @@ int main(void)
 		WORLD_TEST(test_sessions_are_adopted),
 		WORLD_TEST(test_same_peer_comes_again),
 		WORLD_TEST(test_peer_without_configuration),
+		WORLD_TEST(test_peer_of_another_identity),
+		WORLD_TEST(test_clients_of_one_peer),
 		WORLD_TEST(test_half_made_records),
 		WORLD_TEST(test_expiry),
 		WORLD_TEST(test_expired_while_nobody_looked),

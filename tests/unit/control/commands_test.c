@@ -72,7 +72,8 @@ static void test_sessions(void **state)
 	snprintf(text, sizeof(text), "%08x", spi);
 	assert_string_equal(json_string_value(json_object_get(sa, "spi_in")), text);
 	assert_string_equal(json_string_value(json_object_get(sa, "state")), "live");
-	assert_shows(reply, show_sessions, false, "branch-0  branch.example.net  established  198.51.100.7:40000  udp");
+	assert_shows(
+		reply, show_sessions, false, "branch-0  branch-0.example.net  established  198.51.100.7:40000  udp");
 	assert_shows(reply, show_sessions, false, "2.0 KiB");
 	assert_shows(reply, show_sessions, true, text);
 	assert_shows(reply, show_sas, false, "aes256gcm");

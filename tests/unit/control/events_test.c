@@ -43,7 +43,8 @@ static void test_moved(void **state)
 	assert_int_equal(world->gateway.counters.sessions_moved, 1);
 	assert_int_equal(world->gateway.counters.sessions_followed, 1);
 	/* IKE calls it back: a move like any other. */
-	world->host.peer_moved(world->host.context, &world->peers[0], 1, &child.local, &child.remote);
+	world->host.peer_moved(
+		world->host.context, &world->peers[0], world->peers[0].identity, 1, &child.local, &child.remote);
 	world_turn(world);
 	assert_int_equal(world_took(world, TABLES_MOVE, NULL), 1);
 	assert_true(endpoint_equal(&world_record(world, 0)->remote, &child.remote));
@@ -59,14 +60,16 @@ static void test_moves_that_cross(void **state)
 
 	world_install_active(world, &child);
 	/* Said before ours is taken up, which wins. */
-	world->host.peer_moved(world->host.context, &world->peers[0], 1, &child.local, &asked);
+	world->host.peer_moved(
+		world->host.context, &world->peers[0], world->peers[0].identity, 1, &child.local, &asked);
 	world_follow(world, 0, &elsewhere);
 	events_drain(&world->gateway);
 	assert_true(endpoint_equal(&world_record(world, 0)->remote, &elsewhere));
 	world_turn(world);
 	assert_true(endpoint_equal(&world_record(world, 0)->remote, &asked));
 	/* Ours is taken up, and then the peer moves on, all before we hear of it. */
-	world->host.peer_moved(world->host.context, &world->peers[0], 1, &child.local, &child.remote);
+	world->host.peer_moved(
+		world->host.context, &world->peers[0], world->peers[0].identity, 1, &child.local, &child.remote);
 	world_dataplane(world);
 	world_follow(world, 0, &elsewhere);
 	world_turn(world);
@@ -202,8 +205,9 @@ static void test_data_plane_ends(void **state)
 	late.spi_in = reserved;
 	assert_int_equal(world->host.child_install(world->host.context, &late), -ENODEV);
 	world->host.child_remove(world->host.context, child.id, child.spi_in);
-	world->host.peer_moved(world->host.context, &world->peers[0], 1, &child.local, &child.remote);
-	assert_int_equal(gateway_delete_peer(&world->gateway, &world->peers[0], "test"), 0);
+	world->host.peer_moved(
+		world->host.context, &world->peers[0], world->peers[0].identity, 1, &child.local, &child.remote);
+	assert_int_equal(gateway_delete_peer(&world->gateway, &world->peers[0], NULL, "test"), 0);
 }
 
 /* Who had an IKE SA before is told, but not who has come anew meanwhile. */
@@ -220,7 +224,8 @@ static void test_lost_peers_are_told(void **state)
 		lost_tick(&world->gateway);
 	assert_int_equal(fake_ike.n_peer_deleted, 0);
 	fake_ike.peer_sas = 1;
-	fake_ike.sa = (struct ike_sa_status){.id = 1, .peer = &world->peers[0], .created_ms = UINT64_MAX};
+	fake_ike.sa = (struct ike_sa_status){
+		.id = 1, .peer = &world->peers[0], .identity = world->peers[0].identity, .created_ms = UINT64_MAX};
 	assert_int_equal(lost_tell(&world->gateway), 0);
 	lost_begin(&world->gateway);
 	fake_ike.sa.created_ms = 0;

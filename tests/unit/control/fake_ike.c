@@ -52,20 +52,22 @@ int ike_child_delete(struct ike *ike, uint32_t spi_in)
 	return fake_ike.delete_result;
 }
 
-void ike_peer_follow(
-	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote)
+void ike_peer_follow(struct ike *ike, const struct config_peer *peer, const char *identity,
+	const struct endpoint *local, const struct endpoint *remote)
 {
 	(void)ike;
 	(void)peer;
+	(void)identity;
 	fake_ike.n_followed++;
 	fake_ike.followed_local = *local;
 	fake_ike.followed_remote = *remote;
 }
 
-size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer)
+size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer, const char *identity)
 {
 	(void)ike;
 	(void)peer;
+	(void)identity;
 	fake_ike.n_peer_deleted++;
 	return fake_ike.peer_sas;
 }

@@ -25,7 +25,7 @@ static void test_first_child_makes_the_session(void **state)
 	assert_int_equal(change.install.local.port, 4500);
 	assert_int_equal(change.install.remote.port, 40000);
 	assert_string_equal(world_record(world, 0)->peer, "branch-0");
-	assert_string_equal(world_record(world, 0)->identity, "branch.example.net");
+	assert_string_equal(world_record(world, 0)->identity, "branch-0.example.net");
 	assert_int_equal(record->expires_at - record->installed_at, 3601);
 	assert_int_equal(record->hard_bytes, 0);
 	assert_true(record->soft_packets < record->hard_packets && record->hard_packets < 0xffffffff);
@@ -213,7 +213,7 @@ static void test_rekey_keeps_sums(void **state)
 
 	add_traffic(world, old_spi, 10);
 	young_spi = world_install_active(world, &young);
-	session = sessions_of_peer(world->gateway.install->sessions, &world->peers[0]);
+	session = world_find(world, 0);
 	assert_int_equal(world_session(world, 0)->n_children, 2);
 	assert_false(world->gateway.install->sessions->children[tables_spi_index(old_spi)].active);
 	assert_true(world->gateway.install->sessions->children[tables_spi_index(young_spi)].active);
@@ -241,10 +241,8 @@ static void test_reused_slot_begins_at_zero(void **state)
 		spi = world_install(world, &child);
 		assert_int_not_equal(spi, 0);
 		/* Not taken up yet: what its slot's predecessor carried is not its own. */
-		assert_int_equal(sessions_traffic(world->gateway.install->sessions,
-					 sessions_of_peer(world->gateway.install->sessions, &world->peers[0]))
-					 .packets_in,
-			0);
+		assert_int_equal(
+			sessions_traffic(world->gateway.install->sessions, world_find(world, 0)).packets_in, 0);
 		world_turn(world);
 		add_traffic(world, spi, 10);
 		world->host.child_remove(world->host.context, child.id, spi);
@@ -293,9 +291,9 @@ static void test_peer_moved_moves_all(void **state)
 	world_install_active(world, &child);
 	remote.address = address_ipv4(0xcb007105);
 	remote.port = 50000;
-	world->host.peer_moved(world->host.context, &world->peers[0], 1, &local, &remote);
-	world->host.peer_moved(world->host.context, &world->peers[0], 1, &local, &remote);
-	world->host.peer_moved(world->host.context, &world->peers[1], 1, &local, &remote);
+	world->host.peer_moved(world->host.context, &world->peers[0], world->peers[0].identity, 1, &local, &remote);
+	world->host.peer_moved(world->host.context, &world->peers[0], world->peers[0].identity, 1, &local, &remote);
+	world->host.peer_moved(world->host.context, &world->peers[1], world->peers[1].identity, 1, &local, &remote);
 	world_turn(world);
 	assert_int_equal(world_took(world, TABLES_MOVE, &change), 1);
 	assert_true(endpoint_equal(&change.move.remote, &remote));
@@ -330,7 +328,8 @@ static void test_ring_full(void **state)
 	local = child.local;
 	for (unsigned i = 0; i < TABLES_CHANGE_SLOTS + 100; i++) {
 		remote.port = (uint16_t)(1 + i);
-		world->host.peer_moved(world->host.context, &world->peers[0], 1, &local, &remote);
+		world->host.peer_moved(
+			world->host.context, &world->peers[0], world->peers[0].identity, 1, &local, &remote);
 	}
 	assert_int_equal(install_flush(world->gateway.install), 100);
 	for (int round = 0; round < 2; round++) {

@@ -19,8 +19,10 @@ static void config_fill(struct world *world)
 	world->config.ike.nat_port = 4500;
 	world->config.dataplane.replay_window = 1024;
 	strcpy(world->config.runtime_dir, "/nowhere");
-	for (int i = 0; i < WORLD_PEERS; i++)
+	for (int i = 0; i < WORLD_PEERS; i++) {
 		snprintf(world->peers[i].name, sizeof(world->peers[i].name), "branch-%d", i);
+		snprintf(world->peers[i].identity, sizeof(world->peers[i].identity), "branch-%d.example.net", i);
+	}
 }
 
 void world_start_control(struct world *world)
@@ -182,7 +184,7 @@ struct ike_child world_child(struct world *world, unsigned peer, unsigned host, 
 		.ike_sa = 1,
 		.id = last_id + 1,
 		.peer = &world->peers[peer],
-		.identity = "branch.example.net",
+		.identity = world->peers[peer].identity,
 		.local = {.address = address_ipv4(0xc0a802c8), .port = port ? 4500 : 500},
 		.remote = {.address = address_ipv4(0xc6336400 | host), .port = port ? port : 500},
 		.udp_encapsulation = port != 0,
@@ -229,16 +231,21 @@ unsigned world_took(const struct world *world, enum tables_change_kind kind, str
 	return count;
 }
 
+uint32_t world_find(const struct world *world, unsigned peer)
+{
+	return sessions_find(world->gateway.install->sessions, &world->peers[peer], world->peers[peer].identity);
+}
+
 struct session *world_session(struct world *world, unsigned peer)
 {
-	uint32_t index = sessions_of_peer(world->gateway.install->sessions, &world->peers[peer]);
+	uint32_t index = world_find(world, peer);
 
 	return index == TABLES_NONE ? NULL : &world->gateway.install->sessions->sessions[index];
 }
 
 struct tables_session *world_record(struct world *world, unsigned peer)
 {
-	uint32_t index = sessions_of_peer(world->gateway.install->sessions, &world->peers[peer]);
+	uint32_t index = world_find(world, peer);
 
 	return index == TABLES_NONE ? NULL : &world->tables.sessions[index];
 }

@@ -52,5 +52,7 @@ uint32_t world_install_active(struct world *world, struct ike_child *child);
 /* How many changes of this kind the data plane took since world.n_changes was last 0; the last of them in `out`. */
 unsigned world_took(const struct world *world, enum tables_change_kind kind, struct tables_change *out);
 
+/* Index of the session that world_child of this peer makes; TABLES_NONE. */
+uint32_t world_find(const struct world *world, unsigned peer);
 struct session *world_session(struct world *world, unsigned peer);
 struct tables_session *world_record(struct world *world, unsigned peer);

@@ -111,13 +111,14 @@ static void side_remove(void *context, uint64_t child_id, uint32_t spi_in)
 	side_child(context, child_id, spi_in)->gone = true;
 }
 
-static void side_moved(void *context, const struct config_peer *peer, uint64_t ike_sa, const struct endpoint *local,
-	const struct endpoint *remote)
+static void side_moved(void *context, const struct config_peer *peer, const char *identity, uint64_t ike_sa,
+	const struct endpoint *local, const struct endpoint *remote)
 {
 	struct exchange_side *side = context;
 
 	(void)ike_sa;
 	assert_non_null(peer);
+	assert_true(identity[0]);
 	side->moves++;
 	for (size_t i = 0; i < side->n_children; i++) {
 		side->children[i].terms.local = *local;

@@ -32,8 +32,8 @@ static void peer_deleted(void **state)
 	for (int side = 0; side < 2; side++) {
 		exchange_start(&x);
 		exchange_connect(&x);
-		assert_int_equal(ike_peer_delete(x.sides[side].ike, &x.sides[side].peers[0]), 1);
-		assert_int_equal(ike_peer_delete(x.sides[side].ike, &x.sides[side].peers[0]), 0);
+		assert_int_equal(ike_peer_delete(x.sides[side].ike, &x.sides[side].peers[0], NULL), 1);
+		assert_int_equal(ike_peer_delete(x.sides[side].ike, &x.sides[side].peers[0], NULL), 0);
 		exchange_run(&x);
 		assert_int_equal(exchange_sas(&x, GATEWAY) + exchange_sas(&x, BRANCH), 0);
 		assert_int_equal(exchange_installed(&x, GATEWAY) + exchange_installed(&x, BRANCH), 0);
@@ -52,7 +52,7 @@ static void peer_deleted_while_negotiating(void **state)
 			exchange_begin(&x);
 			for (int i = 0; i < delivered; i++)
 				exchange_deliver(&x);
-			(void)ike_peer_delete(x.sides[side].ike, &x.sides[side].peers[0]);
+			(void)ike_peer_delete(x.sides[side].ike, &x.sides[side].peers[0], NULL);
 			exchange_pass(&x, 90000);
 			assert_int_equal(exchange_installed(&x, side), exchange_active(&x, side));
 			if (side == BRANCH)
@@ -143,7 +143,7 @@ static void child_outlives_ike_sa(void **state)
 	exchange_begin(&x);
 	exchange_run(&x);
 	assert_int_equal(exchange_active(&x, GATEWAY), 2); /* the branch has not forgotten: no INITIAL-CONTACT */
-	assert_int_equal(ike_peer_delete(x.sides[GATEWAY].ike, &x.sides[GATEWAY].peers[0]), 1);
+	assert_int_equal(ike_peer_delete(x.sides[GATEWAY].ike, &x.sides[GATEWAY].peers[0], NULL), 1);
 	exchange_run(&x);
 	assert_int_equal(exchange_installed(&x, BRANCH) + exchange_installed(&x, GATEWAY), 0);
 	exchange_stop(&x);
@@ -246,7 +246,8 @@ static void peer_moves(void **state)
 /* Or its data does, which the host sees: what we say next goes where the data goes, and the host is not told of it. */
 static void data_moves(void **state)
 {
-	struct endpoint remote;
+	const struct config_peer *peer = &x.sides[GATEWAY].peers[0];
+	struct endpoint remote, other = {.port = 9};
 
 	(void)state;
 	exchange_start(&x);
@@ -256,8 +257,8 @@ static void data_moves(void **state)
 	x.nat_generation = 7;
 	remote.port = 24507;
 	ike_peer_follow(
-		x.sides[GATEWAY].ike, &x.sides[GATEWAY].peers[0], &exchange_newest(&x, GATEWAY)->terms.local, &remote);
-	ike_peer_follow(x.sides[GATEWAY].ike, &x.sides[GATEWAY].peers[1], &remote, &remote); /* who has no SA */
+		x.sides[GATEWAY].ike, peer, peer->identity, &exchange_newest(&x, GATEWAY)->terms.local, &remote);
+	ike_peer_follow(x.sides[GATEWAY].ike, peer, "stranger", &remote, &other); /* who has no SA */
 	assert_int_equal(ike_child_rekey(x.sides[GATEWAY].ike, exchange_newest(&x, GATEWAY)->terms.spi_in), 0);
 	assert_int_equal(x.queue[0].destination.port, 24507);
 	exchange_run(&x);
@@ -268,8 +269,8 @@ static void data_moves(void **state)
 	/* Without a NAT the data has no ports to share. */
 	exchange_start(&x);
 	exchange_connect(&x);
-	ike_peer_follow(x.sides[GATEWAY].ike, &x.sides[GATEWAY].peers[0], &remote, &remote);
-	assert_int_equal(ike_peer_delete(x.sides[GATEWAY].ike, &x.sides[GATEWAY].peers[0]), 1);
+	ike_peer_follow(x.sides[GATEWAY].ike, peer, peer->identity, &remote, &remote);
+	assert_int_equal(ike_peer_delete(x.sides[GATEWAY].ike, &x.sides[GATEWAY].peers[0], NULL), 1);
 	assert_int_equal(x.queue[0].destination.port, 500);
 	exchange_stop(&x);
 }

@@ -120,7 +120,7 @@ static void pairs_of_one_family(void **state)
 static int begin_mixed_quick_mode(void)
 {
 	struct config_peer *peer = &x.sides[BRANCH].peers[0];
-	struct party *party = engine_party(x.sides[BRANCH].ike, peer, false);
+	struct party *party = engine_party(x.sides[BRANCH].ike, peer, peer->identity, false);
 	struct prefix remote;
 
 	prefix_parse("2001:db8:2::/48", &remote);

@@ -3,7 +3,7 @@
 #include "ike/cipher.h"
 #include "ike/deadline.h"
 #include "ike/dh.h"
-#include "ike/hashmap.h"
+#include "hashmap.h"
 
 #include <errno.h>
 #include <setjmp.h>

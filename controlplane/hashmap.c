@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ike/hashmap.h"
+#include "hashmap.h"
 
 #include <errno.h>
 #include <stdlib.h>
