@@ -16,6 +16,7 @@ enum { FRONT = WIRE_IPV6_LEN + WIRE_FRAGMENT_LEN };
 
 static struct wire_frame frame;
 static uint8_t packet[WIRE_MAX], joined[WIRE_MAX], inner[WIRE_MAX], esp[WIRE_MAX];
+static struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
 static uint32_t last_id;
 
 /* Puts a piece behind those before it; their IPv6 headers differ in the length alone, as they are the packet's. */
@@ -55,23 +56,16 @@ static size_t packet_make(uint8_t next_header, size_t payload_len)
 	return wire_ipv6(packet, &header, packet + WIRE_IPV6_LEN, payload_len);
 }
 
-/* A jumbo buffer, since these are longer than frames. */
-static struct rte_mbuf *mbuf_make(size_t len)
+/* What is in `packet` becomes `pieces`; how many. */
+static uint16_t cut(size_t len, uint16_t mtu)
 {
-	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(harness.dataplane.jumbos);
-
-	assert_non_null(mbuf);
-	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)len), packet, len);
-	*packet_of(mbuf) = (struct packet){.port = 1};
-	worker_count(&harness.dataplane.workers[0], REASON_IN_PORT, 1);
-	return mbuf;
+	return fragment_cut(&harness.dataplane.workers[0], harness_jumbo(packet, len), mtu, pieces);
 }
 
 static void cut_and_join(size_t len, uint16_t mtu)
 {
 	struct worker *worker = &harness.dataplane.workers[0];
-	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
-	uint16_t count = fragment_cut(worker, mbuf_make(len), mtu, pieces);
+	uint16_t count = cut(len, mtu);
 	uint32_t end = 0, step = (mtu - FRONT) / 8 * 8u;
 	bool last = false;
 
@@ -105,23 +99,22 @@ static void test_every_length(void **state)
 static void test_refused(void **state)
 {
 	static const uint8_t extensions[] = {IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS, IPPROTO_FRAGMENT};
-	struct worker *worker = &harness.dataplane.workers[0];
-	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX], *mbuf;
+	struct rte_mbuf *mbuf;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(extensions); i++)
-		assert_int_equal(fragment_cut(worker, mbuf_make(packet_make(extensions[i], 1480)), 1280, pieces), 0);
+		assert_int_equal(cut(packet_make(extensions[i], 1480), 1280), 0);
 	for (uint16_t mtu = 0; mtu < FRONT + 8; mtu++)
-		assert_int_equal(fragment_cut(worker, mbuf_make(packet_make(IPPROTO_ESP, 1480)), mtu, pieces), 0);
+		assert_int_equal(cut(packet_make(IPPROTO_ESP, 1480), mtu), 0);
 	/* More pieces than there is room for. */
-	assert_int_equal(fragment_cut(worker, mbuf_make(packet_make(IPPROTO_ESP, 8 * 64 + 1)), FRONT + 8, pieces), 0);
+	assert_int_equal(cut(packet_make(IPPROTO_ESP, 8 * 64 + 1), FRONT + 8), 0);
 	assert_int_equal(harness_count(REASON_DROP_MTU), 4 + FRONT + 8 + 1);
 	cut_and_join(packet_make(IPPROTO_ESP, 8 * 64), FRONT + 8);
 	/* No room for the fragment header. */
-	mbuf = mbuf_make(packet_make(IPPROTO_ESP, 1480));
+	mbuf = harness_jumbo(packet, packet_make(IPPROTO_ESP, 1480));
 	rte_pktmbuf_prepend(mbuf, (uint16_t)(rte_pktmbuf_headroom(mbuf) - RTE_ETHER_HDR_LEN - WIRE_FRAGMENT_LEN + 1));
 	memcpy(rte_pktmbuf_mtod(mbuf, void *), packet, WIRE_IPV6_LEN);
-	assert_int_equal(fragment_cut(worker, mbuf, 1280, pieces), 0);
+	assert_int_equal(fragment_cut(&harness.dataplane.workers[0], mbuf, 1280, pieces), 0);
 	assert_int_equal(harness_count(REASON_DROP_NO_ROOM), 1);
 }
 

@@ -16,6 +16,7 @@ enum { STRANGER = 0xc6336463 };
 
 static struct wire_frame frame;
 static uint8_t packet[WIRE_MAX], joined[WIRE_MAX], inner[WIRE_MAX], esp[WIRE_MAX];
+static struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
 
 /* Puts a piece where it belongs; all header fields but length, flags and checksum are those of the first. */
 static void join(const uint8_t *piece, size_t len, uint32_t *end, bool *last)
@@ -55,23 +56,16 @@ static size_t udp_make(uint16_t fragment, size_t payload_len)
 	return wire_ipv4(packet, &header, packet + WIRE_IPV4_LEN, payload_len);
 }
 
-/* A jumbo buffer, since these are longer than frames. */
-static struct rte_mbuf *mbuf_make(size_t len)
+/* What is in `packet` becomes `pieces`; how many. */
+static uint16_t cut(size_t len, uint16_t mtu)
 {
-	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(harness.dataplane.jumbos);
-
-	assert_non_null(mbuf);
-	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)len), packet, len);
-	*packet_of(mbuf) = (struct packet){.port = 1};
-	worker_count(&harness.dataplane.workers[0], REASON_IN_PORT, 1);
-	return mbuf;
+	return fragment_cut(&harness.dataplane.workers[0], harness_jumbo(packet, len), mtu, pieces);
 }
 
 static void cut_and_join(size_t len, uint16_t mtu, uint32_t begin, bool more)
 {
 	struct worker *worker = &harness.dataplane.workers[0];
-	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
-	uint16_t count = fragment_cut(worker, mbuf_make(len), mtu, pieces);
+	uint16_t count = cut(len, mtu);
 	uint32_t end = begin, step = (mtu - WIRE_IPV4_LEN) / 8 * 8u;
 	bool last = false;
 
@@ -118,19 +112,16 @@ static void test_a_fragment(void **state)
 
 static void test_refused(void **state)
 {
-	struct worker *worker = &harness.dataplane.workers[0];
-	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
 	struct wire_ipv4 with_options = {.source = LAN_HOST, .destination = STRANGER, .options_len = 4};
 
 	(void)state;
-	assert_int_equal(fragment_cut(worker, mbuf_make(udp_make(WIRE_DF, 1480)), 576, pieces), 0);
-	assert_int_equal(
-		fragment_cut(worker, mbuf_make(wire_ipv4(packet, &with_options, inner, 1480)), 576, pieces), 0);
+	assert_int_equal(cut(udp_make(WIRE_DF, 1480), 576), 0);
+	assert_int_equal(cut(wire_ipv4(packet, &with_options, inner, 1480), 576), 0);
 	for (uint16_t mtu = 0; mtu < 28; mtu++)
-		assert_int_equal(fragment_cut(worker, mbuf_make(udp_make(0, 1480)), mtu, pieces), 0);
+		assert_int_equal(cut(udp_make(0, 1480), mtu), 0);
 	/* More pieces than there is room for, and an end behind 65,535. */
-	assert_int_equal(fragment_cut(worker, mbuf_make(udp_make(0, 8 * 64 + 1)), 28, pieces), 0);
-	assert_int_equal(fragment_cut(worker, mbuf_make(udp_make(0x1fff, 1480)), 576, pieces), 0);
+	assert_int_equal(cut(udp_make(0, 8 * 64 + 1), 28), 0);
+	assert_int_equal(cut(udp_make(0x1fff, 1480), 576), 0);
 	assert_int_equal(harness_count(REASON_DROP_MTU), 32);
 	cut_and_join(udp_make(0, 8 * 64), 28, 0, false);
 }

@@ -310,20 +310,14 @@ static void kernel_refused(void)
 /* In no time; one more than the bucket holds. */
 static void icmp_rate(void)
 {
-	struct rte_mbuf *mbuf;
-	uint8_t mac[WIRE_MAC_LEN];
 	size_t len;
 
 	peer_open(&peer, 1, &(struct peer_options){0});
 	drops_udp(LAN_HOST, peer.host, 9, "", 0, &len);
 	packet[8] = 1;
 	wire_ipv4_checksum(packet);
-	harness_mac(LAN_HOST, mac);
-	len = wire_ethernet(packet, harness_port_mac(1), mac, WIRE_TYPE_IPV4, packet, len);
-	for (int i = 0; i < ICMP_RATE / 10 + 2; i++) {
-		mbuf = harness_mbuf(packet, len);
-		worker_input(&harness.dataplane.workers[0], 1, &mbuf, 1);
-	}
+	for (int i = 0; i < ICMP_RATE / 10 + 2; i++)
+		harness_input_ip(1, LAN_HOST, packet, len);
 	harness_turn();
 }
 

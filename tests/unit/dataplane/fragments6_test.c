@@ -35,13 +35,7 @@ static size_t header_make(const struct piece *piece, uint8_t next_header, uint8_
 
 static void packet_give(size_t len)
 {
-	uint8_t mac[WIRE_MAC_LEN];
-	struct rte_mbuf *mbuf;
-
-	harness_mac_6(GATEWAY_6, mac);
-	len = wire_ethernet(packet, harness_port_mac(0), mac, WIRE_TYPE_IPV6, packet, len);
-	mbuf = harness_mbuf(packet, len);
-	worker_input(&harness.dataplane.workers[0], 0, &mbuf, 1);
+	harness_input_ip(0, GATEWAY, packet, len);
 	assert_int_equal(harness_balance(), 0);
 }
 

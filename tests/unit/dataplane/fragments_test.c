@@ -36,14 +36,8 @@ static void give(const struct piece *piece)
 		.id = piece->id,
 		.options_len = piece->options_len,
 		.fragment = (uint16_t)(piece->offset / 8 | (piece->more ? WIRE_MF : 0))};
-	uint8_t mac[WIRE_MAC_LEN];
-	struct rte_mbuf *mbuf;
-	size_t len = wire_ipv4(packet, &header, payload + piece->offset, piece->len);
 
-	harness_mac(GATEWAY, mac);
-	len = wire_ethernet(packet, harness_port_mac(0), mac, WIRE_TYPE_IPV4, packet, len);
-	mbuf = harness_mbuf(packet, len);
-	worker_input(&harness.dataplane.workers[0], 0, &mbuf, 1);
+	harness_input_ip(0, GATEWAY, packet, wire_ipv4(packet, &header, payload + piece->offset, piece->len));
 	assert_int_equal(harness_balance(), 0);
 }
 

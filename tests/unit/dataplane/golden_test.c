@@ -28,14 +28,6 @@ static size_t lan_packet(const struct peer *peer, size_t payload_len, uint16_t f
 	return wire_ipv4(packet, &header, packet + WIRE_IPV4_LEN, payload_len);
 }
 
-static void expect_nothing_more(void)
-{
-	for (uint16_t port = 0; port < HARNESS_PORTS; port++) {
-		assert_false(harness_receive(port, &frame));
-		assert_false(harness_receive_kernel(port, &frame));
-	}
-}
-
 static void expect_outbound(struct peer *peer, size_t len)
 {
 	harness_turn();
@@ -44,7 +36,7 @@ static void expect_outbound(struct peer *peer, size_t len)
 	assert_int_equal(peer_receive(peer, &frame, inner), len);
 	assert_memory_equal(inner, packet, len);
 	assert_int_equal(peer->hq_tos, packet[1]);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void test_outbound(void **state)
@@ -79,7 +71,7 @@ static void expect_inbound(uint16_t port, uint32_t station, size_t len)
 	wire_forward(inner);
 	assert_int_equal(frame.len, wire_ethernet(packet, mac, harness_port_mac(port), WIRE_TYPE_IPV4, inner, len));
 	assert_memory_equal(frame.bytes, packet, frame.len);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void test_inbound(void **state)
@@ -156,7 +148,7 @@ static void test_peer_to_us(void **state)
 	assert_int_equal(frame.bytes[WIRE_MAC_LEN] & 1, 0);
 	assert_int_equal(wire_read16(frame.bytes + 12), WIRE_TYPE_IPV4);
 	assert_memory_equal(frame.bytes + WIRE_ETHERNET_LEN, inner, len);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 /* Even where another peer's policy would take it: what is ours is ours (RFC 4301 section 5.2, step 4). */
@@ -174,7 +166,7 @@ static void test_peer_to_us_beside_a_policy_for_all(void **state)
 	peer_send(&peer, 0, inner, len);
 	harness_turn();
 	assert_true(harness_receive_kernel(1, &frame));
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void test_kernel_frames(void **state)
@@ -220,7 +212,7 @@ static void test_kernel_frames(void **state)
 	assert_true(harness_receive(1, &frame));
 	assert_int_equal(frame.len, len);
 	assert_memory_equal(frame.bytes, arp, len);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 /* What is the kernel's goes there as it came: IKE, notices, ARP, registration. */
@@ -256,7 +248,7 @@ static void test_to_the_kernel(void **state)
 	harness_turn();
 	assert_true(harness_receive_kernel(1, &frame));
 	assert_memory_equal(frame.bytes, inner, len);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 /* Full bursts over several SAs: order within each, its numbers without a gap, none twice, IPv4 IDs all different. */
@@ -290,7 +282,7 @@ static void test_bursts(void **state)
 		assert_false(id_seen[peer->hq_id]);
 		id_seen[peer->hq_id] = true;
 	}
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 /* Workers that encrypt for one SA never use a number twice, nor an IPv4 ID. */
@@ -317,7 +309,7 @@ static void test_two_workers_share_an_sa(void **state)
 		assert_false(sequence_seen[peer.hq_sequence] || id_seen[peer.hq_id]);
 		sequence_seen[peer.hq_sequence] = id_seen[peer.hq_id] = true;
 	}
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 int main(void)

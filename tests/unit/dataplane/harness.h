@@ -85,8 +85,9 @@ void harness_mac(uint32_t address, uint8_t mac[WIRE_MAC_LEN]);
 void harness_mac_6(const char *address, uint8_t mac[WIRE_MAC_LEN]);
 const uint8_t *harness_port_mac(uint16_t port);
 
-/* A buffer of the data plane with these bytes. */
+/* A buffer of the data plane with these bytes; the second counts as received, and holds more than a frame does. */
 struct rte_mbuf *harness_mbuf(const void *bytes, size_t len);
+struct rte_mbuf *harness_jumbo(const void *bytes, size_t len);
 
 /* What is under harness_send and harness_receive. */
 struct rte_ring *harness_wire_in(uint16_t port, uint16_t queue);
@@ -100,12 +101,19 @@ void harness_send(uint16_t port, uint16_t queue, const void *frame, size_t len);
 void harness_send_ip(uint16_t port, uint16_t queue, uint32_t from, const void *packet, size_t len);
 void harness_send_kernel(uint16_t port, const void *frame, size_t len);
 
+/* A packet likewise, which the first worker takes at once, in the moment of its clock: the test may move it. */
+void harness_input_ip(uint16_t port, uint32_t from, const void *packet, size_t len);
+
 /* The next frame that was sent on the port, or to its kernel interface; false when there is none. */
 bool harness_receive(uint16_t port, struct wire_frame *frame);
 bool harness_receive_kernel(uint16_t port, struct wire_frame *frame);
 
-/* All workers take turns until nothing is left to do. */
+/* Fails the test when there is one on any port or for any kernel interface. */
+void harness_expect_no_frame(void);
+
+/* All workers take turns until nothing is left to do; the second takes all frames from the port, and counts them. */
 void harness_turn(void);
+uint32_t harness_count_frames(uint16_t port);
 
 /* Everything that the control plane has asked for is taken up and answered; events are gathered. */
 void harness_settle(void);

@@ -26,20 +26,47 @@ struct rte_mbuf *harness_mbuf(const void *bytes, size_t len)
 	return mbuf;
 }
 
+struct rte_mbuf *harness_jumbo(const void *bytes, size_t len)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(harness.dataplane.jumbos);
+
+	assert_non_null(mbuf);
+	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)len), bytes, len);
+	*packet_of(mbuf) = (struct packet){.port = 1};
+	worker_count(&harness.dataplane.workers[0], REASON_IN_PORT, 1);
+	return mbuf;
+}
+
 void harness_send(uint16_t port, uint16_t queue, const void *frame, size_t len)
 {
 	assert_int_equal(rte_ring_enqueue(harness_wire_in(port, queue), harness_mbuf(frame, len)), 0);
 }
 
-void harness_send_ip(uint16_t port, uint16_t queue, uint32_t from, const void *packet, size_t len)
+/* A packet of the neighbour in a frame to our port, which lasts until the next one. */
+static const uint8_t *frame_of(uint16_t port, uint32_t from, const void *packet, size_t *len)
 {
 	static uint8_t frame[WIRE_MAX];
+	uint16_t type = wire_is_ipv6(packet) ? WIRE_TYPE_IPV6 : WIRE_TYPE_IPV4;
 	uint8_t mac[WIRE_MAC_LEN];
 
 	harness_mac(from, mac);
-	len = wire_ethernet(frame, harness_port_mac(port), mac, wire_is_ipv6(packet) ? WIRE_TYPE_IPV6 : WIRE_TYPE_IPV4,
-		packet, len);
+	*len = wire_ethernet(frame, harness_port_mac(port), mac, type, packet, *len);
+	return frame;
+}
+
+void harness_send_ip(uint16_t port, uint16_t queue, uint32_t from, const void *packet, size_t len)
+{
+	const uint8_t *frame = frame_of(port, from, packet, &len);
+
 	harness_send(port, queue, frame, len);
+}
+
+void harness_input_ip(uint16_t port, uint32_t from, const void *packet, size_t len)
+{
+	const uint8_t *frame = frame_of(port, from, packet, &len);
+	struct rte_mbuf *mbuf = harness_mbuf(frame, len);
+
+	worker_input(&harness.dataplane.workers[0], port, &mbuf, 1);
 }
 
 void harness_send_kernel(uint16_t port, const void *frame, size_t len)
@@ -76,6 +103,16 @@ bool harness_receive_kernel(uint16_t port, struct wire_frame *frame)
 	return take(harness.dataplane.ports[port].to_kernel, frame);
 }
 
+void harness_expect_no_frame(void)
+{
+	static struct wire_frame frame;
+
+	for (uint16_t port = 0; port < HARNESS_PORTS; port++) {
+		assert_false(harness_receive(port, &frame));
+		assert_false(harness_receive_kernel(port, &frame));
+	}
+}
+
 void harness_turn(void)
 {
 	unsigned int work = 1;
@@ -85,6 +122,17 @@ void harness_turn(void)
 		for (uint16_t i = 0; i < harness.dataplane.n_workers; i++)
 			work += worker_turn(&harness.dataplane.workers[i]);
 	}
+}
+
+uint32_t harness_count_frames(uint16_t port)
+{
+	static struct wire_frame frame;
+	uint32_t count = 0;
+
+	harness_turn();
+	while (harness_receive(port, &frame))
+		count++;
+	return count;
 }
 
 void harness_take_events(void)

@@ -21,14 +21,6 @@ enum {
 static struct wire_frame frame;
 static uint8_t packet[WIRE_MAX], expected[WIRE_MAX], inner[WIRE_MAX];
 
-static void expect_nothing_more(void)
-{
-	for (uint16_t port = 0; port < HARNESS_PORTS; port++) {
-		assert_false(harness_receive(port, &frame));
-		assert_false(harness_receive_kernel(port, &frame));
-	}
-}
-
 static size_t udp_make(const char *source, const uint8_t destination[16], size_t len, uint8_t hop_limit)
 {
 	struct wire_ipv6 header = {.next_header = IPPROTO_UDP, .hop_limit = hop_limit, .flow = 0xabcde, .tos = 0x22};
@@ -76,7 +68,7 @@ static void expect_error_on_lan(const char *source, uint8_t type, uint32_t mtu)
 	assert_memory_equal(frame.bytes, mac, WIRE_MAC_LEN);
 	assert_int_equal(wire_read16(frame.bytes + 12), WIRE_TYPE_IPV6);
 	expect_error_in(frame.bytes + WIRE_ETHERNET_LEN, frame.len - WIRE_ETHERNET_LEN, source, type, mtu);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static uint32_t inner_mtu(const struct peer *peer)
@@ -116,7 +108,7 @@ static void test_to_the_lan(void **state)
 	harness_settle();
 	harness_send_ip(1, 0, LAN_HOST, packet, udp_make(LAN_HOST_6, peer.host_6, 61, 1));
 	harness_turn();
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 /* Through its tunnel, from an address that its networks cover; where there is none, not at all. */
@@ -145,13 +137,13 @@ static void test_to_a_peer(void **state)
 		assert_int_equal(len, error_make(hq_lan, i ? TIME_EXCEEDED : TOO_BIG, i ? 0 : 1300));
 		wire_forward(expected); /* it has gone one hop, into the tunnel */
 		assert_memory_equal(inner, expected, len);
-		expect_nothing_more();
+		harness_expect_no_frame();
 	}
 	harness_net_6(TABLES_ADDRESS_REMOVE, HQ_LAN_6, 128, NULL, 1, 1);
 	harness_settle();
 	peer_send(&peer, 0, packet, udp_make("fd02:1::5", lan_host, 80, 1));
 	harness_turn();
-	expect_nothing_more();
+	harness_expect_no_frame();
 	assert_int_equal(harness_count(REASON_IN_ICMP), 2);
 }
 
@@ -171,7 +163,7 @@ static void test_to_our_kernel(void **state)
 	assert_int_equal(wire_read16(frame.bytes + 12), WIRE_TYPE_IPV6);
 	expect_error_in(
 		frame.bytes + WIRE_ETHERNET_LEN, frame.len - WIRE_ETHERNET_LEN, "fd02:1::5", TOO_BIG, inner_mtu(&peer));
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void send_and_expect(size_t len, bool answered)
@@ -183,7 +175,7 @@ static void send_and_expect(size_t len, bool answered)
 	assert_int_equal(harness_count(REASON_DROP_TTL), dropped + 1);
 	assert_int_equal(harness_count(REASON_IN_ICMP), made + (answered ? 1 : 0));
 	assert_int_equal(harness_receive(1, &frame), answered);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 /* A packet that carries these bytes; RFC 4443 section 2.4 (e) says whether it is answered. */
@@ -259,21 +251,14 @@ static void test_never(void **state)
 /* In no time: what the bucket holds, and no more. */
 static void test_rate(void **state)
 {
-	static uint8_t bytes[WIRE_MAX];
-	uint8_t mac[WIRE_MAC_LEN];
-	struct rte_mbuf *mbuf;
 	struct peer peer;
 	size_t len;
 
 	(void)state;
 	peer_open(&peer, 1, &(struct peer_options){.inner_ipv6 = true});
 	len = udp_make(LAN_HOST_6, peer.host_6, 60, 1);
-	harness_mac_6(LAN_HOST_6, mac);
-	len = wire_ethernet(bytes, harness_port_mac(1), mac, WIRE_TYPE_IPV6, packet, len);
-	for (int i = 0; i < 3 * ICMP_RATE / 10; i++) {
-		mbuf = harness_mbuf(bytes, len);
-		worker_input(&harness.dataplane.workers[0], 1, &mbuf, 1);
-	}
+	for (int i = 0; i < 3 * ICMP_RATE / 10; i++)
+		harness_input_ip(1, LAN_HOST, packet, len);
 	assert_int_equal(harness_count(REASON_IN_ICMP), ICMP_RATE / 10 + 1);
 	assert_int_equal(harness_count(REASON_NOTE_ICMP_RATE), 2 * ICMP_RATE / 10 - 1);
 }

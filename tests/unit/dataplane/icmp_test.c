@@ -15,14 +15,6 @@ enum { ICMP_LEN = 8, QUOTE_MAX = 576 - WIRE_IPV4_LEN - ICMP_LEN };
 static struct wire_frame frame;
 static uint8_t packet[WIRE_MAX], expected[WIRE_MAX], inner[WIRE_MAX];
 
-static void expect_nothing_more(void)
-{
-	for (uint16_t port = 0; port < HARNESS_PORTS; port++) {
-		assert_false(harness_receive(port, &frame));
-		assert_false(harness_receive_kernel(port, &frame));
-	}
-}
-
 static size_t udp_make(uint32_t source, uint32_t destination, size_t len, uint16_t fragment, uint8_t ttl)
 {
 	struct wire_ipv4 header = {.source = source,
@@ -72,7 +64,7 @@ static void expect_error_on_lan(uint32_t source, uint8_t type, uint8_t code, uin
 	assert_memory_equal(frame.bytes, mac, WIRE_MAC_LEN);
 	expect_error_in(
 		frame.bytes + WIRE_ETHERNET_LEN, frame.len - WIRE_ETHERNET_LEN, source, LAN_HOST, type, code, mtu);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static uint16_t inner_mtu(const struct peer *peer)
@@ -121,13 +113,13 @@ static void test_to_a_peer(void **state)
 		error_make(HQ_LAN, peer.host, i ? 11 : 3, i ? 0 : 4, i ? 0 : 1000, wire_read16(inner + 4));
 		wire_forward(expected); /* it has gone one hop, into the tunnel */
 		assert_memory_equal(inner, expected, len);
-		expect_nothing_more();
+		harness_expect_no_frame();
 	}
 	harness_net(TABLES_ADDRESS_REMOVE, HQ_LAN, 32, 0, 1, 1);
 	harness_settle();
 	peer_send(&peer, 0, packet, udp_make(peer.host, LAN_HOST, 80, 0, 1));
 	harness_turn();
-	expect_nothing_more();
+	harness_expect_no_frame();
 	assert_int_equal(harness_count(REASON_IN_ICMP), 2);
 }
 
@@ -146,7 +138,7 @@ static void test_to_our_kernel(void **state)
 	assert_true(harness_receive_kernel(0, &frame));
 	expect_error_in(frame.bytes + WIRE_ETHERNET_LEN, frame.len - WIRE_ETHERNET_LEN, peer.host, HQ_LAN, 3, 4,
 		inner_mtu(&peer));
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void expect_silence(size_t len)
@@ -156,7 +148,7 @@ static void expect_silence(size_t len)
 	harness_send_ip(1, 0, LAN_HOST, packet, len);
 	harness_turn();
 	assert_int_equal(harness_count(REASON_DROP_TTL), dropped + 1);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 /* RFC 1122 section 3.2.2. */
@@ -193,9 +185,6 @@ static void test_never(void **state)
 /* In no time: what the bucket holds, and no more. An echo request is answered, though it is ICMP. */
 static void test_rate(void **state)
 {
-	static uint8_t bytes[WIRE_MAX];
-	uint8_t mac[WIRE_MAC_LEN];
-	struct rte_mbuf *mbuf;
 	struct peer peer;
 	size_t len;
 
@@ -205,12 +194,8 @@ static void test_rate(void **state)
 	packet[9] = IPPROTO_ICMP;
 	packet[WIRE_IPV4_LEN] = 8;
 	wire_ipv4_checksum(packet);
-	harness_mac(LAN_HOST, mac);
-	len = wire_ethernet(bytes, harness_port_mac(1), mac, WIRE_TYPE_IPV4, packet, len);
-	for (int i = 0; i < 3 * ICMP_RATE / 10; i++) {
-		mbuf = harness_mbuf(bytes, len);
-		worker_input(&harness.dataplane.workers[0], 1, &mbuf, 1);
-	}
+	for (int i = 0; i < 3 * ICMP_RATE / 10; i++)
+		harness_input_ip(1, LAN_HOST, packet, len);
 	assert_int_equal(harness_count(REASON_IN_ICMP), ICMP_RATE / 10 + 1);
 	assert_int_equal(harness_count(REASON_NOTE_ICMP_RATE), 2 * ICMP_RATE / 10 - 1);
 	assert_int_equal(harness_count(REASON_DROP_TTL), 3 * ICMP_RATE / 10);

@@ -42,16 +42,6 @@ static void deliver(uint32_t sequence)
 	worker_input(&harness.dataplane.workers[0], 0, &mbuf, 1);
 }
 
-static uint32_t count_sent(uint16_t port)
-{
-	uint32_t count = 0;
-
-	harness_turn();
-	while (harness_receive(port, &frame))
-		count++;
-	return count;
-}
-
 static void test_replay_window(void **state)
 {
 	static const struct {
@@ -65,7 +55,7 @@ static void test_replay_window(void **state)
 	peer_open(&peer, 1, &(struct peer_options){.replay_window = 64});
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		deliver(steps[i].sequence);
-		assert_int_equal(count_sent(1), steps[i].accepted);
+		assert_int_equal(harness_count_frames(1), steps[i].accepted);
 	}
 }
 
@@ -81,7 +71,7 @@ static void test_forged_number(void **state)
 	rte_pktmbuf_mtod(mbuf, uint8_t *)[mbuf->data_len - 1] ^= 1;
 	worker_input(&harness.dataplane.workers[0], 0, &mbuf, 1);
 	deliver(2);
-	assert_int_equal(count_sent(1), 2);
+	assert_int_equal(harness_count_frames(1), 2);
 	assert_int_equal(harness_count(REASON_DROP_ICV), 1);
 }
 
@@ -141,7 +131,7 @@ static void test_lifetime_in(void **state)
 	peer_open(&peer, 1, &(struct peer_options){.soft_bytes = 200, .hard_bytes = 300});
 	for (uint32_t i = 1; i <= 8; i++) {
 		deliver(i);
-		assert_int_equal(count_sent(1), i <= 4);
+		assert_int_equal(harness_count_frames(1), i <= 4);
 		assert_int_equal(harness_count_events(TABLES_EVENT_SOFT_LIFETIME), i >= 3);
 		assert_int_equal(harness_count_events(TABLES_EVENT_HARD_LIFETIME), i >= 5);
 	}
@@ -171,18 +161,18 @@ static void test_lifetime_out(void **state)
 	peer_open(&peer, 1, &(struct peer_options){.soft_packets = 3, .hard_packets = 6});
 	for (uint32_t i = 1; i <= 10; i++) {
 		send_out(1);
-		assert_int_equal(count_sent(0), i <= 6);
+		assert_int_equal(harness_count_frames(0), i <= 6);
 		expect_lifetime_out(i >= 3, i >= 6);
 	}
 	peer_open(&peer, 2, &(struct peer_options){.soft_packets = 3, .hard_packets = 6});
 	send_out(10);
-	assert_int_equal(count_sent(0), 6);
+	assert_int_equal(harness_count_frames(0), 6);
 	expect_lifetime_out(2, 2);
 	/* By bytes: a burst that begins below the limit goes as a whole. */
 	peer_open(&peer, 3, &(struct peer_options){.soft_bytes = 100, .hard_bytes = 3 * 68});
 	for (uint32_t i = 1; i <= 6; i++) {
 		send_out(1);
-		assert_int_equal(count_sent(0), i <= 3);
+		assert_int_equal(harness_count_frames(0), i <= 3);
 		expect_lifetime_out(2 + (i >= 2), 2 + (i >= 3));
 	}
 	assert_int_equal(harness_last_event(TABLES_EVENT_HARD_LIFETIME)->index, peer.child);
@@ -227,7 +217,7 @@ static void test_handoff(void **state)
 		for (uint16_t queue = 0; queue < 2; queue++)
 			harness_send_ip(0, queue, GATEWAY, again, len);
 	}
-	assert_int_equal(count_sent(1), 4 * BURST);
+	assert_int_equal(harness_count_frames(1), 4 * BURST);
 	assert_int_equal(harness_count(REASON_OUT_HANDOFF), 4 * BURST);
 	assert_int_equal(harness_count(REASON_IN_HANDOFF), 4 * BURST);
 	assert_int_equal(harness_count(REASON_DROP_REPLAYED), 4 * BURST);

@@ -38,14 +38,6 @@ static size_t send_lan(const struct peer *peer, size_t len)
 	return len;
 }
 
-static void expect_nothing_more(void)
-{
-	for (uint16_t port = 0; port < HARNESS_PORTS; port++) {
-		assert_false(harness_receive(port, &frame));
-		assert_false(harness_receive_kernel(port, &frame));
-	}
-}
-
 /* The longest goes out in one frame; one byte more, and its sender is told how long the longest is. */
 static void expect_exact(struct peer *peer, uint16_t port_mtu)
 {
@@ -56,14 +48,14 @@ static void expect_exact(struct peer *peer, uint16_t port_mtu)
 	assert_in_range(frame.len, port_mtu - 15 + WIRE_ETHERNET_LEN, port_mtu + WIRE_ETHERNET_LEN);
 	assert_int_equal(peer_receive(peer, &frame, inner), mtu);
 	assert_memory_equal(inner, packet, mtu);
-	expect_nothing_more();
+	harness_expect_no_frame();
 	harness.dataplane.workers[0].icmp.tokens = 1; /* many are asked for in no time */
 	send_lan(peer, mtu + 1);
 	assert_true(harness_receive(1, &frame));
 	told = peer->inner_ipv6 ? wire_read32(frame.bytes + WIRE_ETHERNET_LEN + WIRE_IPV6_LEN + 4)
 				: wire_read16(frame.bytes + WIRE_ETHERNET_LEN + WIRE_IPV4_LEN + 6);
 	assert_int_equal(told, mtu);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void test_exact(void **state)
@@ -198,7 +190,7 @@ static void test_floor(void **state)
 		assert_false(harness_receive(0, &frame));
 		assert_true(harness_receive(1, &frame));
 		assert_int_equal(wire_read32(frame.bytes + WIRE_ETHERNET_LEN + WIRE_IPV6_LEN + 4), 1280);
-		expect_nothing_more();
+		harness_expect_no_frame();
 	}
 }
 

@@ -43,14 +43,6 @@ static void send_lan(const struct peer *peer, size_t len, uint16_t fragment, uin
 	wire_forward(packet);
 }
 
-static void expect_nothing_more(void)
-{
-	for (uint16_t port = 0; port < HARNESS_PORTS; port++) {
-		assert_false(harness_receive(port, &frame));
-		assert_false(harness_receive_kernel(port, &frame));
-	}
-}
-
 static void test_payload(void **state)
 {
 	(void)state;
@@ -92,12 +84,12 @@ static void test_exact(void **state)
 					frame.len, mtus[i] - 15 + WIRE_ETHERNET_LEN, mtus[i] + WIRE_ETHERNET_LEN);
 				assert_int_equal(peer_receive(&peer, &frame, inner), mtu);
 				assert_memory_equal(inner, packet, mtu);
-				expect_nothing_more();
+				harness_expect_no_frame();
 				send_lan(&peer, mtu + 1, WIRE_DF, 0);
 				assert_int_equal(harness_count(REASON_DROP_MTU), number);
 				assert_true(harness_receive(1, &frame));
 				assert_int_equal(wire_read16(frame.bytes + WIRE_ETHERNET_LEN + WIRE_IPV4_LEN + 6), mtu);
-				expect_nothing_more();
+				harness_expect_no_frame();
 				peer_close(&peer);
 			}
 		}
@@ -139,7 +131,7 @@ static void test_before(void **state)
 		send_lan(&peer, len, 0, 0);
 		assert_int_equal(join_inner(&peer, &count), len);
 		assert_int_equal(count, 2);
-		expect_nothing_more();
+		harness_expect_no_frame();
 	}
 }
 
@@ -159,7 +151,7 @@ static void test_before_in_full_bursts(void **state)
 		assert_int_equal(join_inner(&peer, &count), 1500);
 		assert_int_equal(peer.hq_sequence, 2 * (i + 1));
 	}
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 /* What fragment_cut refuses goes whole, and is cut outside. */
@@ -177,7 +169,7 @@ static void test_before_with_options(void **state)
 		assert_true(harness_receive(0, &frame));
 		assert_true(wire_read16(frame.bytes + WIRE_ETHERNET_LEN + 6) != 0);
 	}
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void expect_refused(struct peer *peer)
@@ -188,7 +180,7 @@ static void expect_refused(struct peer *peer)
 	assert_int_equal(harness_count(REASON_DROP_MTU), refused + 1);
 	assert_true(harness_receive(1, &frame));
 	assert_int_equal(frame.bytes[WIRE_ETHERNET_LEN + WIRE_IPV4_LEN], 3);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void expect_outer_fragments(struct peer *peer, uint16_t inner_df)
@@ -198,7 +190,7 @@ static void expect_outer_fragments(struct peer *peer, uint16_t inner_df)
 	assert_int_equal(wire_read16(frame.bytes + WIRE_ETHERNET_LEN + 6), WIRE_MF);
 	assert_true(harness_receive(0, &frame));
 	assert_int_not_equal(wire_read16(frame.bytes + WIRE_ETHERNET_LEN + 6) & WIRE_OFFSET_MASK, 0);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 /* Cutting after encryption needs an outer header that allows it; else it is as if it were "before". */
@@ -219,7 +211,7 @@ static void test_after(void **state)
 	send_lan(&set, 1500, 0, 0);
 	assert_int_equal(join_inner(&set, &count), 1500);
 	assert_int_equal(set.hq_fragment, WIRE_DF);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void expect_df(struct peer *peer, uint16_t inner_df, uint16_t outer_df)

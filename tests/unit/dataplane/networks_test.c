@@ -50,14 +50,6 @@ static size_t packet_make(uint32_t source, uint32_t destination)
 	return wire_ipv4(packet, &header, inner, 40);
 }
 
-static void expect_nothing_more(void)
-{
-	for (uint16_t port = 0; port < HARNESS_PORTS; port++) {
-		assert_false(harness_receive(port, &frame));
-		assert_false(harness_receive_kernel(port, &frame));
-	}
-}
-
 static void test_outbound(void **state)
 {
 	(void)state;
@@ -75,14 +67,14 @@ static void test_outbound(void **state)
 			assert_int_equal(children[i].hq_sequence, round);
 			wire_forward(packet);
 			assert_memory_equal(inner, packet, len);
-			expect_nothing_more();
+			harness_expect_no_frame();
 		}
 	}
 	/* In no SA's selectors. */
 	harness_send_ip(1, 0, LAN_HOST, packet, packet_make(LAN_HOST + 7, remote_hosts[0]));
 	harness_turn();
 	assert_int_equal(harness_count(REASON_DROP_NO_POLICY), 1);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void test_inbound(void **state)
@@ -106,7 +98,7 @@ static void test_inbound(void **state)
 				refused++;
 			}
 			assert_int_equal(harness_count(REASON_DROP_SELECTOR), refused);
-			expect_nothing_more();
+			harness_expect_no_frame();
 		}
 	}
 }
@@ -129,7 +121,7 @@ static void test_one_goes(void **state)
 			assert_int_equal(peer_receive(&children[i], &frame, inner), len);
 	}
 	assert_int_equal(harness_count(REASON_DROP_NO_POLICY), 1);
-	expect_nothing_more();
+	harness_expect_no_frame();
 	peer_close(&children[0]);
 	peer_expect_all_free();
 }

@@ -319,6 +319,29 @@ size_t peer_receive(struct peer *peer, const struct wire_frame *frame, uint8_t *
 	return peer_receive_outer(peer, frame->bytes + WIRE_ETHERNET_LEN, frame->len - WIRE_ETHERNET_LEN, inner);
 }
 
+size_t peer_pass_out(struct peer *peer, const void *packet, size_t len, uint8_t *inner)
+{
+	static struct wire_frame frame;
+
+	harness_send_ip(harness.lan_port, 0, LAN_HOST, packet, len);
+	harness_turn();
+	assert_true(harness_receive(0, &frame));
+	harness_expect_no_frame();
+	return peer_receive(peer, &frame, inner);
+}
+
+size_t peer_pass_in(struct peer *peer, const void *packet, size_t len, uint8_t *inner)
+{
+	static struct wire_frame frame;
+
+	peer_send(peer, 0, packet, len);
+	harness_turn();
+	assert_true(harness_receive(harness.lan_port, &frame));
+	harness_expect_no_frame();
+	memcpy(inner, frame.bytes + WIRE_ETHERNET_LEN, frame.len - WIRE_ETHERNET_LEN);
+	return frame.len - WIRE_ETHERNET_LEN;
+}
+
 void peer_expect_all_free(void)
 {
 	const struct dataplane *dataplane = &harness.dataplane;

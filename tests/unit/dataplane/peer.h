@@ -86,5 +86,12 @@ size_t peer_receive_outer(struct peer *peer, const uint8_t *outer, size_t len, u
 size_t peer_receive_payload(
 	struct peer *peer, const uint8_t *outer, size_t len, uint8_t *payload, uint8_t *next_header);
 
+/*
+ * A packet through HQ and its tunnel, to the peer's host from the LAN or from it, alone: what came out of it into
+ * `inner`, its length returned.
+ */
+size_t peer_pass_out(struct peer *peer, const void *packet, size_t len, uint8_t *inner);
+size_t peer_pass_in(struct peer *peer, const void *packet, size_t len, uint8_t *inner);
+
 /* Fails the test unless every slot, on both sides of the tables, is free. */
 void peer_expect_all_free(void);

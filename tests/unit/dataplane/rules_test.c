@@ -103,14 +103,6 @@ static void test_fields(void **state)
 	assert_int_equal(found(transit(LAN_HOST, ELSEWHERE, IPPROTO_ICMP, FIRST, 0)), 2);
 }
 
-static void expect_nothing_more(void)
-{
-	for (uint16_t port = 0; port < HARNESS_PORTS; port++) {
-		assert_false(harness_receive(port, &frame));
-		assert_false(harness_receive_kernel(port, &frame));
-	}
-}
-
 /* What is in `packet` leaves in the clear, as a router would send it. */
 static void expect_clear(uint16_t port, uint32_t station, size_t len)
 {
@@ -123,7 +115,7 @@ static void expect_clear(uint16_t port, uint32_t station, size_t len)
 	assert_true(harness_receive(port, &frame));
 	assert_int_equal(frame.len, wire_ethernet(expected, mac, harness_port_mac(port), WIRE_TYPE_IPV4, packet, len));
 	assert_memory_equal(frame.bytes, expected, frame.len);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void expect_drop(enum reason reason)
@@ -132,7 +124,7 @@ static void expect_drop(enum reason reason)
 
 	harness_turn();
 	assert_int_equal(harness_count(reason), before + 1);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void send_from_lan(size_t len)
@@ -161,7 +153,7 @@ static void test_before_the_policies(void **state)
 	harness_turn();
 	assert_true(harness_receive(0, &frame));
 	assert_int_equal(peer_receive(&peer, &frame, inner), len);
-	expect_nothing_more();
+	harness_expect_no_frame();
 	/* No rule, no policy. */
 	send_from_lan(transit(LAN_HOST, ELSEWHERE, IPPROTO_UDP, 5201, 0));
 	expect_drop(REASON_DROP_NO_POLICY);
@@ -182,7 +174,7 @@ static void test_bypass_counts_hops(void **state)
 	/* Its sender is told: ICMP time exceeded. */
 	assert_true(harness_receive(1, &frame));
 	assert_int_equal(frame.bytes[WIRE_ETHERNET_LEN + WIRE_IPV4_LEN], 11);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static size_t from_peer(struct peer *peer, uint32_t destination, uint16_t port)
@@ -214,7 +206,7 @@ static void test_decrypted(void **state)
 	harness_turn();
 	assert_true(harness_receive_kernel(1, &frame));
 	assert_memory_equal(frame.bytes + WIRE_ETHERNET_LEN, packet, len);
-	expect_nothing_more();
+	harness_expect_no_frame();
 	/* From tunnel to tunnel, unless a rule says otherwise. */
 	len = from_peer(&a, b.host, 54);
 	harness_turn();
@@ -254,7 +246,7 @@ static void test_not_for_our_own(void **state)
 	send_from_lan(transit(LAN_HOST, HQ_LAN, IPPROTO_UDP, 9, 0));
 	harness_turn();
 	assert_true(harness_receive_kernel(1, &frame));
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 /* At random, beside nothing but the words of the header. */

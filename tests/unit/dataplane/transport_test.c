@@ -63,14 +63,6 @@ static size_t kernel_sends(uint32_t remote, size_t payload_len, uint16_t fragmen
 	return len;
 }
 
-static void expect_nothing_more(void)
-{
-	assert_false(harness_receive(0, &frame));
-	assert_false(harness_receive(1, &frame));
-	assert_false(harness_receive_kernel(0, &frame));
-	assert_false(harness_receive_kernel(1, &frame));
-}
-
 /* What followed the IP header is the payload of ESP; TOS is the packet's own. */
 static void expect_sent(size_t len)
 {
@@ -83,7 +75,7 @@ static void expect_sent(size_t len)
 	assert_int_equal(next_header, IPPROTO_UDP);
 	assert_memory_equal(opened, packet + WIRE_IPV4_LEN, len - WIRE_IPV4_LEN);
 	assert_int_equal(peer.hq_tos, 0xb8);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void test_out(void **state)
@@ -134,7 +126,7 @@ static void test_in(void **state)
 		wire_noise(payload, len, (uint32_t)len);
 		peer_sends(IPPROTO_UDP, len);
 		assert_memory_equal(expect_received(peer.address, IPPROTO_UDP, len), payload, len);
-		expect_nothing_more();
+		harness_expect_no_frame();
 	}
 }
 
@@ -168,7 +160,7 @@ static void test_in_behind_a_nat(void **state)
 	received = expect_received(BEHIND_NAT, IPPROTO_UDP, SHORT);
 	memset(payload + UDP_CHECKSUM, 0, 2);
 	assert_memory_equal(received, payload, SHORT);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void test_not_carried(void **state)
@@ -179,7 +171,7 @@ static void test_not_carried(void **state)
 	kernel_sends(peer.address, SHORT, 10, 0);
 	kernel_sends(peer.address, SHORT, 0, OPTIONS);
 	assert_int_equal(harness_count(REASON_DROP_TRANSPORT), 3);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 /* The kernel is told how much fits, and just that much goes. */
@@ -196,12 +188,12 @@ static void expect_too_big(size_t len)
 	mtu = wire_read16(ip + WIRE_IPV4_LEN + 6);
 	assert_true(mtu < len);
 	assert_int_equal(harness_count(REASON_DROP_MTU), 1);
-	expect_nothing_more();
+	harness_expect_no_frame();
 	expect_sent(kernel_sends(peer.address, mtu - WIRE_IPV4_LEN - WIRE_UDP_LEN, WIRE_DF, 0));
 	kernel_sends(peer.address, mtu - WIRE_IPV4_LEN - WIRE_UDP_LEN + 1u, WIRE_DF, 0);
 	assert_int_equal(harness_count(REASON_DROP_MTU), 2);
 	assert_true(harness_receive_kernel(0, &frame));
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 static void test_too_long_with_df(void **state)
@@ -243,7 +235,7 @@ static void test_too_long_without_df(void **state)
 	whole_len = wire_ipv4(whole, &header, esp, whole_len);
 	assert_int_equal(peer_receive_payload(&peer, whole, whole_len, opened, &next_header), len - WIRE_IPV4_LEN);
 	assert_memory_equal(opened, packet + WIRE_IPV4_LEN, len - WIRE_IPV4_LEN);
-	expect_nothing_more();
+	harness_expect_no_frame();
 }
 
 int main(void)
