@@ -56,16 +56,18 @@ static inline void ipv4_checksum_set(struct rte_ipv4_hdr *ip)
 static inline bool ipv4_checksum_holds(const struct rte_ipv4_hdr *ip)
 {
 	uint64_t words[2], sum;
-	uint32_t last;
+	uint32_t last, half, quarter;
 
 	if (ip->version_ihl != RTE_IPV4_VHL_DEF)
 		return rte_ipv4_cksum(ip) == 0;
 	memcpy(words, ip, sizeof(words));
 	memcpy(&last, (const uint8_t *)ip + sizeof(words), sizeof(last));
 	sum = (words[0] & UINT32_MAX) + (words[0] >> 32) + (words[1] & UINT32_MAX) + (words[1] >> 32) + last;
-	sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ((sum & 0xffff) + (sum >> 16)) == 0xffff;
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	half = (uint32_t)sum + (uint32_t)(sum >> 32);
+	quarter = (half & 0xffff) + (half >> 16);
+	/* All ones, or that twice: one more carry to be added. */
+	return quarter == 0xffff || quarter == 0x1fffe;
 }
 
 /*

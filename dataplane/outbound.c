@@ -104,9 +104,12 @@ static bool ttl_count_down(struct worker *worker, const struct sa_out *out, stru
 
 void outbound_clamp_mss(const struct sa_out *out, struct rte_mbuf *packet)
 {
-	if (out->tunnel.mss_clamp)
-		mss_clamp(rte_pktmbuf_mtod(packet, void *), rte_pktmbuf_data_len(packet),
-			atomic_load_explicit(&out->inner_mtu, memory_order_relaxed));
+	void *header = rte_pktmbuf_mtod(packet, void *);
+	uint32_t len = rte_pktmbuf_data_len(packet);
+
+	/* The packet is asked first: it is at hand, an inbound packet's outbound SA is not. */
+	if (unlikely(mss_may_be_syn(header, len)) && out->tunnel.mss_clamp)
+		mss_clamp(header, len, atomic_load_explicit(&out->inner_mtu, memory_order_relaxed));
 }
 
 /*

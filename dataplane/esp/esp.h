@@ -9,9 +9,11 @@
 
 #include "tables/suite.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum {
 	ESP_BURST_MAX = 64,
@@ -129,7 +131,17 @@ static inline size_t esp_front_len(const struct esp_suite *suite)
 }
 
 /* The two fields of an ESP packet's header, host order; the packet has at least ESP_HDR_LEN bytes. */
-uint32_t esp_read_spi(const uint8_t *esp);
-uint32_t esp_read_sequence(const uint8_t *esp);
+static inline uint32_t esp_read_spi(const uint8_t *esp)
+{
+	uint32_t wire;
+
+	memcpy(&wire, esp, sizeof(wire));
+	return be32toh(wire);
+}
+
+static inline uint32_t esp_read_sequence(const uint8_t *esp)
+{
+	return esp_read_spi(esp + sizeof(uint32_t));
+}
 
 const char *esp_status_name(enum esp_status status);

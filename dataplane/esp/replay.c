@@ -46,19 +46,8 @@ uint64_t replay_infer(const struct replay *replay, uint32_t low)
 	return bottom + (uint32_t)(low - (uint32_t)bottom);
 }
 
-bool replay_check(const struct replay *replay, uint64_t sequence)
-{
-	if (sequence == 0)
-		return false;
-	if (sequence > replay->highest)
-		return true;
-	if (replay->highest - sequence >= replay->window)
-		return false;
-	return !(replay->words[sequence / WORD_BITS & replay->word_mask] >> sequence % WORD_BITS & 1);
-}
-
 /* Empties the words that the window enters; after a jump beyond the ring each word needs it only once. */
-static void replay_advance(struct replay *replay, uint64_t sequence)
+void replay_advance(struct replay *replay, uint64_t sequence)
 {
 	uint64_t word = replay->highest / WORD_BITS;
 	uint64_t steps = sequence / WORD_BITS - word;
@@ -67,15 +56,4 @@ static void replay_advance(struct replay *replay, uint64_t sequence)
 		steps = (uint64_t)replay->word_mask + 1;
 	for (uint64_t i = 1; i <= steps; i++)
 		replay->words[(word + i) & replay->word_mask] = 0;
-	replay->highest = sequence;
-}
-
-bool replay_accept(struct replay *replay, uint64_t sequence)
-{
-	if (!replay_check(replay, sequence))
-		return false;
-	if (sequence > replay->highest)
-		replay_advance(replay, sequence);
-	replay->words[sequence / WORD_BITS & replay->word_mask] |= UINT64_C(1) << sequence % WORD_BITS;
-	return true;
 }

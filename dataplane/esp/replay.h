@@ -39,7 +39,27 @@ static inline void replay_prefetch(const struct replay *replay, uint64_t sequenc
 }
 
 /* May this number still be new? Number 0 is never valid (RFC 4303 section 3.3.3). */
-bool replay_check(const struct replay *replay, uint64_t sequence);
+static inline bool replay_check(const struct replay *replay, uint64_t sequence)
+{
+	if (sequence > replay->highest)
+		return true;
+	if (sequence == 0 || replay->highest - sequence >= replay->window)
+		return false;
+	return !(replay->words[sequence / 64 & replay->word_mask] >> sequence % 64 & 1);
+}
+
+/* Part of replay_accept: the window's right edge goes on to `sequence`, which is beyond the word that it was in. */
+void replay_advance(struct replay *replay, uint64_t sequence);
 
 /* For an authentic packet: false when the number was seen or is too old, else marks it and moves the window. */
-bool replay_accept(struct replay *replay, uint64_t sequence);
+static inline bool replay_accept(struct replay *replay, uint64_t sequence)
+{
+	if (!replay_check(replay, sequence))
+		return false;
+	if (sequence / 64 > replay->highest / 64)
+		replay_advance(replay, sequence);
+	if (sequence > replay->highest)
+		replay->highest = sequence;
+	replay->words[sequence / 64 & replay->word_mask] |= UINT64_C(1) << sequence % 64;
+	return true;
+}
