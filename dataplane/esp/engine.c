@@ -6,6 +6,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,7 +191,7 @@ IMB_MGR *engine_manager(const struct esp_engine *engine, const struct esp_suite 
 }
 
 /* The library's AES-GCM keys are the longest, but without AVX-512 it leaves all behind the eighth power of H alone. */
-size_t esp_key_size(void)
+static size_t key_size_find(void)
 {
 	enum { POWERS_LEN = 2 * 8 * 16 };
 	size_t size = offsetof(struct esp_key, gcm.ghash_keys) + POWERS_LEN;
@@ -200,6 +201,19 @@ size_t esp_key_size(void)
 	if (size < offsetof(struct esp_key, job) + sizeof(struct job_key))
 		size = offsetof(struct esp_key, job) + sizeof(struct job_key);
 	return (size + ESP_KEY_ALIGN - 1) / ESP_KEY_ALIGN * ESP_KEY_ALIGN;
+}
+
+/* Found once: the library asks the processor each time, and where that is a virtual one it takes microseconds. */
+size_t esp_key_size(void)
+{
+	static _Atomic size_t found;
+	size_t size = atomic_load_explicit(&found, memory_order_relaxed);
+
+	if (size == 0) {
+		size = key_size_find();
+		atomic_store_explicit(&found, size, memory_order_relaxed);
+	}
+	return size;
 }
 
 void engine_make_nonce(const struct esp_key *key, const uint8_t *iv, uint8_t *nonce)

@@ -110,15 +110,19 @@ static void times_print(const char *name, struct times *times)
 static int run(struct churn *churn)
 {
 	const struct churn_settings *settings = churn->settings;
-	int64_t begin = clock_now(), end = begin + settings->seconds * second, now = begin, took;
+	const int64_t patience = second / 1000;
+	int64_t begin = clock_now(), end = begin + settings->seconds * second, now = begin, took, wait;
 
 	while (now < end && !*settings->stop) {
 		int64_t due = begin + (int64_t)churn->n_installs * second / settings->rate;
 
-		/* Behind the plan: as many as are due, then hear the answers. */
-		for (int i = 0; i < 64 && due <= now && replace_one(churn) == 0; i++)
+		wait = due > now ? due - now : 0;
+		/* Behind the plan: as many as are due, then hear the answers; when there is no room, wait for one. */
+		for (int i = 0; i < 64 && due <= now && wait == 0; i++) {
+			wait = replace_one(churn) < 0 ? patience : 0;
 			due = begin + (int64_t)churn->n_installs * second / settings->rate;
-		if (!attached_turn(churn->attached, due > now ? due - now : 0))
+		}
+		if (!attached_turn(churn->attached, wait))
 			return -ECONNRESET;
 		now = clock_now();
 	}
