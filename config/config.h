@@ -20,6 +20,7 @@ enum {
 	CONFIG_PORTS_MAX = 16,
 	CONFIG_NETWORKS_MAX = 16,
 	CONFIG_PROPOSALS_MAX = 16,
+	CONFIG_AUTH_MAX = 8,
 	CONFIG_LISTEN_MAX = 16,
 	CONFIG_RULES_MAX = 256,
 	CONFIG_NAME_LEN = 64,     /* with terminator */
@@ -80,10 +81,13 @@ struct config_ike {
 struct config_peer {
 	char name[CONFIG_NAME_LEN];
 	char identity[CONFIG_IDENTITY_LEN]; /* what it sends as IDii: FQDN, user@FQDN, key ID or address */
+	struct address address;             /* where it is; of no family: anywhere */
 	uint8_t secret[CONFIG_SECRET_LEN];  /* pre-shared key */
 	uint16_t secret_len;
 	bool users;                         /* many clients, each of which authenticates as a user besides */
 	bool ikev1, aggressive;             /* RFC 9395: off unless said so */
+	uint16_t auth[CONFIG_AUTH_MAX];     /* enum ike_auth, in order of preference */
+	uint16_t n_auth;
 	struct ike_proposal ike[CONFIG_PROPOSALS_MAX]; /* in order of preference */
 	uint16_t n_ike;
 	uint8_t esp[CONFIG_PROPOSALS_MAX];  /* enum esp_suite_id, in order of preference */

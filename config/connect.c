@@ -126,6 +126,8 @@ static void connect_complete(struct connect_config *config)
 		snprintf(config->peer.identity, sizeof(config->peer.identity), "%.*s",
 			(int)sizeof(config->peer.identity) - 1, config->gateway);
 	config->peer.ikev1 = config->peer.aggressive = true;
+	config->peer.auth[0] = IKE_AUTH_PSK;
+	config->peer.n_auth = 1;
 	/* It has no socket for bare ESP. */
 	config->peer.force_udp = true;
 	base->peers = &config->peer;

@@ -39,10 +39,36 @@ static const struct proposal_name groups[] = {
 	{"modp1024", IKE_GROUP_MODP1024, 0, true},
 	{"modp1536", IKE_GROUP_MODP1536, 0, true},
 	{"modp2048", IKE_GROUP_MODP2048, 0, false},
+	{"modp3072", IKE_GROUP_MODP3072, 0, false},
+	{"modp4096", IKE_GROUP_MODP4096, 0, false},
 	{"ecp256", IKE_GROUP_ECP256, 0, false},
 	{"ecp384", IKE_GROUP_ECP384, 0, false},
+	{"ecp521", IKE_GROUP_ECP521, 0, false},
+	{"curve25519", IKE_GROUP_CURVE25519, 0, false},
 	{0},
 };
+
+/* A peer may offer all of these; the configuration can't ask for those that are named for the log alone. */
+static const struct {
+	const char *name;
+	uint16_t number;
+	bool for_log;
+} methods[] = {
+	{"psk", IKE_AUTH_PSK, false},
+	{"rsa", IKE_AUTH_RSA, false},
+	{"ecdsa256", IKE_AUTH_ECDSA_256, false},
+	{"ecdsa384", IKE_AUTH_ECDSA_384, false},
+	{"ecdsa521", IKE_AUTH_ECDSA_521, false},
+	{"xauth-psk", IKE_AUTH_XAUTH_INIT_PSK, false},
+	{"xauth-rsa", IKE_AUTH_XAUTH_INIT_RSA, false},
+	{"hybrid-rsa", IKE_AUTH_HYBRID_INIT_RSA, false},
+	{"dss", IKE_AUTH_DSS, true},
+	{"xauth-psk-responder", IKE_AUTH_XAUTH_RESP_PSK, true},
+	{"xauth-rsa-responder", IKE_AUTH_XAUTH_RESP_RSA, true},
+	{"hybrid-rsa-responder", IKE_AUTH_HYBRID_RESP_RSA, true},
+};
+
+enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 
 static const struct proposal_name *proposal_find_name(const struct proposal_name *table, const char *text, size_t len)
 {
@@ -115,6 +141,29 @@ const char *ike_proposal_legacy(const struct ike_proposal *proposal)
 		if (parts[i] && parts[i]->legacy)
 			return parts[i]->name;
 	return NULL;
+}
+
+int ike_auth_parse(const char *text, uint16_t *out)
+{
+	for (int i = 0; i < METHODS; i++) {
+		if (methods[i].for_log || strcmp(methods[i].name, text) != 0)
+			continue;
+		*out = methods[i].number;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+char *ike_auth_format(uint16_t method, char *text)
+{
+	for (int i = 0; i < METHODS; i++) {
+		if (methods[i].number != method)
+			continue;
+		snprintf(text, IKE_AUTH_TEXT_LEN, "%s", methods[i].name);
+		return text;
+	}
+	snprintf(text, IKE_AUTH_TEXT_LEN, "method %u", method);
+	return text;
 }
 
 int ike_group_parse(const char *text, uint16_t *out)

@@ -25,21 +25,44 @@ enum ike_hash {
 	IKE_HASH_SHA512 = 6,
 };
 
-/* RFC 2409 section 6, RFC 3526, RFC 5903: the "group description". */
+/* RFC 2409 section 6, RFC 3526, RFC 5903, RFC 8031: the "group description". */
 enum ike_group {
 	IKE_GROUP_NONE = 0,
 	IKE_GROUP_MODP1024 = 2,
 	IKE_GROUP_MODP1536 = 5,
 	IKE_GROUP_MODP2048 = 14,
+	IKE_GROUP_MODP3072 = 15,
+	IKE_GROUP_MODP4096 = 16,
 	IKE_GROUP_ECP256 = 19,
 	IKE_GROUP_ECP384 = 20,
+	IKE_GROUP_ECP521 = 21,
+	IKE_GROUP_CURVE25519 = 31,
+};
+
+/*
+ * "Authentication method": RFC 2409 appendix A, RFC 4754 section 6, draft-beaulieu-ike-xauth-02 section 7.2 and
+ * draft-ietf-ipsec-isakmp-hybrid-auth-05 section 3.2.1. INIT and RESP name the side that XAUTH asks for its password.
+ */
+enum ike_auth {
+	IKE_AUTH_PSK = 1,
+	IKE_AUTH_DSS = 2,
+	IKE_AUTH_RSA = 3,
+	IKE_AUTH_ECDSA_256 = 9,
+	IKE_AUTH_ECDSA_384 = 10,
+	IKE_AUTH_ECDSA_521 = 11,
+	IKE_AUTH_HYBRID_INIT_RSA = 64221,
+	IKE_AUTH_HYBRID_RESP_RSA = 64222,
+	IKE_AUTH_XAUTH_INIT_PSK = 65001,
+	IKE_AUTH_XAUTH_RESP_PSK = 65002,
+	IKE_AUTH_XAUTH_INIT_RSA = 65005,
+	IKE_AUTH_XAUTH_RESP_RSA = 65006,
 };
 
 struct ike_proposal {
 	uint16_t cipher;   /* enum ike_cipher */
 	uint16_t key_bits; /* 0 for a cipher of fixed key length */
-	uint16_t hash;     /* enum ike_hash */
-	uint16_t group;    /* enum ike_group */
+	uint16_t hash;	   /* enum ike_hash */
+	uint16_t group;	   /* enum ike_group */
 };
 
 enum { IKE_PROPOSAL_TEXT_LEN = 40 };
@@ -52,6 +75,14 @@ char *ike_proposal_format(const struct ike_proposal *proposal, char *text);
 
 /* The first of its algorithms that is legacy, as its name; NULL when none is. */
 const char *ike_proposal_legacy(const struct ike_proposal *proposal);
+
+/*
+ * Authentication method by the name that the configuration gives it ("psk", "rsa", "xauth-psk"); -EINVAL when there is
+ * none such. And the name of any method, in IKE_AUTH_TEXT_LEN bytes; a number where it has none.
+ */
+enum { IKE_AUTH_TEXT_LEN = 24 };
+int ike_auth_parse(const char *text, uint16_t *out);
+char *ike_auth_format(uint16_t method, char *text);
 
 /* Group by name ("modp2048", "none"); -EINVAL when there is none such. And its name; "unknown" when it has none. */
 int ike_group_parse(const char *text, uint16_t *out);

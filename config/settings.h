@@ -21,6 +21,7 @@ enum setting_type {
 	SETTING_PATH,	   /* absolute */
 	SETTING_ADDRESS,
 	SETTING_NETWORK,
+	SETTING_AUTH,	     /* enum ike_auth */
 	SETTING_PROPOSAL,    /* struct ike_proposal */
 	SETTING_SUITE,	     /* enum esp_suite_id in one byte */
 	SETTING_PFS,	     /* enum ike_group */

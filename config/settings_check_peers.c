@@ -81,8 +81,22 @@ static void peers_check_modes(
 {
 	peers_check_switch(reader, where, "ikev1", peer->ikev1,
 		"true: IKEv1 is the only version so far, and RFC 9395 asks that it is switched on knowingly");
-	peers_check_switch(
-		reader, where, "aggressive", peer->aggressive, "true: aggressive mode is the only mode so far");
+}
+
+/* The other methods have names and numbers already, for the negotiation's log. */
+static void peers_check_auth(
+	struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer)
+{
+	const config_setting_t *list = config_setting_get_member(where, "auth");
+	char quote[SETTINGS_QUOTE_LEN];
+
+	for (unsigned int i = 0; list && i < peer->n_auth; i++) {
+		const config_setting_t *value = config_setting_get_elem(list, i);
+
+		if (peer->auth[i] != IKE_AUTH_PSK && peer->auth[i] != UINT16_MAX)
+			settings_refuse(reader, value, NULL, "%s is not supported so far; expected psk",
+				settings_quote(value, false, quote));
+	}
 }
 
 /* RFC 7634 gives ChaCha20-Poly1305 a number in IKEv2; IKEv1's registry has none. */
@@ -332,8 +346,8 @@ void settings_check_peers(struct settings_reader *reader, const config_setting_t
 		if (!config_setting_is_group(where))
 			continue;
 		peers_check_modes(reader, where, &config->peers[i]);
-		settings_check_peer(
-			reader, where, &config->peers[i], config->ike.legacy ? NULL : "ike.legacy");
+		peers_check_auth(reader, where, &config->peers[i]);
+		settings_check_peer(reader, where, &config->peers[i], config->ike.legacy ? NULL : "ike.legacy");
 	}
 	if (peers_check_names(reader, list, config) < 0 || peers_check_overlap(reader, list, config) < 0)
 		settings_refuse(reader, list, NULL, "there is no memory to compare the peers");

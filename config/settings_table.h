@@ -23,10 +23,11 @@
 	"[\"aes256-sha256-modp2048\", \"aes256-sha256-ecp256\", \"aes128-sha256-modp2048\", \"aes128-sha256-ecp256\"]"
 #define IKE_EXPECTED                                                                                                   \
 	"CIPHER-HASH-GROUP with aes128 aes192 aes256 3des - md5 sha1 sha256 sha384 sha512 - modp1024 modp1536 "        \
-	"modp2048 ecp256 ecp384"
+	"modp2048 modp3072 modp4096 ecp256 ecp384 ecp521 curve25519"
 #define ESP_DEFAULT                                                                                                    \
 	"[\"aes256gcm\", \"aes128gcm\", \"aes256-sha256\", \"aes128-sha256\", \"aes256-sha1\", \"aes128-sha1\"]"
-#define PFS_EXPECTED "one of none modp1024 modp1536 modp2048 ecp256 ecp384"
+#define PFS_EXPECTED                                                                                                   \
+	"one of none modp1024 modp1536 modp2048 modp3072 modp4096 ecp256 ecp384 ecp521 curve25519"
 /* clang-format on */
 
 extern const char *const settings_level_choices[], *const settings_fragment_choices[];

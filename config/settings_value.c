@@ -194,6 +194,7 @@ static bool value_store_plain(
 		value_store_number(setting, TUNNEL_DSCP_COPY, field);
 		return strcmp(text, "copy") == 0;
 	case SETTING_CHOICE: return text && value_store_choice(setting, text, field);
+	case SETTING_AUTH: return text && ike_auth_parse(text, field) == 0;
 	case SETTING_PROPOSAL: return text && ike_proposal_parse(text, field) == 0;
 	case SETTING_PFS: return text && ike_group_parse(text, field) == 0;
 	case SETTING_PROTOCOL: return value_store_protocol(setting, value, text, field);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Aggressive mode with pre-shared keys (RFC 2409 section 5.4). Handlers of the table in v1_states.c, and the beginning
- * as initiator. Risky by design: whoever sees message 2 may guess at a weak key offline, so it is off unless a peer's
- * configuration asks for it (RFC 9395).
+ * Aggressive mode (RFC 2409 sections 5.1 and 5.4). Handlers of the table in v1_states.c, and the beginning as
+ * initiator. Risky by design with a pre-shared key: whoever sees message 2 may guess at a weak one offline, so it is
+ * off unless a peer's configuration asks for it (RFC 9395).
  */
 #pragma once
 
@@ -18,9 +18,3 @@ enum v1_verdict aggressive_receive_3(struct v1_message *message);
 
 /* Initiator. */
 enum v1_verdict aggressive_receive_2(struct v1_message *message);
-
-/* What we send as our identity: the configured one, or the local address. */
-size_t aggressive_write_identity(const struct ike_sa *sa, uint8_t *body);
-
-/* Notes that an algorithm behind the legacy switch is in use. */
-void aggressive_report_legacy(const struct ike_sa *sa);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Message 1 out; message 2 in, message 3 out. Nothing of message 2 is kept before HASH_R has been verified. */
+/* Message 1 out; message 2 in, message 3 out. Nothing of message 2 is kept before its proof has been verified. */
 #include "ike/aggressive.h"
 
+#include "ike/auth.h"
+#include "ike/handshake.h"
 #include "ike/identity.h"
 #include "ike/message.h"
 #include "ike/notify.h"
@@ -12,37 +14,17 @@
 #include <string.h>
 #include <openssl/crypto.h>
 
-enum { PORT_IKE = 500, PORT_IKE_NAT = 4500 };
-
 /* What message 2 comes down to, until it is believed. */
 struct second_message {
-	struct ike_proposal proposal;
-	uint32_t lifetime;
+	struct phase1_offer chosen;
 	struct natt_vendor vendor;
 	struct keymat_input input;
 	struct keymat keys;
 	uint8_t secret[DH_SECRET_MAX];
 	uint8_t id_i[IDENTITY_BODY_MAX];
 	size_t id_i_len;
+	char why[AUTH_WHY_LEN];
 };
-
-size_t aggressive_write_identity(const struct ike_sa *sa, uint8_t *body)
-{
-	const char *identity = sa->ike->config->ike.identity;
-	char address[ADDRESS_TEXT_LEN];
-
-	return identity_write(identity[0] ? identity : address_format(&sa->local.address, address), body);
-}
-
-void aggressive_report_legacy(const struct ike_sa *sa)
-{
-	const char *legacy = ike_proposal_legacy(&sa->proposal);
-	char text[IKE_PROPOSAL_TEXT_LEN];
-
-	if (legacy)
-		report_sa(sa, IKE_EVENT_LEGACY, "%s is in use (%s): it is no longer safe", legacy,
-			ike_proposal_format(&sa->proposal, text));
-}
 
 /* HDR, SA, KE, Ni, IDii, VID ... */
 static int aggressive_send_1(struct ike_sa *sa)
@@ -54,10 +36,10 @@ static int aggressive_send_1(struct ike_sa *sa)
 	int rc;
 
 	message_begin(&builder, sa, ISAKMP_AGGRESSIVE, 0);
-	phase1_write_offers(&builder, sa->peer, config->ike.legacy, config->ike.lifetime);
+	phase1_write_offers(&builder, sa->peer, dh_group(sa->handshake->dh), config->ike.legacy, config->ike.lifetime);
 	builder_add(&builder, ISAKMP_KE, ke.data, ke.len);
 	builder_add(&builder, ISAKMP_NONCE, sa->handshake->nonce, sizeof(sa->handshake->nonce));
-	builder_add(&builder, ISAKMP_ID, id, aggressive_write_identity(sa, id));
+	builder_add(&builder, ISAKMP_ID, id, handshake_write_identity(sa, id));
 	natt_write_vendors(&builder, true, NATT_NONE);
 	rc = builder_finish(&builder);
 	if (rc == 0)
@@ -92,6 +74,7 @@ int aggressive_begin(
 		rc = aggressive_send_1(sa);
 	if (rc < 0)
 		goto fail;
+	sa->exchange = ISAKMP_AGGRESSIVE;
 	sa->state = V1_AGGRESSIVE_SENT_1;
 	report_sa(sa, IKE_EVENT_STARTED, "%s", "");
 	v1_wait(sa, NULL, V1_WAIT_RETRANSMIT);
@@ -128,15 +111,12 @@ static const char *aggressive_check_answer(
 	chosen = phase1_choose(&offers, sa->peer, sa->ike->config->ike.legacy, ke.len);
 	if (offers.count != 1 || !chosen || chosen->proposal.group != dh_group(sa->handshake->dh))
 		return "the answer is not one of the proposals that were offered";
-	second->proposal = chosen->proposal;
-	second->lifetime = sa->ike->config->ike.lifetime;
-	if (chosen->lifetime && chosen->lifetime < second->lifetime)
-		second->lifetime = chosen->lifetime;
+	second->chosen = *chosen;
 	second->vendor = natt_read_vendors(&message->payloads);
 	return NULL;
 }
 
-/* Keys from what came, and HASH_R. NULL, or what is wrong. */
+/* Keys from what came, and the proof. NULL, or what is wrong. */
 static const char *aggressive_check_proof(
 	struct ike_sa *sa, const struct v1_message *message, struct second_message *second)
 {
@@ -151,50 +131,29 @@ static const char *aggressive_check_proof(
 		.ke_r = payload_body(&message->payloads, ISAKMP_KE),
 		.nonce_i = bytes_of(sa->handshake->nonce, sizeof(sa->handshake->nonce)),
 		.nonce_r = payload_body(&message->payloads, ISAKMP_NONCE),
-		.secret = bytes_of(second->secret, dh_secret_len(second->proposal.group)),
+		.secret = bytes_of(second->secret, dh_secret_len(second->chosen.proposal.group)),
 		.pre_shared_key = bytes_of(sa->peer->secret, sa->peer->secret_len),
 		.sa_i = aggressive_own_offers(sa),
+		.auth = second->chosen.auth,
 	};
 	if (dh_agree(sa->handshake->dh, input->ke_r, second->secret) < 0)
 		return "the key exchange value is not one of its group";
-	if (keymat_derive(&second->keys, &second->proposal, input) < 0 ||
+	if (keymat_derive(&second->keys, &second->chosen.proposal, input) < 0 ||
 		keymat_proof(&second->keys, input, false, id_r, proof) < 0)
 		return "the crypto library refused";
-	if (!prf_equal(payload_body(&message->payloads, ISAKMP_HASH), bytes_of(proof, second->keys.prf_len)))
-		return "HASH_R is wrong: the pre-shared keys differ, or somebody else answered";
-	return NULL;
+	return auth_verify(&second->keys, false, proof, &message->payloads, second->why) < 0 ? second->why : NULL;
 }
 
-/* Who is behind a NAT; and if anybody is, both ports change from message 3 on (RFC 3947 section 4). */
-static void aggressive_float(struct ike_sa *sa, const struct v1_message *message)
-{
-	const struct payload_list *list = &message->payloads;
-	uint16_t hash = sa->proposal.hash;
-
-	if (sa->natt == NATT_NONE || !payload_find(list, ISAKMP_NAT_D, NULL))
-		return;
-	/* Of what is forced, keepalives are a part: there may be a firewall that forgets. */
-	sa->we_behind_nat =
-		sa->peer->force_udp || !natt_names(list, NATT_FIRST, hash, message->hdr, &message->local);
-	sa->peer_behind_nat = !natt_names(list, NATT_OTHERS, hash, message->hdr, &message->remote);
-	if (sa->floated || (!sa->we_behind_nat && !sa->peer_behind_nat))
-		return;
-	sa->floated = true;
-	sa->local.port = sa->ike->config->ike.nat_port;
-	if (sa->remote.port == PORT_IKE)
-		sa->remote.port = PORT_IKE_NAT; /* any other port was mapped for us and stays */
-}
-
-/* HDR*, HASH_I, NAT-D, NAT-D [, N] */
+/* HDR*, HASH_I or what the method has in its place, NAT-D, NAT-D [, N] */
 static int aggressive_send_3(struct ike_sa *sa, const uint8_t *proof)
 {
 	bool first = TAILQ_EMPTY(&sa->party->children) && TAILQ_FIRST(&sa->party->sas) == sa;
 	struct builder builder;
-	int rc = 0;
+	int rc;
 
 	message_begin(&builder, sa, ISAKMP_AGGRESSIVE, 0);
-	builder_add(&builder, ISAKMP_HASH, proof, sa->keys.prf_len);
-	if (sa->natt != NATT_NONE)
+	rc = auth_prove(&builder, &sa->keys, true, proof);
+	if (rc == 0 && sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
 			(const struct isakmp_hdr *)builder.data, sa->peer->force_udp ? &natt_nowhere : &sa->local,
 			&sa->remote);
@@ -218,26 +177,25 @@ static int aggressive_accept_2(struct ike_sa *sa, const struct v1_message *messa
 
 	memcpy(sa->responder_cookie, message->hdr->responder_cookie, IKE_COOKIE_LEN);
 	sa->keys = second->keys;
-	sa->proposal = second->proposal;
-	sa->lifetime = second->lifetime;
+	phase1_settle(sa, &second->chosen);
 	sa->natt = second->vendor.natt;
 	sa->answers_probes = second->vendor.dead_peer_detection;
 	sa->local = message->local;
 	sa->remote = message->remote;
-	second->id_i_len = aggressive_write_identity(sa, second->id_i);
+	second->id_i_len = handshake_write_identity(sa, second->id_i);
 	rc = keymat_iv_phase1(&sa->keys, second->input.ke_i, second->input.ke_r, sa->iv);
 	if (rc == 0)
 		rc = keymat_proof(&sa->keys, &second->input, true, bytes_of(second->id_i, second->id_i_len), proof);
 	if (rc < 0)
 		return rc;
-	aggressive_float(sa, message);
+	handshake_float(sa, message);
 	return aggressive_send_3(sa, proof);
 }
 
 enum v1_verdict aggressive_receive_2(struct v1_message *message)
 {
 	static const uint8_t no_cookie[IKE_COOKIE_LEN];
-	struct second_message second = {.lifetime = 0};
+	struct second_message second = {.id_i_len = 0};
 	struct ike_sa *sa = message->sa;
 	enum v1_verdict verdict = V1_DROPPED;
 	const char *why = NULL;
@@ -250,7 +208,7 @@ enum v1_verdict aggressive_receive_2(struct v1_message *message)
 	if (!why)
 		why = aggressive_check_proof(sa, message, &second);
 	if (why) {
-		sa->handshake->hint = why;
+		ike_sa_hint(sa, why);
 		engine_count(sa->ike, IKE_COUNT_BAD_HASH);
 		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, ike_sa_identity(sa), "%s", why);
 		goto out;
@@ -265,8 +223,7 @@ enum v1_verdict aggressive_receive_2(struct v1_message *message)
 	dh_free(sa->handshake->dh);
 	sa->handshake->dh = NULL;
 	ike_sa_establish(sa);
-	report_sa(sa, IKE_EVENT_ESTABLISHED, "%s", sa->we_behind_nat ? "we are behind a NAT" : "");
-	aggressive_report_legacy(sa);
+	handshake_report(sa, &message->remote, &message->remote, 2);
 	verdict = V1_TAKEN;
 out:
 	OPENSSL_cleanse(&second, sizeof(second));

@@ -5,6 +5,8 @@
  */
 #include "ike/aggressive.h"
 
+#include "ike/auth.h"
+#include "ike/handshake.h"
 #include "ike/identity.h"
 #include "ike/informational.h"
 #include "ike/message.h"
@@ -104,8 +106,9 @@ static int aggressive_derive(struct ike_sa *sa, struct v1_message *message, stru
 		.secret = bytes_of(first->secret, dh_secret_len(sa->proposal.group)),
 		.pre_shared_key = bytes_of(first->peer->secret, first->peer->secret_len),
 		.sa_i = payload_body(&message->payloads, ISAKMP_SA),
+		.auth = first->chosen->auth,
 	};
-	first->id_r_len = aggressive_write_identity(sa, first->id_r);
+	first->id_r_len = handshake_write_identity(sa, first->id_r);
 	rc = dh_agree(first->dh, input->ke_i, first->secret);
 	if (rc == 0)
 		rc = keymat_derive(&sa->keys, &sa->proposal, input);
@@ -119,20 +122,20 @@ static int aggressive_derive(struct ike_sa *sa, struct v1_message *message, stru
 	return rc;
 }
 
-/* HDR, SA, KE, Nr, IDir, HASH_R, VID ..., NAT-D, NAT-D */
+/* HDR, SA, KE, Nr, IDir, HASH_R or what the method has in its place, VID ..., NAT-D, NAT-D */
 static int aggressive_send_2(struct ike_sa *sa, struct v1_message *message, const struct first_message *first)
 {
 	struct builder builder;
-	int rc = 0;
+	int rc;
 
 	message_begin(&builder, sa, ISAKMP_AGGRESSIVE, 0);
 	phase1_write_answer(&builder, first->chosen);
 	builder_add(&builder, ISAKMP_KE, first->input.ke_r.data, first->input.ke_r.len);
 	builder_add(&builder, ISAKMP_NONCE, first->nonce_r, sizeof(first->nonce_r));
 	builder_add(&builder, ISAKMP_ID, first->id_r, first->id_r_len);
-	builder_add(&builder, ISAKMP_HASH, first->proof, sa->keys.prf_len);
+	rc = auth_prove(&builder, &sa->keys, false, first->proof);
 	natt_write_vendors(&builder, false, sa->natt);
-	if (sa->natt != NATT_NONE)
+	if (rc == 0 && sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
 			(const struct isakmp_hdr *)builder.data, sa->peer->force_udp ? &natt_nowhere : &message->local,
 			&message->remote);
@@ -151,7 +154,6 @@ static struct ike_sa *aggressive_answer(struct v1_message *message, struct first
 	struct ike *ike = message->ike;
 	struct ike_sa *sa = ike_sa_new(
 		ike, first->peer, message->hdr->initiator_cookie, &message->local, &message->remote, message->floated);
-	uint32_t lifetime = ike->config->ike.lifetime;
 	int rc;
 
 	if (!sa) {
@@ -159,9 +161,8 @@ static struct ike_sa *aggressive_answer(struct v1_message *message, struct first
 			"out of memory or randomness: %s", strerror(errno));
 		return NULL;
 	}
-	sa->proposal = first->chosen->proposal;
-	sa->lifetime =
-		first->chosen->lifetime && first->chosen->lifetime < lifetime ? first->chosen->lifetime : lifetime;
+	sa->exchange = ISAKMP_AGGRESSIVE;
+	phase1_settle(sa, first->chosen);
 	sa->natt = first->vendor.natt;
 	sa->answers_probes = first->vendor.dead_peer_detection;
 	memcpy(sa->seen[0], message->digest, ENGINE_DIGEST_LEN);
@@ -183,13 +184,8 @@ enum v1_verdict aggressive_receive_1(struct v1_message *message)
 	struct ike *ike = message->ike;
 	struct ike_sa *sa;
 
-	if (!ike_sa_admits(ike, &message->remote)) {
-		engine_count(ike, IKE_COUNT_LIMITED);
-		report_message(message, IKE_EVENT_BAD_MESSAGE, NULL, NULL,
-			"too many exchanges not yet authenticated: %zu of %u in all, or %u from this address and port",
-			ike->half_open, ike->config->ike.half_open_max, ike->config->ike.half_open_per_source);
+	if (!handshake_admit(message))
 		return V1_DROPPED;
-	}
 	if (!aggressive_identify(message, &first) || !aggressive_negotiate(message, &first))
 		return V1_DROPPED;
 	first.vendor = natt_read_vendors(&message->payloads);
@@ -204,68 +200,23 @@ enum v1_verdict aggressive_receive_1(struct v1_message *message)
 	return V1_TAKEN;
 }
 
-/*
- * Who is behind a NAT? NAT-D carries the hashes of the addresses as the peer wrote them: those of this message or,
- * where it hashed before it changed the port, those of message 1.
- */
-static void aggressive_detect_nat(struct ike_sa *sa, const struct v1_message *message)
-{
-	const struct payload_list *list = &message->payloads;
-	uint16_t hash = sa->proposal.hash;
-
-	if (sa->natt == NATT_NONE)
-		return;
-	if (!payload_find(list, ISAKMP_NAT_D, NULL)) {
-		sa->peer_behind_nat = message->floated; /* it floated, so it has seen one */
-		return;
-	}
-	sa->we_behind_nat = !natt_names(list, NATT_FIRST, hash, message->hdr, &message->local) &&
-			    !natt_names(list, NATT_FIRST, hash, message->hdr, &sa->local);
-	sa->peer_behind_nat = !natt_names(list, NATT_OTHERS, hash, message->hdr, &message->remote) &&
-			      !natt_names(list, NATT_OTHERS, hash, message->hdr, &sa->remote);
-}
-
-/* Tells how the peer was found to be the one that began, when its address says otherwise. */
-static void aggressive_report_established(struct ike_sa *sa, const struct endpoint *first, const struct endpoint *third)
-{
-	char from_1[ENDPOINT_TEXT_LEN], from_3[ENDPOINT_TEXT_LEN];
-
-	if (!address_equal(&first->address, &third->address))
-		report_sa(sa, IKE_EVENT_ESTABLISHED,
-			"message 3 came from %s, message 1 from %s: the peer is behind a NAT pool; accepted by cookie "
-			"and proof",
-			endpoint_format(third, from_3), endpoint_format(first, from_1));
-	else
-		report_sa(sa, IKE_EVENT_ESTABLISHED, "%s",
-			sa->peer_behind_nat && sa->we_behind_nat ? "both sides are behind a NAT"
-			: sa->peer_behind_nat			 ? "the peer is behind a NAT"
-			: sa->we_behind_nat			 ? "we are behind a NAT"
-								 : "");
-	aggressive_report_legacy(sa);
-}
-
 enum v1_verdict aggressive_receive_3(struct v1_message *message)
 {
 	struct ike_sa *sa = message->sa;
 	struct endpoint first = sa->remote;
-	struct bytes proof = payload_body(&message->payloads, ISAKMP_HASH);
+	char why[AUTH_WHY_LEN];
 
-	if (!prf_equal(proof, bytes_of(sa->handshake->expected, sa->keys.prf_len))) {
+	if (auth_verify(&sa->keys, true, sa->handshake->expected, &message->payloads, why) < 0) {
 		/* Not the end of the exchange: anybody who has seen message 2 could have sent this. */
-		sa->handshake->hint = "HASH_I was wrong: the pre-shared keys differ";
+		ike_sa_hint(sa, why);
 		engine_count(sa->ike, IKE_COUNT_BAD_HASH);
-		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, ike_sa_identity(sa),
-			"HASH_I is wrong: the pre-shared keys differ, or somebody else sent it");
+		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, ike_sa_identity(sa), "%s", why);
 		return V1_DROPPED;
 	}
-	aggressive_detect_nat(sa, message);
-	sa->local = message->local;
-	sa->remote = message->remote;
-	sa->floated = message->floated;
-	if (message->encrypted)
-		memcpy(sa->iv, message->iv, sa->keys.block_len);
+	handshake_detect_nat(sa, message);
+	handshake_take_over(sa, message);
 	ike_sa_establish(sa);
-	aggressive_report_established(sa, &first, &message->remote);
+	handshake_report(sa, &first, &message->remote, 3);
 	/* HASH_I covers no notification: only encryption speaks for one. */
 	if (message->encrypted)
 		informational_read_contact(sa, message);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Big numbers and curve points of OpenSSL directly: its key objects draw private values from a generator of their own,
- * and know no group 2.
+ * and know no group 2. Curve25519 is theirs: its private value is any 32 bytes.
  */
 #include "ike/dh.h"
 
@@ -12,13 +12,17 @@
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
+#include <openssl/evp.h>
 #include <openssl/obj_mac.h>
+
+enum { DH_X25519_LEN = 32 };
 
 struct dh {
 	uint16_t group;
 	BIGNUM *private_value;
 	BIGNUM *prime;	 /* MODP */
 	EC_GROUP *curve; /* ECP */
+	EVP_PKEY *pair;	 /* Curve25519 */
 	uint8_t public_value[DH_PUBLIC_MAX];
 };
 
@@ -31,8 +35,12 @@ static const struct dh_kind {
 	{IKE_GROUP_MODP1024, 128, BN_get_rfc2409_prime_1024, 0},
 	{IKE_GROUP_MODP1536, 192, BN_get_rfc3526_prime_1536, 0},
 	{IKE_GROUP_MODP2048, 256, BN_get_rfc3526_prime_2048, 0},
+	{IKE_GROUP_MODP3072, 384, BN_get_rfc3526_prime_3072, 0},
+	{IKE_GROUP_MODP4096, 512, BN_get_rfc3526_prime_4096, 0},
 	{IKE_GROUP_ECP256, 32, NULL, NID_X9_62_prime256v1},
 	{IKE_GROUP_ECP384, 48, NULL, NID_secp384r1},
+	{IKE_GROUP_ECP521, 66, NULL, NID_secp521r1},
+	{IKE_GROUP_CURVE25519, DH_X25519_LEN, NULL, NID_X25519},
 };
 
 static const struct dh_kind *dh_kind(uint16_t group)
@@ -54,7 +62,7 @@ size_t dh_public_len(uint16_t group)
 {
 	const struct dh_kind *kind = dh_kind(group);
 
-	return kind ? (kind->prime ? 1u : 2u) * kind->field_len : 0;
+	return kind ? (kind->prime || kind->curve == NID_X25519 ? 1u : 2u) * kind->field_len : 0;
 }
 
 uint16_t dh_group(const struct dh *dh)
@@ -127,10 +135,37 @@ static bool dh_make_public(struct dh *dh, BN_CTX *context)
 	return done;
 }
 
+/* The first bytes are the private value; which of its bits count is fixed by RFC 7748 section 5. */
+static bool dh_make_x25519(struct dh *dh, const uint8_t *random)
+{
+	size_t len = DH_X25519_LEN;
+
+	dh->pair = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, random, DH_X25519_LEN);
+	return dh->pair && EVP_PKEY_get_raw_public_key(dh->pair, dh->public_value, &len) == 1;
+}
+
+static bool dh_make_pair(struct dh *dh, const struct dh_kind *kind, const uint8_t *random)
+{
+	BN_CTX *context;
+	bool done;
+
+	if (kind->curve == NID_X25519)
+		return dh_make_x25519(dh, random);
+	dh->private_value = BN_secure_new();
+	context = BN_CTX_secure_new();
+	if (kind->prime)
+		dh->prime = kind->prime(NULL);
+	else
+		dh->curve = EC_GROUP_new_by_curve_name(kind->curve);
+	done = context && (dh->prime || dh->curve) && dh_make_private(dh, random, context) &&
+	       dh_make_public(dh, context);
+	BN_CTX_free(context);
+	return done;
+}
+
 struct dh *dh_new(uint16_t group, const uint8_t *random)
 {
 	const struct dh_kind *kind = dh_kind(group);
-	BN_CTX *context;
 	struct dh *dh;
 
 	if (!kind) {
@@ -141,19 +176,11 @@ struct dh *dh_new(uint16_t group, const uint8_t *random)
 	if (!dh)
 		return NULL;
 	dh->group = group;
-	dh->private_value = BN_secure_new();
-	context = BN_CTX_secure_new();
-	if (kind->prime)
-		dh->prime = kind->prime(NULL);
-	else
-		dh->curve = EC_GROUP_new_by_curve_name(kind->curve);
-	if (!context || (!dh->prime && !dh->curve) || !dh_make_private(dh, random, context) ||
-		!dh_make_public(dh, context)) {
+	if (!dh_make_pair(dh, kind, random)) {
 		dh_free(dh);
 		dh = NULL;
 		errno = ENOMEM;
 	}
-	BN_CTX_free(context);
 	return dh;
 }
 
@@ -164,6 +191,7 @@ void dh_free(struct dh *dh)
 	BN_clear_free(dh->private_value);
 	BN_free(dh->prime);
 	EC_GROUP_free(dh->curve);
+	EVP_PKEY_free(dh->pair);
 	OPENSSL_cleanse(dh, sizeof(*dh));
 	free(dh);
 }
@@ -195,7 +223,7 @@ static int dh_agree_ecp(const struct dh *dh, struct bytes peer_public, uint8_t *
 
 	if (!x || !y || !point || !shared)
 		goto out;
-	/* Setting a point's coordinates fails when they are not on the curve; both curves have cofactor 1. */
+	/* Setting a point's coordinates fails when they are not on the curve; all three curves have cofactor 1. */
 	rc = -EBADMSG;
 	if (EC_POINT_set_affine_coordinates(dh->curve, point, x, y, context) != 1)
 		goto out;
@@ -210,6 +238,21 @@ out:
 	return rc;
 }
 
+/* The library refuses a secret that is zero: then the value was a point of small order. */
+static int dh_agree_x25519(const struct dh *dh, struct bytes peer_public, uint8_t *secret)
+{
+	EVP_PKEY *peer = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer_public.data, peer_public.len);
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(dh->pair, NULL);
+	size_t len = DH_X25519_LEN;
+	int rc = -EIO;
+
+	if (peer && context && EVP_PKEY_derive_init(context) == 1 && EVP_PKEY_derive_set_peer(context, peer) == 1)
+		rc = EVP_PKEY_derive(context, secret, &len) == 1 ? 0 : -EBADMSG;
+	EVP_PKEY_CTX_free(context);
+	EVP_PKEY_free(peer);
+	return rc;
+}
+
 int dh_agree(const struct dh *dh, struct bytes peer_public, uint8_t *secret)
 {
 	BN_CTX *context;
@@ -217,6 +260,8 @@ int dh_agree(const struct dh *dh, struct bytes peer_public, uint8_t *secret)
 
 	if (peer_public.len != dh_public_len(dh->group))
 		return -EBADMSG;
+	if (dh->pair)
+		return dh_agree_x25519(dh, peer_public, secret);
 	context = BN_CTX_secure_new();
 	if (!context)
 		return -EIO;

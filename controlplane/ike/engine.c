@@ -44,7 +44,8 @@ void engine_send_notice(struct ike *ike, const struct endpoint *local, const str
 static int engine_make_tables(struct ike *ike)
 {
 	const struct config *config = ike->config;
-	struct hashmap *maps[] = {&ike->by_identity, &ike->parties, &ike->by_cookie, &ike->by_source, &ike->by_spi};
+	struct hashmap *maps[] = {
+		&ike->by_identity, &ike->by_address, &ike->parties, &ike->by_cookie, &ike->by_source, &ike->by_spi};
 	uint64_t seed;
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
@@ -65,6 +66,7 @@ static int engine_make_tables(struct ike *ike)
 		hashmap_add(&ike->by_identity, &ike->identities[i].by_name,
 			hashmap_hash(&ike->by_identity, peer->identity, strlen(peer->identity)));
 	}
+	candidates_index(ike);
 	return 0;
 }
 
@@ -113,6 +115,7 @@ void ike_free(struct ike *ike)
 			engine_forget_children(hashmap_owner(ike->parties.buckets[i], struct party, by_key));
 	engine_sweep(ike);
 	hashmap_free(&ike->by_identity);
+	hashmap_free(&ike->by_address);
 	hashmap_free(&ike->parties);
 	hashmap_free(&ike->by_cookie);
 	hashmap_free(&ike->by_source);

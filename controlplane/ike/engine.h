@@ -7,6 +7,7 @@
 #pragma once
 
 #include "hashmap.h"
+#include "ike/candidates.h"
 #include "ike/deadline.h"
 #include "ike/ike.h"
 
@@ -18,7 +19,7 @@ enum {
 	ENGINE_DIGEST_LEN = 32,	   /* by which a repeated message is known */
 	ENGINE_SAS_PER_PEER = 8,   /* established ones; the oldest goes */
 	ENGINE_QUICKS_PER_SA = 16, /* exchanges that run or are remembered */
-	ENGINE_MESSAGE_2_REPEATS = 8,
+	ENGINE_REPEATS = 8,	   /* of one message of phase 1 that the peer asks for again */
 };
 
 TAILQ_HEAD(ike_sa_list, ike_sa);
@@ -38,9 +39,9 @@ struct party {
 	size_t n_children;
 };
 
-/* One entry of the table of identities. */
+/* One configured peer in the tables of identities and addresses. */
 struct engine_identity {
-	struct hashmap_node by_name;
+	struct hashmap_node by_name, by_address;
 	const struct config_peer *peer;
 };
 
@@ -50,7 +51,8 @@ struct ike {
 	uint64_t next_id; /* of IKE SAs and child SAs alike */
 	uint64_t counters[IKE_COUNTER_COUNT];
 	struct engine_identity *identities;
-	struct hashmap by_identity;
+	struct hashmap by_identity, by_address; /* configured peers */
+	struct candidates roaming;		/* those without an address */
 	struct hashmap parties;
 	struct hashmap by_cookie; /* IKE SAs by initiator cookie */
 	struct hashmap by_source; /* half-open IKE SAs by the endpoint that message 1 came from */

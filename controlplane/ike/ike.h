@@ -136,7 +136,10 @@ void ike_input(struct ike *ike, const struct endpoint *local, const struct endpo
 /* Runs what is due and returns the milliseconds until the next call is needed, UINT64_MAX when nothing waits. */
 uint64_t ike_run_timers(struct ike *ike);
 
-/* Begins aggressive mode as initiator, then one quick mode for each pair of networks. 0 or negative errno. */
+/*
+ * Begins as initiator, with aggressive mode where the peer's configuration allows it and else with main mode; then one
+ * quick mode for each pair of networks. 0 or negative errno.
+ */
 int ike_initiate(struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote);
 
 /*
@@ -179,10 +182,10 @@ struct ike_sa_status {
 	uint64_t id;
 	uint8_t initiator_cookie[IKE_COOKIE_LEN], responder_cookie[IKE_COOKIE_LEN];
 	const char *state;      /* "message 2 sent", "established", ... */
-	const char *exchange;   /* "aggressive" */
+	const char *exchange;   /* "main", "aggressive" */
 	bool initiator, established;
 	const char *identity;   /* NULL before it is known */
-	const struct config_peer *peer;
+	const struct config_peer *peer; /* NULL likewise */
 	struct endpoint local, remote;
 	bool peer_behind_nat, we_behind_nat;
 	struct ike_proposal proposal;

@@ -48,6 +48,16 @@ static int ike_sa_draw_cookie(struct ike *ike, uint8_t *cookie)
 	return 0;
 }
 
+int ike_sa_claim(struct ike_sa *sa, const struct config_peer *peer)
+{
+	sa->party = engine_party(sa->ike, peer, peer->identity, true);
+	if (!sa->party)
+		return -ENOMEM;
+	sa->peer = peer;
+	TAILQ_INSERT_TAIL(&sa->party->sas, sa, in_party);
+	return 0;
+}
+
 struct ike_sa *ike_sa_new(struct ike *ike, const struct config_peer *peer, const uint8_t *initiator_cookie,
 	const struct endpoint *local, const struct endpoint *remote, bool floated)
 {
@@ -69,20 +79,17 @@ struct ike_sa *ike_sa_new(struct ike *ike, const struct config_peer *peer, const
 	rc = deadline_enroll(&ike->deadlines, IKE_SA_DEADLINES);
 	if (rc < 0)
 		goto fail_handshake;
-	sa->party = engine_party(ike, peer, peer->identity, true);
-	rc = -ENOMEM;
-	if (!sa->party)
-		goto fail_deadlines;
 	sa->ike = ike;
+	rc = peer ? ike_sa_claim(sa, peer) : 0;
+	if (rc < 0)
+		goto fail_deadlines;
 	sa->id = ++ike->next_id;
-	sa->peer = peer;
 	sa->local = *local;
 	sa->remote = *remote;
 	sa->floated = floated;
 	sa->created_ms = engine_now(ike);
 	TAILQ_INIT(&sa->quicks);
 	TAILQ_INSERT_TAIL(&ike->sas, sa, in_all);
-	TAILQ_INSERT_TAIL(&sa->party->sas, sa, in_party);
 	hashmap_add(
 		&ike->by_cookie, &sa->by_cookie, hashmap_hash(&ike->by_cookie, sa->initiator_cookie, IKE_COOKIE_LEN));
 	sa->half_open = !sa->initiator;
@@ -114,7 +121,7 @@ struct ike_sa *ike_sa_find(const struct ike *ike, const struct isakmp_hdr *hdr)
 			continue;
 		/* The responder's cookie is not known before message 2. */
 		if (memcmp(sa->responder_cookie, hdr->responder_cookie, IKE_COOKIE_LEN) == 0 ||
-			(sa->initiator && sa->state == V1_AGGRESSIVE_SENT_1))
+			sa->state == V1_AGGRESSIVE_SENT_1 || sa->state == V1_MAIN_SENT_1)
 			return sa;
 	}
 	return NULL;
@@ -210,6 +217,14 @@ int ike_sa_keep_sent(struct ike_sa *sa, const uint8_t *message, size_t message_l
 	return 0;
 }
 
+void ike_sa_hint(struct ike_sa *sa, const char *why)
+{
+	if (!sa->handshake)
+		return;
+	free(sa->handshake->hint);
+	sa->handshake->hint = strdup(why); /* without memory there is no hint */
+}
+
 void ike_sa_end_handshake(struct ike_sa *sa)
 {
 	struct handshake *handshake = sa->handshake;
@@ -219,6 +234,10 @@ void ike_sa_end_handshake(struct ike_sa *sa)
 	dh_free(handshake->dh);
 	free(handshake->sent);
 	free(handshake->held);
+	free(handshake->hint);
+	if (handshake->transcript)
+		OPENSSL_cleanse(handshake->transcript, sizeof(*handshake->transcript));
+	free(handshake->transcript);
 	OPENSSL_cleanse(handshake, sizeof(*handshake));
 	free(handshake);
 	sa->handshake = NULL;
@@ -265,9 +284,11 @@ void ike_sa_end(struct ike_sa *sa)
 	deadline_cancel(&ike->deadlines, &sa->keepalive);
 	deadline_retire(&ike->deadlines, IKE_SA_DEADLINES);
 	hashmap_remove(&ike->by_cookie, &sa->by_cookie);
-	TAILQ_REMOVE(&sa->party->sas, sa, in_party);
-	engine_put_party(ike, sa->party);
-	sa->party = NULL;
+	if (sa->party) {
+		TAILQ_REMOVE(&sa->party->sas, sa, in_party);
+		engine_put_party(ike, sa->party);
+		sa->party = NULL;
+	}
 	TAILQ_REMOVE(&ike->sas, sa, in_all);
 	TAILQ_INSERT_TAIL(&ike->ended, sa, in_all);
 	ike_sa_end_handshake(sa);

@@ -14,16 +14,33 @@
 
 enum { IKE_SA_IDS_REMEMBERED = 64 };
 
+/*
+ * Main mode: what messages 1 to 4 brought, of which SKEYID, HASH_I and HASH_R are made when the identities are there.
+ * Ours stands beside it, in struct handshake.
+ */
+struct transcript {
+	uint8_t secret[DH_SECRET_MAX]; /* g^xy */
+	uint8_t peer_ke[DH_PUBLIC_MAX];
+	uint8_t peer_nonce[ISAKMP_NONCE_MAX];
+	size_t peer_ke_len, peer_nonce_len;
+	bool force_udp;			     /* the peer is to put ESP into UDP in any case */
+	unsigned trials;		     /* of keys on message 5 */
+	const struct config_peer *keyholder; /* the peer by whose key message 5 was decrypted; NULL: no key is needed */
+	size_t sa_i_len;
+	uint8_t sa_i[]; /* SAi_b */
+};
+
 /* What is needed until the peer is authenticated, and a little longer to answer repeated messages. */
 struct handshake {
-	struct dh *dh;			 /* initiator */
-	uint8_t nonce[ISAKMP_NONCE_OWN]; /* initiator: its own */
-	uint8_t expected[PRF_LEN_MAX];	 /* responder: HASH_I as it has to be */
-	uint8_t *sent;			 /* our last message: 1, 2 or 3 */
+	struct dh *dh;			 /* ours, until g^xy is there (main mode: until the end) */
+	uint8_t nonce[ISAKMP_NONCE_OWN]; /* ours */
+	uint8_t expected[PRF_LEN_MAX];	 /* aggressive mode, responder: HASH_I as it has to be */
+	struct transcript *transcript;	 /* main mode; else NULL */
+	uint8_t *sent;			 /* our last message */
 	size_t sent_len;
 	unsigned tries, repeats;
-	const char *hint; /* what went wrong last, for the verdict when it expires; NULL */
-	uint8_t *held;	  /* a message that overtook message 3 */
+	char *hint;    /* what went wrong last, for the verdict when it expires; NULL */
+	uint8_t *held; /* a message that overtook the last one of phase 1 */
 	size_t held_len;
 	struct endpoint held_local, held_remote;
 	bool held_floated;
@@ -37,19 +54,22 @@ struct ike_sa {
 	uint8_t initiator_cookie[IKE_COOKIE_LEN], responder_cookie[IKE_COOKIE_LEN];
 	bool initiator, half_open, ended;
 	uint8_t messages; /* of phase 1, by both sides so far */
+	uint8_t exchange; /* of phase 1: ISAKMP_MAIN or ISAKMP_AGGRESSIVE */
 	enum v1_state state;
 	struct party *party;
-	const struct config_peer *peer;
+	const struct config_peer
+		*peer; /* both NULL as long as it is not known: main mode's responder before message 5 */
 	struct endpoint local, remote; /* where the peer is, by its last authentic message */
 	bool floated;		       /* we talk on the NAT port */
 	enum natt_version natt;
 	bool peer_behind_nat, we_behind_nat;
 	struct ike_proposal proposal;
+	uint16_t auth;	   /* enum ike_auth */
 	uint32_t lifetime; /* seconds */
 	struct keymat keys;
 	uint8_t iv[CIPHER_BLOCK_MAX];	     /* the last block of phase 1 */
 	struct handshake *handshake;	     /* NULL when it is over */
-	uint8_t seen[2][ENGINE_DIGEST_LEN];  /* the peer's messages of phase 1 */
+	uint8_t seen[3][ENGINE_DIGEST_LEN];  /* the peer's messages of phase 1, in their order */
 	uint32_t ids[IKE_SA_IDS_REMEMBERED]; /* message IDs that have been used */
 	unsigned ids_next;
 	bool dpd_begun;
@@ -57,22 +77,25 @@ struct ike_sa {
 	bool answers_probes;	 /* its vendor ID says that it does (RFC 3706 section 5.1) */
 	uint32_t probe_sequence; /* our last one; 0: none */
 	uint64_t heard_ms;	 /* when its last fresh, authentic message came */
-	bool initial_contact; /* it has been told once, and counts once */
+	bool initial_contact;	 /* it has been told once, and counts once */
 	struct quick_list quicks;
 	size_t n_quicks;
 	size_t next_pair;	/* initiator: the next pair of networks to negotiate */
 	struct deadline due;	/* retransmission, half-open timeout, or end of life */
-	struct deadline linger; /* message 3 overtaken, or the handshake no longer needed */
+	struct deadline linger; /* the last message overtaken, or the handshake no longer needed */
 	struct deadline keepalive;
 	uint64_t created_ms, expires_ms;
 };
 
 /*
- * A new SA, counted as half-open when we respond. Takes a cookie from the host's randomness; the other one is given by
- * `initiator_cookie` (NULL: we initiate). NULL with errno.
+ * A new SA, counted as half-open when we respond. `peer` NULL: not known yet, see ike_sa_claim. Takes a cookie from the
+ * host's randomness; the other one is given by `initiator_cookie` (NULL: we initiate). NULL with errno.
  */
 struct ike_sa *ike_sa_new(struct ike *ike, const struct config_peer *peer, const uint8_t *initiator_cookie,
 	const struct endpoint *local, const struct endpoint *remote, bool floated);
+
+/* The SA turns out to be this peer's. 0 or -ENOMEM. */
+int ike_sa_claim(struct ike_sa *sa, const struct config_peer *peer);
 
 /* The SA that a message belongs to, NULL when there is none. */
 struct ike_sa *ike_sa_find(const struct ike *ike, const struct isakmp_hdr *hdr);
@@ -86,10 +109,10 @@ bool ike_sa_admits(const struct ike *ike, const struct endpoint *remote);
 /* The peer is authenticated: no longer half-open; older SAs of its peer beyond the limit go. */
 void ike_sa_establish(struct ike_sa *sa);
 
-/* What the peer authenticated as; before that, what it claims. */
+/* What the peer authenticated as; before that, what it claims; NULL when it is not known yet. */
 static inline const char *ike_sa_identity(const struct ike_sa *sa)
 {
-	return sa->party ? sa->party->identity : sa->peer->identity;
+	return sa->party ? sa->party->identity : sa->peer ? sa->peer->identity : NULL;
 }
 
 /* The newest established SA of a party, NULL when there is none. */
@@ -100,6 +123,9 @@ void ike_sa_move(struct ike_sa *sa, const struct endpoint *local, const struct e
 
 /* Keeps a copy of what was sent, in place of the one before. 0 or -ENOMEM. */
 int ike_sa_keep_sent(struct ike_sa *sa, const uint8_t *message, size_t message_len);
+
+/* Notes what went wrong in the handshake, in place of what did before. */
+void ike_sa_hint(struct ike_sa *sa, const char *why);
 
 /* Wipes and frees the handshake. */
 void ike_sa_end_handshake(struct ike_sa *sa);

@@ -154,8 +154,6 @@ enum oakley_attribute {
 	OAKLEY_KEY_LENGTH = 14,
 };
 
-enum { OAKLEY_AUTH_PRE_SHARED_KEY = 1 };
-
 /* RFC 2407 section 4.5 and RFC 4304 section 2: attributes of phase 2. */
 enum ipsec_attribute {
 	IPSEC_LIFE_TYPE = 1,

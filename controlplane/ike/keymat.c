@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/keymat.h"
 
+#include "ike/isakmp.h"
+
 #include <errno.h>
 #include <string.h>
 #include <openssl/crypto.h>
@@ -46,21 +48,51 @@ static int keymat_expand_key(struct keymat *keys)
 	return rc;
 }
 
-int keymat_derive(struct keymat *keys, const struct ike_proposal *proposal, const struct keymat_input *input)
+bool keymat_wants_key(uint16_t auth)
+{
+	return auth == IKE_AUTH_PSK || auth == IKE_AUTH_XAUTH_INIT_PSK || auth == IKE_AUTH_XAUTH_RESP_PSK;
+}
+
+/* RFC 4754 section 4: ECDSA signs what the hash of its own curve made. */
+static uint16_t keymat_proof_hash(uint16_t auth, uint16_t negotiated)
+{
+	switch (auth) {
+	case IKE_AUTH_ECDSA_256: return IKE_HASH_SHA256;
+	case IKE_AUTH_ECDSA_384: return IKE_HASH_SHA384;
+	case IKE_AUTH_ECDSA_521: return IKE_HASH_SHA512;
+	default: return negotiated;
+	}
+}
+
+static int keymat_derive_skeyid(struct keymat *keys, const struct keymat_input *input)
 {
 	struct bytes nonces[] = {input->nonce_i, input->nonce_r};
+	uint8_t key[2 * ISAKMP_NONCE_MAX];
+
+	if (keymat_wants_key(input->auth))
+		return prf_hmac(keys->hash, input->pre_shared_key, nonces, COUNT(nonces), keys->skeyid);
+	memcpy(key, input->nonce_i.data, input->nonce_i.len);
+	memcpy(key + input->nonce_i.len, input->nonce_r.data, input->nonce_r.len);
+	return prf_hmac(
+		keys->hash, bytes_of(key, input->nonce_i.len + input->nonce_r.len), &input->secret, 1, keys->skeyid);
+}
+
+int keymat_derive(struct keymat *keys, const struct ike_proposal *proposal, const struct keymat_input *input)
+{
 	int rc;
 
 	*keys = (struct keymat){
 		.hash = proposal->hash,
 		.cipher = proposal->cipher,
+		.auth = input->auth,
+		.proof_hash = keymat_proof_hash(input->auth, proposal->hash),
 		.prf_len = (uint8_t)prf_len(proposal->hash),
 		.key_len = (uint8_t)cipher_key_len(proposal),
 		.block_len = (uint8_t)cipher_block_len(proposal->cipher),
 	};
 	if (!keys->prf_len || !keys->key_len)
 		return -EINVAL;
-	rc = prf_hmac(keys->hash, input->pre_shared_key, nonces, COUNT(nonces), keys->skeyid);
+	rc = keymat_derive_skeyid(keys, input);
 	if (rc == 0)
 		rc = keymat_derive_one(keys, input, bytes_of(NULL, 0), 0, keys->skeyid_d);
 	if (rc == 0)
@@ -79,6 +111,11 @@ void keymat_wipe(struct keymat *keys)
 	OPENSSL_cleanse(keys, sizeof(*keys));
 }
 
+size_t keymat_proof_len(const struct keymat *keys)
+{
+	return prf_len(keys->proof_hash);
+}
+
 int keymat_proof(
 	const struct keymat *keys, const struct keymat_input *input, bool of_initiator, struct bytes id, uint8_t *out)
 {
@@ -88,7 +125,7 @@ int keymat_proof(
 	struct bytes other_cookie = of_initiator ? input->responder_cookie : input->initiator_cookie;
 	struct bytes parts[] = {own_ke, other_ke, own_cookie, other_cookie, input->sa_i, id};
 
-	return prf_hmac(keys->hash, keymat_bytes(keys, keys->skeyid), parts, COUNT(parts), out);
+	return prf_hmac(keys->proof_hash, keymat_bytes(keys, keys->skeyid), parts, COUNT(parts), out);
 }
 
 static int keymat_iv(const struct keymat *keys, struct bytes first, struct bytes second, uint8_t *iv)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All key derivation and all proofs of IKEv1 with pre-shared keys (RFC 2409 sections 5, 5.5 and appendix B), over plain
- * bytes. Whoever owns a struct keymat wipes it with keymat_wipe.
+ * All key derivation and all hashes of IKEv1 (RFC 2409 sections 5, 5.5 and appendix B), over plain bytes. Whoever owns
+ * a struct keymat wipes it with keymat_wipe.
  */
 #pragma once
 
@@ -10,7 +10,8 @@
 
 /* The keys of one IKE SA. */
 struct keymat {
-	uint16_t hash, cipher;
+	uint16_t hash, cipher, auth;
+	uint16_t proof_hash; /* of HASH_I and HASH_R: the negotiated one, but with ECDSA (RFC 4754 section 4) */
 	uint8_t prf_len, key_len, block_len;
 	uint8_t skeyid[PRF_LEN_MAX], skeyid_d[PRF_LEN_MAX], skeyid_a[PRF_LEN_MAX], skeyid_e[PRF_LEN_MAX];
 	uint8_t key[CIPHER_KEY_MAX]; /* for IKE messages */
@@ -21,16 +22,21 @@ struct keymat_input {
 	struct bytes initiator_cookie, responder_cookie;
 	struct bytes ke_i, ke_r; /* g^xi and g^xr */
 	struct bytes nonce_i, nonce_r;
-	struct bytes secret; /* g^xy */
-	struct bytes pre_shared_key;
-	struct bytes sa_i; /* SAi_b: all that the initiator offered */
+	struct bytes secret;	     /* g^xy */
+	struct bytes pre_shared_key; /* for methods that have one */
+	struct bytes sa_i;	     /* SAi_b: all that the initiator offered */
+	uint16_t auth;		     /* enum ike_auth: the method that was chosen */
 };
+
+/* Whether the method's SKEYID comes of a pre-shared key; else of the nonces and g^xy (RFC 2409 section 5). */
+bool keymat_wants_key(uint16_t auth);
 
 /* 0, -EINVAL for algorithms that are not known, -EIO. */
 int keymat_derive(struct keymat *keys, const struct ike_proposal *proposal, const struct keymat_input *input);
 void keymat_wipe(struct keymat *keys);
 
-/* HASH_I or HASH_R over the identity's body; writes keys->prf_len bytes. */
+/* HASH_I or HASH_R over the identity's body; writes keymat_proof_len bytes, PRF_LEN_MAX at most. */
+size_t keymat_proof_len(const struct keymat *keys);
 int keymat_proof(
 	const struct keymat *keys, const struct keymat_input *input, bool of_initiator, struct bytes id, uint8_t *out);
 

@@ -52,7 +52,7 @@ int message_encrypt(struct builder *builder, const struct ike_sa *sa, uint8_t *i
 }
 
 int message_open(
-	struct v1_message *message, const struct ike_sa *sa, uint8_t *iv, const char **why, bool *undecryptable)
+	struct v1_message *message, const struct keymat *keys, uint8_t *iv, const char **why, bool *undecryptable)
 {
 	const struct isakmp_hdr *hdr = message->hdr;
 	struct bytes body = bytes_of(hdr + 1, message->datagram.len - sizeof(*hdr));
@@ -63,8 +63,8 @@ int message_open(
 	if (message->encrypted) {
 		memcpy(message->ike->plain, body.data, body.len);
 		body.data = message->ike->plain;
-		if (cipher_run(sa->keys.cipher, bytes_of(sa->keys.key, sa->keys.key_len), false, iv,
-			    message->ike->plain, body.len) < 0) {
+		if (cipher_run(keys->cipher, bytes_of(keys->key, keys->key_len), false, iv, message->ike->plain,
+			    body.len) < 0) {
 			*why = "the encrypted part is no multiple of the cipher's block";
 			*undecryptable = false;
 			return -EBADMSG;

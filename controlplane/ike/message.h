@@ -25,8 +25,8 @@ int message_seal_hashed(
 int message_encrypt(struct builder *builder, const struct ike_sa *sa, uint8_t *iv);
 
 /*
- * Decrypts (where it is encrypted) and parses message->payloads; `iv` moves on. 0; -EBADMSG with a sentence in *why,
- * and *undecryptable when the key, not the sender's hand, is the likelier reason.
+ * Decrypts with these keys (where it is encrypted; else NULL will do) and parses message->payloads; `iv` moves on. 0;
+ * -EBADMSG with a sentence in *why, and *undecryptable when the key, not the sender's hand, is the likelier reason.
  */
 int message_open(
-	struct v1_message *message, const struct ike_sa *sa, uint8_t *iv, const char **why, bool *undecryptable);
+	struct v1_message *message, const struct keymat *keys, uint8_t *iv, const char **why, bool *undecryptable);

@@ -2,6 +2,7 @@
 #include "ike/phase1.h"
 
 #include "ike/dh.h"
+#include "ike/ike_sa.h"
 #include "ike/sa_payload.h"
 #include "ike/text.h"
 
@@ -20,7 +21,7 @@ static bool phase1_take_attribute(struct phase1_offer *offer, const struct sa_at
 	case OAKLEY_HASH: offer->proposal.hash = value; break;
 	case OAKLEY_GROUP: offer->proposal.group = value; break;
 	case OAKLEY_KEY_LENGTH: offer->proposal.key_bits = value; break;
-	case OAKLEY_AUTHENTICATION: offer->authentication = value; break;
+	case OAKLEY_AUTHENTICATION: offer->auth = value; break;
 	case OAKLEY_LIFE_TYPE: *life_type = value; break;
 	case OAKLEY_LIFE_DURATION:
 		/* A kilobyte life of an IKE SA is not counted: seconds end it first. */
@@ -82,42 +83,62 @@ static bool phase1_allowed(const struct ike_proposal *proposal, bool legacy)
 	return legacy || !ike_proposal_legacy(proposal);
 }
 
-const struct phase1_offer *phase1_choose(
-	const struct phase1_offers *offers, const struct config_peer *peer, bool legacy, size_t ke_len)
+/* The best of our proposals that comes with this authentication method. */
+static const struct phase1_offer *phase1_choose_with(
+	const struct phase1_offers *offers, const struct config_peer *peer, uint16_t auth, bool legacy, size_t ke_len)
 {
 	for (size_t i = 0; i < peer->n_ike; i++) {
 		const struct ike_proposal *ours = &peer->ike[i];
 
-		if (!phase1_allowed(ours, legacy) || dh_public_len(ours->group) != ke_len)
+		if (!phase1_allowed(ours, legacy) || (ke_len != PHASE1_ANY_KE && dh_public_len(ours->group) != ke_len))
 			continue;
 		for (size_t k = 0; k < offers->count; k++) {
 			const struct phase1_offer *offer = &offers->items[k];
 
-			if (offer->usable && offer->authentication == OAKLEY_AUTH_PRE_SHARED_KEY &&
-				phase1_same(&offer->proposal, ours))
+			if (offer->usable && offer->auth == auth && phase1_same(&offer->proposal, ours))
 				return offer;
 		}
 	}
 	return NULL;
 }
 
+const struct phase1_offer *phase1_choose(
+	const struct phase1_offers *offers, const struct config_peer *peer, bool legacy, size_t ke_len)
+{
+	const struct phase1_offer *chosen = NULL;
+
+	for (size_t i = 0; !chosen && i < peer->n_auth; i++)
+		chosen = phase1_choose_with(offers, peer, peer->auth[i], legacy, ke_len);
+	return chosen;
+}
+
 static void phase1_append_offers(char *text, const struct phase1_offers *offers)
 {
 	enum { SHOWN = 6 };
 	size_t shown = offers->count < SHOWN ? offers->count : SHOWN;
-	char name[IKE_PROPOSAL_TEXT_LEN];
+	char name[IKE_PROPOSAL_TEXT_LEN], method[IKE_AUTH_TEXT_LEN];
 
 	for (size_t i = 0; i < shown; i++) {
 		const struct phase1_offer *offer = &offers->items[i];
 
 		text_append(text, PHASE1_TEXT_LEN, "%s%s", i ? ", " : "", ike_proposal_format(&offer->proposal, name));
-		if (offer->authentication != OAKLEY_AUTH_PRE_SHARED_KEY)
-			text_append(text, PHASE1_TEXT_LEN, " with authentication method %u", offer->authentication);
-		else if (!offer->usable)
-			text_append(text, PHASE1_TEXT_LEN, " with an attribute that is not known");
+		/* The method is said once for all that share it. */
+		if (i + 1 == shown || offer[1].auth != offer->auth)
+			text_append(text, PHASE1_TEXT_LEN, " with %s", ike_auth_format(offer->auth, method));
+		if (!offer->usable)
+			text_append(text, PHASE1_TEXT_LEN, " and an attribute that is not known");
 	}
 	if (shown < offers->count || offers->more)
 		text_append(text, PHASE1_TEXT_LEN, " and more");
+}
+
+static void phase1_append_methods(char *text, const struct config_peer *peer)
+{
+	char method[IKE_AUTH_TEXT_LEN];
+
+	for (size_t i = 0; i < peer->n_auth; i++)
+		text_append(
+			text, PHASE1_TEXT_LEN, "%s%s", i ? " or " : " with ", ike_auth_format(peer->auth[i], method));
 }
 
 char *phase1_explain(
@@ -140,10 +161,12 @@ char *phase1_explain(
 	}
 	if (none)
 		text_append(text, PHASE1_TEXT_LEN, "nothing");
+	else
+		phase1_append_methods(text, peer);
 	if (withheld)
 		text_append(text, PHASE1_TEXT_LEN, "; others of its configuration are legacy, and ike.legacy is false");
 	else
-		for (size_t i = 0; i < offers->count; i++)
+		for (size_t i = 0; ke_len != PHASE1_ANY_KE && i < offers->count; i++)
 			for (size_t k = 0; k < peer->n_ike; k++)
 				if (phase1_same(&offers->items[i].proposal, &peer->ike[k]) &&
 					dh_public_len(peer->ike[k].group) != ke_len) {
@@ -174,8 +197,8 @@ uint16_t phase1_group(const struct config_peer *peer, bool legacy)
 	return IKE_GROUP_NONE;
 }
 
-static void phase1_write_transform(
-	struct builder *builder, const struct ike_proposal *proposal, uint8_t number, bool last, uint32_t lifetime)
+static void phase1_write_transform(struct builder *builder, const struct ike_proposal *proposal, uint16_t auth,
+	uint8_t number, bool last, uint32_t lifetime)
 {
 	size_t began = sa_payload_begin_transform(builder, last, number, ISAKMP_KEY_IKE);
 
@@ -184,28 +207,61 @@ static void phase1_write_transform(
 		sa_payload_put_basic(builder, OAKLEY_KEY_LENGTH, proposal->key_bits);
 	sa_payload_put_basic(builder, OAKLEY_HASH, proposal->hash);
 	sa_payload_put_basic(builder, OAKLEY_GROUP, proposal->group);
-	sa_payload_put_basic(builder, OAKLEY_AUTHENTICATION, OAKLEY_AUTH_PRE_SHARED_KEY);
+	sa_payload_put_basic(builder, OAKLEY_AUTHENTICATION, auth);
 	sa_payload_put_basic(builder, OAKLEY_LIFE_TYPE, ISAKMP_LIFE_SECONDS);
 	sa_payload_put_variable(builder, OAKLEY_LIFE_DURATION, lifetime);
 	sa_payload_end_transform(builder, began);
 }
 
-void phase1_write_offers(struct builder *builder, const struct config_peer *peer, bool legacy, uint32_t lifetime)
+/* Our proposals of a group, each with each method, the most wanted first; returns how many. Counts where `builder` is
+ * NULL. */
+static uint8_t phase1_write_all(struct builder *builder, const struct config_peer *peer, uint16_t group, bool legacy,
+	uint8_t count, uint32_t lifetime)
 {
-	uint16_t group = phase1_group(peer, legacy);
-	uint8_t count = 0, written = 0;
+	uint8_t written = 0;
+
+	for (size_t i = 0; i < peer->n_auth; i++)
+		for (size_t k = 0; k < peer->n_ike; k++) {
+			if (!phase1_allowed(&peer->ike[k], legacy) ||
+				(group != IKE_GROUP_NONE && peer->ike[k].group != group))
+				continue;
+			written++;
+			if (builder)
+				phase1_write_transform(
+					builder, &peer->ike[k], peer->auth[i], written, written == count, lifetime);
+		}
+	return written;
+}
+
+void phase1_write_offers(
+	struct builder *builder, const struct config_peer *peer, uint16_t group, bool legacy, uint32_t lifetime)
+{
+	uint8_t count = phase1_write_all(NULL, peer, group, legacy, 0, lifetime);
 	size_t proposal;
 
-	for (size_t i = 0; i < peer->n_ike; i++)
-		count += phase1_allowed(&peer->ike[i], legacy) && peer->ike[i].group == group;
 	sa_payload_begin(builder);
 	proposal = sa_payload_begin_proposal(builder, true, 1, ISAKMP_PROTO_ISAKMP, bytes_of(NULL, 0), count);
-	for (size_t i = 0; i < peer->n_ike; i++) {
-		if (!phase1_allowed(&peer->ike[i], legacy) || peer->ike[i].group != group)
-			continue;
-		written++;
-		phase1_write_transform(builder, &peer->ike[i], written, written == count, lifetime);
-	}
+	phase1_write_all(builder, peer, group, legacy, count, lifetime);
 	sa_payload_end_proposal(builder, proposal);
 	builder_close(builder);
+}
+
+void phase1_settle(struct ike_sa *sa, const struct phase1_offer *chosen)
+{
+	sa->proposal = chosen->proposal;
+	sa->auth = chosen->auth;
+	sa->lifetime = sa->ike->config->ike.lifetime;
+	if (chosen->lifetime && chosen->lifetime < sa->lifetime)
+		sa->lifetime = chosen->lifetime;
+}
+
+bool phase1_accepts(const struct ike_sa *sa, const struct config_peer *peer)
+{
+	bool method = false, proposal = false;
+
+	for (size_t i = 0; i < peer->n_auth; i++)
+		method = method || peer->auth[i] == sa->auth;
+	for (size_t i = 0; i < peer->n_ike; i++)
+		proposal = proposal || phase1_same(&peer->ike[i], &sa->proposal);
+	return method && proposal;
 }

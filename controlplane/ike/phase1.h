@@ -9,11 +9,13 @@
 #include "ike/builder.h"
 #include "ike/bytes.h"
 
-enum { PHASE1_OFFERS_MAX = 64, PHASE1_TEXT_LEN = 512 };
+struct ike_sa;
+
+enum { PHASE1_OFFERS_MAX = 64, PHASE1_TEXT_LEN = 512, PHASE1_ANY_KE = 0 };
 
 struct phase1_offer {
 	struct ike_proposal proposal;
-	uint16_t authentication;
+	uint16_t auth;	   /* enum ike_auth, or what else was offered */
 	uint32_t lifetime; /* seconds; 0: not said */
 	bool usable;	   /* nothing in it that we don't know */
 	uint8_t number;	   /* of its proposal payload */
@@ -31,8 +33,9 @@ struct phase1_offers {
 int phase1_parse(struct bytes sa_body, struct phase1_offers *out, const char **why);
 
 /*
- * The offer that our first possible proposal meets, or NULL. `ke_len` is the length of the peer's KE body: the group is
- * not negotiable in aggressive mode, it has to be that of the value (RFC 2409 section 5).
+ * The offer that our first possible method and, with it, our first possible proposal meet; or NULL. `ke_len` is the
+ * length of the peer's KE body: the group is not negotiable in aggressive mode, it has to be that of the value (RFC
+ * 2409 section 5). PHASE1_ANY_KE: main mode, where the value comes later.
  */
 const struct phase1_offer *phase1_choose(
 	const struct phase1_offers *offers, const struct config_peer *peer, bool legacy, size_t ke_len);
@@ -47,5 +50,13 @@ void phase1_write_answer(struct builder *builder, const struct phase1_offer *off
 /* The group of the first proposal that may be used; IKE_GROUP_NONE when there is none. */
 uint16_t phase1_group(const struct config_peer *peer, bool legacy);
 
-/* The SA payload of message 1: all proposals of that group. */
-void phase1_write_offers(struct builder *builder, const struct config_peer *peer, bool legacy, uint32_t lifetime);
+/* The SA payload of message 1: all proposals of a group, or with IKE_GROUP_NONE of all, each with each method of the
+ * peer. */
+void phase1_write_offers(
+	struct builder *builder, const struct config_peer *peer, uint16_t group, bool legacy, uint32_t lifetime);
+
+/* Notes in the SA what was chosen: proposal, method, and the shorter of the two lifetimes. */
+void phase1_settle(struct ike_sa *sa, const struct phase1_offer *chosen);
+
+/* Whether what an SA has settled on is among what this peer may use. */
+bool phase1_accepts(const struct ike_sa *sa, const struct config_peer *peer);

@@ -13,7 +13,7 @@ void ike_each(const struct ike *ike, void (*each)(void *context, const struct ik
 		struct ike_sa_status status = {
 			.id = sa->id,
 			.state = v1_state_name(sa->state),
-			.exchange = "aggressive",
+			.exchange = sa->exchange == ISAKMP_MAIN ? "main" : "aggressive",
 			.initiator = sa->initiator,
 			.established = sa->state == V1_ESTABLISHED,
 			.identity = ike_sa_identity(sa),

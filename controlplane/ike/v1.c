@@ -38,9 +38,10 @@ static bool v1_admit(struct v1_message *message, const struct v1_row *row, uint8
 			message->encrypted ? "encrypted where no key is agreed on yet" : "not encrypted");
 		return false;
 	}
-	if (message_open(message, message->sa, iv, &why, &undecryptable) < 0) {
-		if (message->sa && message->sa->handshake && undecryptable)
-			message->sa->handshake->hint = "what came could not be decrypted: the pre-shared keys differ";
+	if (message_open(message, message->sa ? &message->sa->keys : NULL, iv, &why, &undecryptable) < 0) {
+		/* What chooses the keys knows better what is wrong with them. */
+		if (message->sa && undecryptable && !row->unlock)
+			ike_sa_hint(message->sa, "what came could not be decrypted: the pre-shared keys differ");
 		v1_drop(message, undecryptable ? IKE_COUNT_BAD_HASH : IKE_COUNT_MALFORMED, why);
 		return false;
 	}
@@ -74,33 +75,61 @@ static bool v1_prove(struct v1_message *message, const struct v1_row *row)
 	return rc == 0 && prf_equal(message->payloads.items[0].body, bytes_of(expected, keys->prf_len));
 }
 
-/* A message of phase 1 that has been answered comes again: so does the answer, a few times at most. */
-static void v1_repeat_phase1(struct v1_message *message)
+/*
+ * A message of phase 1 that has been answered comes again: so does the answer, a few times at most. Not as long as we
+ * send it again by ourselves, lest each side asks for the other's last message without end.
+ */
+static void v1_repeat_phase1(struct v1_message *message, bool newest)
 {
 	struct ike_sa *sa = message->sa;
 	struct handshake *handshake = sa->handshake;
 
-	if (!handshake || !handshake->sent || handshake->repeats == ENGINE_MESSAGE_2_REPEATS)
+	if (!newest || v1_awaits_answer(sa->state) || !handshake || !handshake->sent ||
+		handshake->repeats == ENGINE_REPEATS)
 		return;
 	handshake->repeats++;
 	engine_count(sa->ike, IKE_COUNT_RETRANSMITTED);
-	/* A first message may come again from elsewhere, through a NAT pool: the answer goes where it came from. */
-	if (sa->initiator)
+	/* A request may come again from elsewhere, through a NAT pool: the answer goes where it came from. */
+	if (sa->initiator || sa->state == V1_ESTABLISHED)
 		engine_send_again(sa->ike, &sa->local, &sa->remote, handshake->sent, handshake->sent_len);
 	else
 		engine_send_again(sa->ike, &message->local, &message->remote, handshake->sent, handshake->sent_len);
 }
 
+/* Who sent the last message keeps the handshake for a while: it may be asked for again because it was lost. */
 static void v1_established(struct ike_sa *sa)
 {
-	if (sa->initiator) {
-		/* The handshake stays a while: message 2 may come again because message 3 was lost. */
+	bool last = sa->initiator == (sa->exchange == ISAKMP_AGGRESSIVE);
+
+	v1_release_held(sa);
+	if (last)
 		v1_wait(sa, NULL, V1_WAIT_LINGER);
-		quick_begin_next_pair(sa);
-	} else {
-		v1_release_held(sa);
+	else
 		ike_sa_end_handshake(sa);
+	if (sa->initiator)
+		quick_begin_next_pair(sa);
+}
+
+/* The place of the peer's message in sa->seen that is taken in this state. */
+static unsigned v1_seen(enum v1_state state)
+{
+	switch (state) {
+	case V1_AGGRESSIVE_SENT_2:
+	case V1_MAIN_SENT_2:
+	case V1_MAIN_SENT_3: return 1;
+	case V1_MAIN_SENT_4:
+	case V1_MAIN_SENT_5: return 2;
+	default: return 0;
 	}
+}
+
+/* The place of a message that has been taken before; -1: it is new. */
+static int v1_find_seen(const struct ike_sa *sa, const uint8_t *digest)
+{
+	for (int i = 0; i < 3; i++)
+		if (memcmp(sa->seen[i], digest, ENGINE_DIGEST_LEN) == 0)
+			return i;
+	return -1;
 }
 
 /* Has the message handled. What it answers is told with the number that it then has in its exchange. */
@@ -120,14 +149,16 @@ static enum v1_verdict v1_take(struct v1_message *message, const struct v1_row *
 
 static void v1_phase1(struct v1_message *message)
 {
+	static const uint8_t unseen[ENGINE_DIGEST_LEN];
 	struct ike_sa *sa = message->sa;
 	const struct v1_row *row = v1_find_row(
 		message->hdr->exchange, sa && sa->initiator ? V1_INITIATOR : V1_RESPONDER, sa ? sa->state : V1_START);
 
-	if (sa && (memcmp(sa->seen[0], message->digest, ENGINE_DIGEST_LEN) == 0 ||
-			  memcmp(sa->seen[1], message->digest, ENGINE_DIGEST_LEN) == 0)) {
+	int seen = sa ? v1_find_seen(sa, message->digest) : -1;
+
+	if (seen >= 0) {
 		trace_received(message, true);
-		v1_repeat_phase1(message);
+		v1_repeat_phase1(message, seen == 2 || memcmp(sa->seen[seen + 1], unseen, ENGINE_DIGEST_LEN) == 0);
 		return;
 	}
 	if (!row || message->message_id != 0) {
@@ -136,19 +167,23 @@ static void v1_phase1(struct v1_message *message)
 	}
 	if (sa)
 		memcpy(message->iv, sa->iv, sizeof(message->iv));
+	if (row->unlock && message->encrypted)
+		row->unlock(message);
 	if (!v1_admit(message, row, message->iv) || v1_take(message, row, sa ? &sa->messages : NULL) != V1_TAKEN)
 		return;
 	sa = message->sa;
 	sa->state = row->next;
-	memcpy(sa->seen[row->state == V1_AGGRESSIVE_SENT_2], message->digest, ENGINE_DIGEST_LEN);
+	memcpy(sa->seen[v1_seen(row->state)], message->digest, ENGINE_DIGEST_LEN);
+	if (sa->handshake)
+		sa->handshake->repeats = 0;
 	v1_wait(sa, NULL, row->timeout);
 	if (sa->state == V1_ESTABLISHED)
 		v1_established(sa);
 }
 
 /*
- * Message 3 and what the peer sends next arrive back to back and can overtake each other. One such message is held, and
- * if message 3 does not follow at once it was lost: then message 2 is sent again, once.
+ * The last message of phase 1 and what the peer sends next arrive back to back and can overtake each other. One such
+ * message is held, and if the last one does not follow at once it was lost: then ours before it is sent again, once.
  */
 static void v1_hold(struct v1_message *message)
 {
@@ -243,7 +278,8 @@ static void v1_without_sa(struct v1_message *message)
 		trace_received(message, false);
 		engine_count(message->ike, IKE_COUNT_UNKNOWN_COOKIES);
 		report_message(message, IKE_EVENT_UNKNOWN_COOKIES, NULL, NULL,
-			"its cookies are of no IKE SA that is here: it has ended, or the peer talks to a gateway that was "
+			"its cookies are of no IKE SA that is here: it has ended, or the peer talks to a gateway that "
+			"was "
 			"restarted; the peer has to connect anew");
 		return;
 	}
@@ -263,10 +299,7 @@ void v1_input(struct v1_message *message)
 		return;
 	}
 	if (!v1_knows_exchange(hdr->exchange)) {
-		v1_drop(message, IKE_COUNT_UNSUPPORTED,
-			hdr->exchange == ISAKMP_MAIN
-				? "main mode was offered; aggressive mode is the one that is supported"
-				: "an exchange that is not supported");
+		v1_drop(message, IKE_COUNT_UNSUPPORTED, "an exchange that is not supported");
 		return;
 	}
 	if (prf_hash(IKE_HASH_SHA256, &message->datagram, 1, message->digest) < 0)
@@ -274,17 +307,17 @@ void v1_input(struct v1_message *message)
 	sa = message->sa = ike_sa_find(message->ike, hdr);
 	if (!sa) {
 		v1_without_sa(message);
-	} else if (hdr->exchange == ISAKMP_AGGRESSIVE) {
+	} else if (hdr->exchange == ISAKMP_AGGRESSIVE || hdr->exchange == ISAKMP_MAIN) {
 		v1_phase1(message);
 	} else if (sa->state == V1_ESTABLISHED) {
 		v1_phase2(message);
-	} else if (sa->state == V1_AGGRESSIVE_SENT_2 && message->message_id != 0) {
+	} else if (v1_awaits_last(sa->state) && message->message_id != 0 && message->encrypted) {
 		v1_hold(message);
 	} else {
 		/* Most likely a refusal, which anybody could have written: it is remembered for the verdict, no more.
 		 */
-		if (sa->handshake && sa->initiator && hdr->exchange == ISAKMP_INFORMATIONAL)
-			sa->handshake->hint = "a refusal came (not authenticated)";
+		if (sa->initiator && hdr->exchange == ISAKMP_INFORMATIONAL)
+			ike_sa_hint(sa, "a refusal came (not authenticated)");
 		v1_drop(message, IKE_COUNT_UNEXPECTED, "not allowed in this state");
 	}
 }

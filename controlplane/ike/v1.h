@@ -17,6 +17,11 @@ enum v1_state {
 	V1_START,	      /* nothing is known yet */
 	V1_AGGRESSIVE_SENT_1, /* initiator */
 	V1_AGGRESSIVE_SENT_2, /* responder */
+	V1_MAIN_SENT_1,	      /* initiator, as 3 and 5 */
+	V1_MAIN_SENT_2,	      /* responder, as 4 */
+	V1_MAIN_SENT_3,
+	V1_MAIN_SENT_4,
+	V1_MAIN_SENT_5,
 	V1_ESTABLISHED,
 	V1_QUICK_START,
 	V1_QUICK_SENT_1, /* initiator */
@@ -24,6 +29,12 @@ enum v1_state {
 	V1_QUICK_DONE,
 };
 const char *v1_state_name(enum v1_state state);
+
+/* Whether only the last message of phase 1 is missing: what belongs behind it may overtake it. */
+bool v1_awaits_last(enum v1_state state);
+
+/* Whether we began and wait for an answer, so that we send again. */
+bool v1_awaits_answer(enum v1_state state);
 
 enum v1_role { V1_RESPONDER, V1_INITIATOR };
 enum v1_protection { V1_CLEAR, V1_ENCRYPTED, V1_EITHER };
@@ -73,6 +84,7 @@ struct v1_row {
 	enum v1_proof proof;
 	enum v1_verdict (*handle)(struct v1_message *message);
 	enum v1_timeout timeout;
+	void (*unlock)(struct v1_message *message); /* chooses the SA's keys before the message is opened; NULL */
 };
 
 /* The row of a message, NULL when it is not allowed. */
@@ -84,7 +96,7 @@ bool v1_knows_exchange(uint8_t exchange);
 /* One datagram whose header has been checked. */
 void v1_input(struct v1_message *message);
 
-/* Takes up a message that was held until message 3 came. */
+/* Takes up a message that was held until the last one of phase 1 came. */
 void v1_release_held(struct ike_sa *sa);
 
 /* Sets the deadline that a row asks for. */

@@ -25,18 +25,28 @@ static void v1_expire_sa(struct ike_sa *sa, const char *what)
 	ike_sa_end(sa);
 }
 
+static const char *v1_unanswered(enum v1_state state)
+{
+	switch (state) {
+	case V1_AGGRESSIVE_SENT_2:
+	case V1_MAIN_SENT_2: return "message 2 was not answered";
+	case V1_MAIN_SENT_3: return "message 3 was not answered";
+	case V1_MAIN_SENT_4: return "message 4 was not answered";
+	case V1_MAIN_SENT_5: return "message 5 was not answered";
+	default: return "message 1 was not answered";
+	}
+}
+
 static void v1_sa_due(void *engine, struct deadline *deadline)
 {
 	struct ike_sa *sa = hashmap_owner(deadline, struct ike_sa, due);
 	struct ike *ike = engine;
 
-	if (sa->state == V1_AGGRESSIVE_SENT_1 && ++sa->handshake->tries <= RETRANSMIT_TIMES) {
+	if (v1_awaits_answer(sa->state) && ++sa->handshake->tries <= RETRANSMIT_TIMES) {
 		engine_send_again(ike, &sa->local, &sa->remote, sa->handshake->sent, sa->handshake->sent_len);
 		v1_set_retransmit(ike, deadline, sa->handshake->tries);
-	} else if (sa->state == V1_AGGRESSIVE_SENT_1) {
-		v1_expire_sa(sa, "message 1 was not answered");
-	} else if (sa->state == V1_AGGRESSIVE_SENT_2) {
-		v1_expire_sa(sa, "message 2 was not answered");
+	} else if (sa->state != V1_ESTABLISHED) {
+		v1_expire_sa(sa, v1_unanswered(sa->state));
 	} else {
 		notify_delete_sa(sa);
 		v1_expire_sa(sa, "its lifetime is over");
@@ -49,7 +59,7 @@ static void v1_sa_linger(void *engine, struct deadline *deadline)
 
 	if (sa->state == V1_ESTABLISHED) {
 		ike_sa_end_handshake(sa);
-	} else if (sa->state == V1_AGGRESSIVE_SENT_2 && sa->handshake->repeats < ENGINE_MESSAGE_2_REPEATS) {
+	} else if (v1_awaits_last(sa->state) && sa->handshake->repeats < ENGINE_REPEATS) {
 		sa->handshake->repeats++;
 		engine_count(engine, IKE_COUNT_RETRANSMITTED);
 		engine_send_again(engine, &sa->local, &sa->remote, sa->handshake->sent, sa->handshake->sent_len);
@@ -110,7 +120,11 @@ void v1_wait(struct ike_sa *sa, struct quick *quick, enum v1_timeout timeout)
 			engine_now(ike) + (uint64_t)ike->config->ike.half_open_timeout * 1000);
 		break;
 	case V1_WAIT_LIFETIME: v1_wait_lifetime(sa); break;
-	case V1_WAIT_RETRANSMIT: v1_set_retransmit(ike, deadline, 0); break;
+	case V1_WAIT_RETRANSMIT:
+		if (!quick)
+			sa->handshake->tries = 0;
+		v1_set_retransmit(ike, deadline, 0);
+		break;
 	case V1_WAIT_LINGER: deadline_set(&ike->deadlines, deadline, engine_now(ike) + LINGER_MS); break;
 	}
 }

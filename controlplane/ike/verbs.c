@@ -3,6 +3,7 @@
 #include "ike/aggressive.h"
 #include "ike/child_sa.h"
 #include "ike/ike_sa.h"
+#include "ike/main_mode.h"
 #include "ike/notify.h"
 #include "ike/quick.h"
 #include "ike/report.h"
@@ -14,7 +15,8 @@
 int ike_initiate(
 	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote)
 {
-	int rc = aggressive_begin(ike, peer, local, remote);
+	int rc = peer->aggressive ? aggressive_begin(ike, peer, local, remote)
+				  : main_mode_begin(ike, peer, local, remote);
 
 	engine_sweep(ike);
 	return rc;

@@ -26,6 +26,7 @@ enum {
 	AUTHENTIC,   /* exchange, first payload, length, bytes: sealed with the branch's keys */
 	VERB,	     /* which */
 	NAT,	     /* which */
+	MODE,	     /* main mode, or aggressive mode again, for what is begun from now on */
 	STEPS,
 };
 
@@ -143,6 +144,7 @@ static void step(uint8_t what)
 	case RAW_COOKIES: send_raw(true); break;
 	case AUTHENTIC: send_authentic(); break;
 	case VERB: verb(next_byte()); break;
+	case MODE: x.sides[BRANCH].peers[0].aggressive = next_byte() & 1; break;
 	case NAT: x.nat = (enum exchange_nat)(next_byte() % 3); break;
 	}
 }

@@ -15,6 +15,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct config_peer peer = {
+	.auth = {IKE_AUTH_PSK},
+	.n_auth = 1,
 	.ike = {{IKE_CIPHER_AES_CBC, 256, IKE_HASH_SHA256, IKE_GROUP_ECP256}},
 	.n_ike = 1,
 	.esp = {ESP_AES256_GCM, ESP_AES128_CBC_SHA1_96},

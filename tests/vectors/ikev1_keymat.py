@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Key derivation of IKEv1 with pre-shared keys, written from RFC 2409 alone (sections 5, 5.5, appendix B) with the
-standard library's hashes. Prints ikev1_keymat.txt: one value a line, "name hex", a blank line behind each case."""
+"""Key derivation of IKEv1 with pre-shared keys and with signatures, written from RFC 2409 (sections 5, 5.5, appendix B)
+and RFC 4754 (section 4: what ECDSA signs) alone with the standard library's hashes. Prints ikev1_keymat.txt: one value a line, "name hex", a blank line behind each case."""
 import hashlib
 import hmac
 
@@ -55,6 +55,13 @@ for hash_name, key_len, block_len in CASES:
     spi = bytes.fromhex("80001234")
     v["child"] = child_keymat(hash_name, d, 68, b"\3", spi, v["nonce_i"], v["nonce_r"])
     v["child_pfs"] = child_keymat(hash_name, d, 68, v["secret"], b"\3", spi, v["nonce_i"], v["nonce_r"])
+    # Signatures: SKEYID comes of the nonces and g^xy.
+    signed = prf(hash_name, v["nonce_i"] + v["nonce_r"], v["secret"])
+    v["sig_skeyid"] = signed
+    v["sig_skeyid_d"] = prf(hash_name, signed, v["secret"], cookies, b"\0")
+    for field, proof_hash in [("rsa_hash_i", hash_name), ("ecdsa256_hash_i", "sha256"), ("ecdsa384_hash_i", "sha384"),
+                              ("ecdsa521_hash_i", "sha512")]:
+        v[field] = prf(proof_hash, signed, v["ke_i"], v["ke_r"], v["cookie_i"], v["cookie_r"], v["sa_i"], v["id_i"])
     print("hash", hash_name)
     for field, value in v.items():
         print(field, value.hex())

@@ -236,11 +236,10 @@ static void test_all_at_once(void **state)
 			"t.cfg:2: dataplane.worker_core: is not a setting here; did you mean worker_cores?\n"
 			"t.cfg:5: ike.port: 0 is not a port; expected 1 to 65535\n"
 			"t.cfg:7: ike.natport: is not a setting here; did you mean nat_port?\n"
-			"t.cfg:11: peers[1].pfs: 2 is not a group; expected one of none modp1024 modp1536 modp2048 ecp256 ecp384\n"
+			"t.cfg:11: peers[1].pfs: 2 is not a group; expected one of none modp1024 modp1536 modp2048 "
+			"modp3072 modp4096 ecp256 ecp384 ecp521 curve25519\n"
 			"t.cfg:11: peers[1].ikev1: is missing; expected true: IKEv1 is the only version so far, and RFC 9395 asks "
 			"that it is switched on knowingly\n"
-			"t.cfg:11: peers[1].aggressive: false is not a way to connect; expected true: aggressive mode is the only "
-			"mode so far\n"
 			"t.cfg:11: peers[1].name: \"b1\" is not new: peers[0] (line 10) has it; expected each peer's own\n"
 			"t.cfg:11: peers[1].identity: \"b1.example\" is not new: peers[0] (line 10) has it; expected each peer's own\n"
 			"t.cfg:11: peers[1].remote_networks[0]: \"192.168.1.0/24\" of peer \"b1\" is not free: it overlaps "
@@ -257,8 +256,8 @@ static void test_included(void **state)
 	(void)state;
 	fixture_write("peers.cfg", "\n" PEERS("{" PEER_WHO PEER_KEY PEER_MODE PEER_NETS "pfs = 14; }"));
 	fixture_expect_refusal(FILE_IKE("") "@include \"peers.cfg\"\n",
-		"peers.cfg:3: peers[0].pfs: 14 is not a group; expected one of none modp1024 modp1536 modp2048 ecp256 "
-		"ecp384\n");
+		"peers.cfg:3: peers[0].pfs: 14 is not a group; expected one of none modp1024 modp1536 modp2048 "
+		"modp3072 modp4096 ecp256 ecp384 ecp521 curve25519\n");
 	fixture_write("peers.cfg", "\n\n" PEERS("{" PEER_WHO PEER_KEY PEER_MODE PEER_NETS "lifetime = 4294967796; }"));
 	fixture_expect_refusal(FILE_IKE("") "@include \"peers.cfg\"\n",
 		"peers.cfg:4: 4294967796 is not a number of 31 bits; expected at most 2147483647, or an L behind it: "

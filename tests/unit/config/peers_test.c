@@ -184,7 +184,7 @@ static void test_algorithms(void **state)
 		"or ike.legacy = true\n");
 	fixture_expect_refusal(FILE_PEER("ike = [\"aes256-sha256\"];"),
 		"t.cfg:8: peers[0].ike[0]: \"aes256-sha256\" is not an IKE proposal; expected CIPHER-HASH-GROUP with aes128 "
-		"aes192 aes256 3des - md5 sha1 sha256 sha384 sha512 - modp1024 modp1536 modp2048 ecp256 ecp384\n");
+		"aes192 aes256 3des - md5 sha1 sha256 sha384 sha512 - modp1024 modp1536 modp2048 modp3072 modp4096 ecp256 ecp384 ecp521 curve25519\n");
 	fixture_expect_refusal(FILE_PEER("esp = [\"rot13\"];"),
 		"t.cfg:8: peers[0].esp[0]: \"rot13\" is not an ESP suite; expected aesNgcm, chacha20poly1305, "
 		"aesN-HASH, aesNctr-HASH or null-HASH (which does NOT encrypt), where N is 128, 192 or 256 and HASH sha1, "
@@ -205,8 +205,23 @@ static void test_versions(void **state)
 		"t.cfg:9: peers[0].ikev1: false is not a way to connect; expected true: IKEv1 is the only version so "
 		"far, "
 		"and RFC 9395 asks that it is switched on knowingly\n");
-	fixture_expect_refusal(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_NETS "ikev1 = true; }"),
-		"t.cfg:8: peers[0].aggressive: is missing; expected true: aggressive mode is the only mode so far\n");
+	expect_acceptance(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_NETS "ikev1 = true; }"));
+	expect_acceptance(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_NETS "ikev1 = true; address = \"192.0.2.1\"; }"));
+	fixture_expect_refusal(FILE_PEERS("{" PEER_WHO PEER_KEY PEER_NETS "ikev1 = true; address = \"hq\"; }"),
+		"t.cfg:8: peers[0].address: \"hq\" is not an address; expected the peer's address such as 192.0.2.1 or "
+		"2001:db8::1\n");
+}
+
+static void test_methods(void **state)
+{
+	(void)state;
+	fixture_expect_refusal(FILE_PEER("auth = [\"psk\", \"xauth-psk\"];"),
+		"t.cfg:8: peers[0].auth[1]: \"xauth-psk\" is not supported so far; expected psk\n");
+	fixture_expect_refusal(FILE_PEER("auth = [\"dss\"];"),
+		"t.cfg:8: peers[0].auth[0]: \"dss\" is not an authentication method; expected psk\n");
+	fixture_expect_refusal(FILE_PEER("auth = [];"),
+		"t.cfg:8: peers[0].auth: a list of 0 is not of a length that fits; expected 1 to 8\n");
+	expect_acceptance(FILE_PEER("auth = [\"psk\"];"));
 }
 
 enum { MANY = 20000 };
@@ -267,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_identity_forms),
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_many),
 	};
 

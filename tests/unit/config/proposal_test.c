@@ -32,16 +32,34 @@ static void test_there_and_back(void **state)
 {
 	static const char *const ciphers[] = {"aes128", "aes192", "aes256", "3des"};
 	static const char *const hashes[] = {"md5", "sha1", "sha256", "sha384", "sha512"};
-	static const char *const groups[] = {"modp1024", "modp1536", "modp2048", "ecp256", "ecp384"};
+	static const char *const groups[] = {
+		"modp1024", "modp1536", "modp2048", "modp3072", "modp4096", "ecp256", "ecp384", "ecp521", "curve25519"};
 	char text[64], back[IKE_PROPOSAL_TEXT_LEN];
 	struct ike_proposal proposal;
 
 	(void)state;
-	for (size_t i = 0; i < 4 * 5 * 5; i++) {
-		snprintf(text, sizeof(text), "%s-%s-%s", ciphers[i / 25], hashes[i / 5 % 5], groups[i % 5]);
+	for (size_t i = 0; i < 4 * 5 * 9; i++) {
+		snprintf(text, sizeof(text), "%s-%s-%s", ciphers[i / 45], hashes[i / 9 % 5], groups[i % 9]);
 		assert_int_equal(ike_proposal_parse(text, &proposal), 0);
 		assert_string_equal(ike_proposal_format(&proposal, back), text);
 	}
+}
+
+static void test_methods(void **state)
+{
+	static const char *const names[] = {
+		"psk", "rsa", "ecdsa256", "ecdsa384", "ecdsa521", "xauth-psk", "xauth-rsa", "hybrid-rsa"};
+	char text[IKE_AUTH_TEXT_LEN];
+	uint16_t method;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_int_equal(ike_auth_parse(names[i], &method), 0);
+		assert_string_equal(ike_auth_format(method, text), names[i]);
+	}
+	assert_int_equal(ike_auth_parse("dss", &method), -EINVAL); /* it has a name for the log alone */
+	assert_string_equal(ike_auth_format(IKE_AUTH_DSS, text), "dss");
+	assert_string_equal(ike_auth_format(65534, text), "method 65534");
 }
 
 static void test_refused(void **state)
@@ -55,7 +73,7 @@ static void test_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		assert_int_equal(ike_proposal_parse(texts[i], &proposal), -EINVAL);
-	assert_int_equal(ike_group_parse("modp4096", &group), -EINVAL);
+	assert_int_equal(ike_group_parse("modp8192", &group), -EINVAL);
 	assert_int_equal(ike_group_parse("", &group), -EINVAL);
 }
 
@@ -70,7 +88,7 @@ static void test_groups(void **state)
 	assert_int_equal(group, IKE_GROUP_NONE);
 	assert_string_equal(ike_group_name(IKE_GROUP_NONE), "none");
 	assert_string_equal(ike_group_name(IKE_GROUP_MODP1536), "modp1536");
-	assert_string_equal(ike_group_name(31), "unknown");
+	assert_string_equal(ike_group_name(32), "unknown");
 }
 
 /* What a peer offers may be anything; the text holds it all. */
@@ -115,6 +133,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_there_and_back),
+		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_unknown_numbers),

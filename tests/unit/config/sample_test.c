@@ -57,6 +57,8 @@ static void check_peer(const struct config_peer *peer)
 	assert_memory_equal(peer->secret, "SAMPLE-replace-me-SAMPLE-replace-me", peer->secret_len);
 	assert_true(peer->ikev1);
 	assert_true(peer->aggressive);
+	assert_int_equal(peer->n_auth, 1);
+	assert_int_equal(peer->auth[0], IKE_AUTH_PSK);
 	check_proposals(peer);
 	assert_int_equal(peer->pfs, IKE_GROUP_NONE);
 	assert_int_equal(peer->n_local, 1);
@@ -170,7 +172,7 @@ static void test_defaults_as_documented(void **state)
 	struct config *spelled;
 
 	(void)state;
-	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 48);
+	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 49);
 	spelled = fixture_load("spelled.cfg");
 	assert_string_equal(fixture_said(), "");
 	assert_non_null(spelled);

@@ -38,6 +38,8 @@ static void side_prepare(struct exchange *exchange, int index)
 	memcpy(peer->secret, "0123456789abcdef0123456789abcdef", 32);
 	peer->secret_len = 32;
 	peer->ikev1 = peer->aggressive = true;
+	peer->auth[0] = IKE_AUTH_PSK;
+	peer->n_auth = 1;
 	peer->ike[0] = (struct ike_proposal){IKE_CIPHER_AES_CBC, 256, IKE_HASH_SHA256, IKE_GROUP_ECP256};
 	peer->n_ike = 1;
 	peer->esp[0] = ESP_AES256_GCM;

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { FIELDS = 32, VALUE_MAX = 128 };
+enum { FIELDS = 48, VALUE_MAX = 128 };
 
 struct field {
-	char name[16];
+	char name[24];
 	uint8_t value[VALUE_MAX];
 	size_t len;
 };
@@ -39,7 +39,7 @@ static uint16_t read_case(FILE *file)
 	while (fgets(line, sizeof(line), file) && line[0] != '\n') {
 		struct field *field = &fields[n_fields];
 
-		assert_int_equal(sscanf(line, "%15s %399s", field->name, text), 2);
+		assert_int_equal(sscanf(line, "%23s %399s", field->name, text), 2);
 		if (strcmp(field->name, "hash") == 0) {
 			for (size_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++)
 				if (strcmp(hashes[i].name, text) == 0)
@@ -94,6 +94,31 @@ static void check_proofs(const struct keymat *keys, const struct keymat_input *i
 	expect("child_pfs", child, sizeof(child));
 }
 
+/* RFC 2409 section 5.1: SKEYID without a key; RFC 4754 section 4: ECDSA has a hash of its own for HASH_I. */
+static void check_signatures(const struct ike_proposal *proposal, struct keymat_input input)
+{
+	static const struct {
+		uint16_t auth;
+		const char *hash_i;
+	} methods[] = {{IKE_AUTH_RSA, "rsa_hash_i"}, {IKE_AUTH_XAUTH_INIT_RSA, "rsa_hash_i"},
+		{IKE_AUTH_HYBRID_INIT_RSA, "rsa_hash_i"}, {IKE_AUTH_ECDSA_256, "ecdsa256_hash_i"},
+		{IKE_AUTH_ECDSA_384, "ecdsa384_hash_i"}, {IKE_AUTH_ECDSA_521, "ecdsa521_hash_i"}};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		uint8_t out[PRF_LEN_MAX];
+		struct keymat keys;
+
+		input.auth = methods[i].auth;
+		input.pre_shared_key = bytes_of(NULL, 0);
+		assert_int_equal(keymat_derive(&keys, proposal, &input), 0);
+		expect("sig_skeyid", keys.skeyid, keys.prf_len);
+		expect("sig_skeyid_d", keys.skeyid_d, keys.prf_len);
+		assert_int_equal(keymat_proof(&keys, &input, true, value("id_i"), out), 0);
+		expect(methods[i].hash_i, out, keymat_proof_len(&keys));
+		keymat_wipe(&keys);
+	}
+}
+
 static void test_known_answers(void **state)
 {
 	FILE *file = fopen(path, "r");
@@ -109,7 +134,7 @@ static void test_known_answers(void **state)
 			.hash = hash,
 		};
 		struct keymat_input input = {value("cookie_i"), value("cookie_r"), value("ke_i"), value("ke_r"),
-			value("nonce_i"), value("nonce_r"), value("secret"), value("psk"), value("sa_i")};
+			value("nonce_i"), value("nonce_r"), value("secret"), value("psk"), value("sa_i"), IKE_AUTH_PSK};
 		struct keymat keys;
 
 		assert_int_equal(keymat_derive(&keys, &proposal, &input), 0);
@@ -120,6 +145,11 @@ static void test_known_answers(void **state)
 		expect("key", keys.key, keys.key_len);
 		check_proofs(&keys, &input);
 		keymat_wipe(&keys);
+		input.auth = IKE_AUTH_XAUTH_INIT_PSK;
+		assert_int_equal(keymat_derive(&keys, &proposal, &input), 0);
+		expect("skeyid", keys.skeyid, keys.prf_len);
+		keymat_wipe(&keys);
+		check_signatures(&proposal, input);
 		cases++;
 	}
 	assert_int_equal(cases, 5);

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const uint16_t groups[] = {
-	IKE_GROUP_MODP1024, IKE_GROUP_MODP1536, IKE_GROUP_MODP2048, IKE_GROUP_ECP256, IKE_GROUP_ECP384};
+static const uint16_t groups[] = {IKE_GROUP_MODP1024, IKE_GROUP_MODP1536, IKE_GROUP_MODP2048, IKE_GROUP_MODP3072,
+	IKE_GROUP_MODP4096, IKE_GROUP_ECP256, IKE_GROUP_ECP384, IKE_GROUP_ECP521, IKE_GROUP_CURVE25519};
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
 
 static void test_both_sides_agree(void **state)
@@ -56,6 +56,10 @@ static void test_bad_values(void **state)
 				assert_int_equal(dh_agree(dh, bytes_of(value, other), secret), -EBADMSG);
 		memset(value, 0, sizeof(value));
 		assert_int_equal(dh_agree(dh, bytes_of(value, len), secret), -EBADMSG);
+		if (groups[i] == IKE_GROUP_CURVE25519) { /* almost any other value is one of its group */
+			dh_free(dh);
+			continue;
+		}
 		value[len - 1] = 1;
 		assert_int_equal(dh_agree(dh, bytes_of(value, len), secret), -EBADMSG);
 		memset(value, 0xff, sizeof(value));
@@ -68,6 +72,35 @@ static void test_bad_values(void **state)
 		}
 		dh_free(dh);
 	}
+}
+
+/* RFC 7748 section 6.1: points of small order, of which the secret would be zero whatever our private value is. */
+static void test_small_order(void **state)
+{
+	/* clang-format off */
+	static const uint8_t points[][32] = {
+		{0}, {1},
+		{0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a,
+		 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00},
+		{0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b,
+		 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57}};
+	/* clang-format on */
+	uint8_t random[DH_RANDOM_LEN] = {1}, last[32], secret[DH_SECRET_MAX];
+	struct dh *dh = dh_new(IKE_GROUP_CURVE25519, random);
+
+	(void)state;
+	assert_non_null(dh);
+	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
+		assert_int_equal(dh_agree(dh, bytes_of(points[i], 32), secret), -EBADMSG);
+	memset(last, 0xff, sizeof(last));
+	last[31] = 0x7f;
+	for (int low = 0xec; low <= 0xee; low++) { /* p-1, p, p+1 */
+		last[0] = (uint8_t)low;
+		assert_int_equal(dh_agree(dh, bytes_of(last, sizeof(last)), secret), -EBADMSG);
+	}
+	last[0] = 0xef;
+	assert_int_equal(dh_agree(dh, bytes_of(last, sizeof(last)), secret), 0);
+	dh_free(dh);
 }
 
 /* The edges of the range for group 2: its prime ends in 64 one bits, so p-1 and p-2 differ in the last byte alone. */
@@ -187,6 +220,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_sides_agree),
 		cmocka_unit_test(test_bad_values),
+		cmocka_unit_test(test_small_order),
 		cmocka_unit_test(test_modp_edges),
 		cmocka_unit_test(test_cbc_runs_on),
 		cmocka_unit_test(test_hashmap),

@@ -68,7 +68,10 @@ static void test_phase1_attributes(void **state)
 		{ATTRIBUTES("\x80\x01\0\x07\x80\x0e\x01\0\x80\x02\0\x04\x80\x04\0\x13\x80\x03\xfd\xe9"), false},
 		{ATTRIBUTES("\x80\x01\0\x05\x80\x02\0\x04\x80\x04\0\x13\x80\x03\0\x01"), false},
 	};
-	struct config_peer peer = {.ike = {{IKE_CIPHER_AES_CBC, 256, IKE_HASH_SHA256, IKE_GROUP_ECP256}}, .n_ike = 1};
+	struct config_peer peer = {.auth = {IKE_AUTH_PSK},
+		.n_auth = 1,
+		.ike = {{IKE_CIPHER_AES_CBC, 256, IKE_HASH_SHA256, IKE_GROUP_ECP256}},
+		.n_ike = 1};
 	struct phase1_offers offers;
 	char text[PHASE1_TEXT_LEN];
 	uint8_t body[512];
@@ -106,7 +109,7 @@ static void test_phase2_attributes(void **state)
 		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x02"), false, true, false}, /* transport mode */
 		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x04"), true, true, false},
 		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\xf0\x04"), true, true, false}, /* 61444 */
-		{3, 20, ATTRIBUTES("\x80\x06\0\x80\x80\x04\0\x01"), false, true, false}, /* another key length */
+		{3, 20, ATTRIBUTES("\x80\x06\0\x80\x80\x04\0\x01"), false, true, false},  /* another key length */
 		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\x01"), false, true, false}, /* ESN */
 		{3, 20, ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x03\0\x13"), false, true,
 			false}, /* group, no KE */
@@ -142,11 +145,13 @@ static void test_phase2_peers_choice(void **state)
 		bool transport, nat, usable;
 	} rows[] = {
 		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\x01"), false, false, true},
-		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\0\x0b\0\x02\0\x01"), false, false, true}, /* the variable form */
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\0\x0b\0\x02\0\x01"), false, false,
+			true}, /* the variable form */
 		{ATTRIBUTES("\x80\x0b\0\x01\x80\x04\0\x01\x80\x06\x01\0"), false, false, true},
 		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\0"), false, false, false}, /* reserved */
 		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\x02"), false, false, false},
-		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\x01\x80\x0b\0\x01"), false, false, false}, /* twice */
+		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x01\x80\x0b\0\x01\x80\x0b\0\x01"), false, false,
+			false}, /* twice */
 		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x02"), true, false, true},
 		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x02\x80\x0b\0\x01"), true, false, true},
 		{ATTRIBUTES("\x80\x06\x01\0\x80\x04\0\x02"), true, true, false}, /* plain through a NAT */
