@@ -21,6 +21,8 @@ enum {
 	CONFIG_NETWORKS_MAX = 16,
 	CONFIG_PROPOSALS_MAX = 16,
 	CONFIG_AUTH_MAX = 8,
+	CONFIG_FILES_MAX = 8,
+	CONFIG_FILE_LEN = 256,
 	CONFIG_LISTEN_MAX = 16,
 	CONFIG_RULES_MAX = 256,
 	CONFIG_NAME_LEN = 64,     /* with terminator */
@@ -69,6 +71,12 @@ struct config_ike {
 	uint16_t n_listen;
 	uint16_t port, nat_port;          /* 500 and 4500 */
 	char identity[CONFIG_IDENTITY_LEN];
+	char certificate[CONFIG_FILE_LEN], key[CONFIG_FILE_LEN]; /* PEM files; "": none */
+	char authorities[CONFIG_FILES_MAX][CONFIG_FILE_LEN];     /* whom we trust */
+	uint16_t n_authorities;
+	char crls[CONFIG_FILES_MAX][CONFIG_FILE_LEN];
+	uint16_t n_crls;
+	bool require_crl;                 /* a certificate whose issuer has no CRL here is refused */
 	bool legacy;
 	uint32_t half_open_max;           /* exchanges not yet authenticated, all peers together */
 	uint32_t half_open_per_source;    /* of these, from one address and port */

@@ -166,6 +166,11 @@ char *ike_auth_format(uint16_t method, char *text)
 	return text;
 }
 
+bool ike_auth_shares_key(uint16_t method)
+{
+	return method == IKE_AUTH_PSK || method == IKE_AUTH_XAUTH_INIT_PSK || method == IKE_AUTH_XAUTH_RESP_PSK;
+}
+
 int ike_group_parse(const char *text, uint16_t *out)
 {
 	const struct proposal_name *name = proposal_find_name(groups, text, strlen(text));

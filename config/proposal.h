@@ -84,6 +84,9 @@ enum { IKE_AUTH_TEXT_LEN = 24 };
 int ike_auth_parse(const char *text, uint16_t *out);
 char *ike_auth_format(uint16_t method, char *text);
 
+/* Whether the keys of a method come of a pre-shared one; else of the key exchange alone (RFC 2409 section 5). */
+bool ike_auth_shares_key(uint16_t method);
+
 /* Group by name ("modp2048", "none"); -EINVAL when there is none such. And its name; "unknown" when it has none. */
 int ike_group_parse(const char *text, uint16_t *out);
 const char *ike_group_name(uint16_t group);

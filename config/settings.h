@@ -19,6 +19,7 @@ enum setting_type {
 	SETTING_NAME,	   /* a text that can stand in a log line without quotes */
 	SETTING_INTERFACE, /* what Linux takes as a network interface's name */
 	SETTING_PATH,	   /* absolute */
+	SETTING_FILE,	   /* a path; a relative one is stored as it starts at the configuration file */
 	SETTING_ADDRESS,
 	SETTING_NETWORK,
 	SETTING_AUTH,	     /* enum ike_auth */
@@ -103,6 +104,9 @@ void settings_read(
  */
 bool settings_value_store(struct settings_reader *reader, const struct setting *setting, const config_setting_t *value,
 	void *base, void *field);
+
+/* Where a file is: a relative path starts at the configuration file. False when it is too long for `path`. */
+bool settings_locate(const struct settings_reader *reader, const char *name, char *path, size_t size);
 
 /* settings_value_store for SETTING_SECRET and SETTING_SECRET_FILE. */
 bool settings_secret_store(struct settings_reader *reader, const struct setting *setting, const config_setting_t *value,

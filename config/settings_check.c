@@ -46,6 +46,26 @@ static void check_cores(
 	}
 }
 
+/* A certificate is of no use without its key, and neither without whom to trust. */
+static void check_certificates(
+	struct settings_reader *reader, const config_setting_t *root, const struct config_ike *ike)
+{
+	const config_setting_t *where = config_setting_lookup((config_setting_t *)root, "ike");
+
+	if (ike->certificate[0] && !ike->key[0])
+		settings_refuse(reader, where, "key", "is missing; expected the file with the key of ike.certificate");
+	if (ike->key[0] && !ike->certificate[0])
+		settings_refuse(
+			reader, where, "certificate", "is missing; expected the file with the certificate of ike.key");
+	if (ike->certificate[0] && ike->n_authorities == 0)
+		settings_refuse(reader, where, "authorities",
+			"is missing; expected files with the certificates of those "
+			"who vouch for peers");
+	if ((ike->n_crls > 0 || ike->require_crl) && ike->n_authorities == 0)
+		settings_refuse(
+			reader, where, "authorities", "is missing; expected those that the revocation lists are of");
+}
+
 static void check_ike_ports(struct settings_reader *reader, const config_setting_t *root, const struct config_ike *ike)
 {
 	const config_setting_t *where = config_setting_lookup((config_setting_t *)root, "ike.nat_port");
@@ -82,6 +102,7 @@ void settings_check(struct settings_reader *reader, const config_setting_t *root
 	check_ports(reader, root, &config->dataplane);
 	check_cores(reader, root, &config->dataplane);
 	check_ike_ports(reader, root, &config->ike);
+	check_certificates(reader, root, &config->ike);
 	check_rules(reader, root, config);
 	settings_check_peers(reader, root, config);
 }

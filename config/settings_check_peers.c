@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What peers may say alone, and what they must not share. Sorting finds the latter, so that many peers stay quick. */
-#include "config/settings.h"
+#include "config/settings_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -50,12 +50,16 @@ void settings_inherit(const config_setting_t *root, struct config *config)
 	}
 }
 
-static void peers_check_secret(struct settings_reader *reader, const config_setting_t *where)
+static void peers_check_secret(
+	struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer)
 {
 	bool here = config_setting_get_member(where, "secret");
 	bool elsewhere = config_setting_get_member(where, "secret_file");
+	bool wanted = false;
 
-	if (!here && !elsewhere)
+	for (unsigned int i = 0; i < peer->n_auth; i++)
+		wanted = wanted || ike_auth_shares_key(peer->auth[i]);
+	if (wanted && !here && !elsewhere)
 		settings_refuse(reader, where, "secret", "is missing; expected secret or secret_file");
 	if (here && elsewhere)
 		settings_refuse(
@@ -83,18 +87,26 @@ static void peers_check_modes(
 		"true: IKEv1 is the only version so far, and RFC 9395 asks that it is switched on knowingly");
 }
 
-/* The other methods have names and numbers already, for the negotiation's log. */
-static void peers_check_auth(
-	struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer)
+/* Signatures want certificates. The methods of XAUTH have names and numbers already, for the negotiation's log. */
+static void peers_check_auth(struct settings_reader *reader, const config_setting_t *where,
+	const struct config_ike *ike, const struct config_peer *peer)
 {
 	const config_setting_t *list = config_setting_get_member(where, "auth");
+	bool certificates = ike->certificate[0] && ike->key[0] && ike->n_authorities > 0;
 	char quote[SETTINGS_QUOTE_LEN];
 
 	for (unsigned int i = 0; list && i < peer->n_auth; i++) {
 		const config_setting_t *value = config_setting_get_elem(list, i);
+		bool signature = peer->auth[i] == IKE_AUTH_RSA ||
+				 (peer->auth[i] >= IKE_AUTH_ECDSA_256 && peer->auth[i] <= IKE_AUTH_ECDSA_521);
 
-		if (peer->auth[i] != IKE_AUTH_PSK && peer->auth[i] != UINT16_MAX)
-			settings_refuse(reader, value, NULL, "%s is not supported so far; expected psk",
+		if (signature && !certificates)
+			settings_refuse(reader, value, NULL,
+				"%s is not possible without certificates; expected ike.certificate, ike.key and "
+				"ike.authorities",
+				settings_quote(value, false, quote));
+		else if (!signature && peer->auth[i] != IKE_AUTH_PSK && peer->auth[i] != UINT16_MAX)
+			settings_refuse(reader, value, NULL, "%s is not supported so far; expected " AUTH_EXPECTED,
 				settings_quote(value, false, quote));
 	}
 }
@@ -327,7 +339,7 @@ static int peers_check_overlap(
 void settings_check_peer(struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer,
 	const char *legacy_switch)
 {
-	peers_check_secret(reader, where);
+	peers_check_secret(reader, where, peer);
 	peers_check_suites(reader, where, peer);
 	peers_check_networks(reader, where, peer);
 	if (legacy_switch)
@@ -346,7 +358,7 @@ void settings_check_peers(struct settings_reader *reader, const config_setting_t
 		if (!config_setting_is_group(where))
 			continue;
 		peers_check_modes(reader, where, &config->peers[i]);
-		peers_check_auth(reader, where, &config->peers[i]);
+		peers_check_auth(reader, where, &config->ike, &config->peers[i]);
 		settings_check_peer(reader, where, &config->peers[i], config->ike.legacy ? NULL : "ike.legacy");
 	}
 	if (peers_check_names(reader, list, config) < 0 || peers_check_overlap(reader, list, config) < 0)

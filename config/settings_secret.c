@@ -71,8 +71,7 @@ static bool secret_store_text(struct settings_reader *reader, const config_setti
 	return true;
 }
 
-/* Where the file is: a relative path starts at the configuration file. False when it is too long for `path`. */
-static bool secret_locate(const struct settings_reader *reader, const char *name, char *path, size_t size)
+bool settings_locate(const struct settings_reader *reader, const char *name, char *path, size_t size)
 {
 	const char *slash = reader->file ? strrchr(reader->file, '/') : NULL;
 	int directory_len = name[0] != '/' && slash ? (int)(slash - reader->file) + 1 : 0;
@@ -136,7 +135,7 @@ static bool secret_store_file(
 	ssize_t len;
 	int fd;
 
-	if (!secret_locate(reader, name, path, sizeof(path))) {
+	if (!settings_locate(reader, name, path, sizeof(path))) {
 		settings_refuse(
 			reader, where, NULL, "(%zu characters) is not a path; expected a shorter one", strlen(name));
 		return false;

@@ -84,6 +84,18 @@ static bool value_store_text(struct settings_reader *reader, const struct settin
 	return true;
 }
 
+static bool value_store_file(struct settings_reader *reader, const struct setting *setting,
+	const config_setting_t *value, const char *text, char *field)
+{
+	char path[4096];
+
+	if (!text[0] || !settings_locate(reader, text, path, sizeof(path))) {
+		settings_refuse_value(reader, setting, value);
+		return false;
+	}
+	return value_store_text(reader, setting, value, path, field);
+}
+
 static bool value_store_address(struct settings_reader *reader, const struct setting *setting,
 	const config_setting_t *value, const char *text, void *field)
 {
@@ -219,6 +231,10 @@ bool settings_value_store(struct settings_reader *reader, const struct setting *
 	case SETTING_PATH:
 		if (text)
 			return value_store_text(reader, setting, value, text, field);
+		break;
+	case SETTING_FILE:
+		if (text)
+			return value_store_file(reader, setting, value, text, field);
 		break;
 	case SETTING_ADDRESS:
 		if (text)

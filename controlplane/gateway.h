@@ -29,6 +29,7 @@ struct gateway_counters {
 
 struct gateway {
 	const struct config *config;
+	const struct credentials *credentials; /* certificates and our key; NULL: none */
 	struct event_base *base;
 	struct event *ike_timer, *tick;
 	struct peers *peers;

@@ -123,6 +123,7 @@ struct ike_host host_make(struct gateway *gateway)
 {
 	return (struct ike_host){
 		.context = gateway,
+		.credentials = gateway->credentials,
 		.now_ms = host_now_ms,
 		.random = host_random,
 		.send = host_send,

@@ -8,6 +8,7 @@
 #include "control/commands.h"
 #include "control/server.h"
 #include "gateway.h"
+#include "ike/credentials.h"
 #include "privileges.h"
 
 #include <errno.h>
@@ -66,6 +67,7 @@ static int options_parse(int argc, char **argv, struct options *options)
 
 struct process {
 	struct config *config;
+	struct credentials *credentials; /* NULL: no certificates */
 	struct privileges privileges;
 	struct event_base *base;
 	struct event *terminate, *interrupt;
@@ -113,6 +115,7 @@ static int open_privileged(struct process *process)
 	rc = gateway_bind(&process->gateway, config, process->base);
 	if (rc < 0)
 		return rc;
+	process->gateway.credentials = process->credentials;
 	snprintf(process->control_path, sizeof(process->control_path), "%s/control.sock", config->runtime_dir);
 	process->control_fd = server_listen(process->control_path, &access);
 	return process->control_fd < 0 ? process->control_fd : 0;
@@ -211,13 +214,14 @@ int main(int argc, char **argv)
 	process.config = config_load(options.config, config_report_stderr, NULL);
 	if (!process.config)
 		return EXIT_FAILURE;
-	if (options.check) {
+	rc = credentials_load(process.config, &process.credentials, config_report_stderr, NULL);
+	if (rc == 0 && options.check) {
 		printf("%s is a good configuration\n", options.config);
-		config_free(process.config);
-		return EXIT_SUCCESS;
+	} else if (rc == 0) {
+		log_set_level((enum log_level)process.config->log_level);
+		rc = run(&process);
 	}
-	log_set_level((enum log_level)process.config->log_level);
-	rc = run(&process);
+	credentials_free(process.credentials);
 	config_free(process.config);
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

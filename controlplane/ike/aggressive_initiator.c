@@ -26,22 +26,28 @@ struct second_message {
 	char why[AUTH_WHY_LEN];
 };
 
-/* HDR, SA, KE, Ni, IDii, VID ... */
+/* HDR, SA, KE, Ni, IDii [, CERTREQ ...], VID ... */
 static int aggressive_send_1(struct ike_sa *sa)
 {
 	const struct config *config = sa->ike->config;
 	struct bytes ke = dh_public(sa->handshake->dh);
 	uint8_t id[IDENTITY_BODY_MAX];
 	struct builder builder;
-	int rc;
+	bool requested = false;
+	int rc = 0;
 
 	message_begin(&builder, sa, ISAKMP_AGGRESSIVE, 0);
 	phase1_write_offers(&builder, sa->peer, dh_group(sa->handshake->dh), config->ike.legacy, config->ike.lifetime);
 	builder_add(&builder, ISAKMP_KE, ke.data, ke.len);
 	builder_add(&builder, ISAKMP_NONCE, sa->handshake->nonce, sizeof(sa->handshake->nonce));
 	builder_add(&builder, ISAKMP_ID, id, handshake_write_identity(sa, id));
+	for (size_t i = 0; !requested && rc == 0 && i < sa->peer->n_auth; i++) {
+		requested = auth_signs(sa->peer->auth[i], false);
+		rc = auth_request(&builder, sa->ike->host.credentials, sa->peer->auth[i], false);
+	}
 	natt_write_vendors(&builder, true, NATT_NONE);
-	rc = builder_finish(&builder);
+	if (rc == 0)
+		rc = builder_finish(&builder);
 	if (rc == 0)
 		rc = ike_sa_keep_sent(sa, builder.data, builder.len);
 	if (rc == 0)
@@ -141,7 +147,10 @@ static const char *aggressive_check_proof(
 	if (keymat_derive(&second->keys, &second->chosen.proposal, input) < 0 ||
 		keymat_proof(&second->keys, input, false, id_r, proof) < 0)
 		return "the crypto library refused";
-	return auth_verify(&second->keys, false, proof, &message->payloads, second->why) < 0 ? second->why : NULL;
+	if (auth_verify(sa->ike->host.credentials, &second->keys,
+		    &(struct auth_claim){&message->payloads, id_r, proof, false}, second->why) < 0)
+		return second->why;
+	return NULL;
 }
 
 /* HDR*, HASH_I or what the method has in its place, NAT-D, NAT-D [, N] */
@@ -152,7 +161,7 @@ static int aggressive_send_3(struct ike_sa *sa, const uint8_t *proof)
 	int rc;
 
 	message_begin(&builder, sa, ISAKMP_AGGRESSIVE, 0);
-	rc = auth_prove(&builder, &sa->keys, true, proof);
+	rc = auth_prove(&builder, sa->ike->host.credentials, &sa->keys, true, proof);
 	if (rc == 0 && sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
 			(const struct isakmp_hdr *)builder.data, sa->peer->force_udp ? &natt_nowhere : &sa->local,

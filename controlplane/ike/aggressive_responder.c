@@ -133,7 +133,9 @@ static int aggressive_send_2(struct ike_sa *sa, struct v1_message *message, cons
 	builder_add(&builder, ISAKMP_KE, first->input.ke_r.data, first->input.ke_r.len);
 	builder_add(&builder, ISAKMP_NONCE, first->nonce_r, sizeof(first->nonce_r));
 	builder_add(&builder, ISAKMP_ID, first->id_r, first->id_r_len);
-	rc = auth_prove(&builder, &sa->keys, false, first->proof);
+	rc = auth_prove(&builder, sa->ike->host.credentials, &sa->keys, false, first->proof);
+	if (rc == 0)
+		rc = auth_request(&builder, sa->ike->host.credentials, sa->auth, true);
 	natt_write_vendors(&builder, false, sa->natt);
 	if (rc == 0 && sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
@@ -166,6 +168,8 @@ static struct ike_sa *aggressive_answer(struct v1_message *message, struct first
 	sa->natt = first->vendor.natt;
 	sa->answers_probes = first->vendor.dead_peer_detection;
 	memcpy(sa->seen[0], message->digest, ENGINE_DIGEST_LEN);
+	sa->handshake->peer_id_len = payload_body(&message->payloads, ISAKMP_ID).len;
+	memcpy(sa->handshake->peer_id, payload_body(&message->payloads, ISAKMP_ID).data, sa->handshake->peer_id_len);
 	rc = aggressive_derive(sa, message, first);
 	if (rc == 0)
 		rc = aggressive_send_2(sa, message, first);
@@ -204,9 +208,15 @@ enum v1_verdict aggressive_receive_3(struct v1_message *message)
 {
 	struct ike_sa *sa = message->sa;
 	struct endpoint first = sa->remote;
+	struct auth_claim claim = {
+		.payloads = &message->payloads,
+		.id = bytes_of(sa->handshake->peer_id, sa->handshake->peer_id_len),
+		.hash = sa->handshake->expected,
+		.initiator = true,
+	};
 	char why[AUTH_WHY_LEN];
 
-	if (auth_verify(&sa->keys, true, sa->handshake->expected, &message->payloads, why) < 0) {
+	if (auth_verify(sa->ike->host.credentials, &sa->keys, &claim, why) < 0) {
 		/* Not the end of the exchange: anybody who has seen message 2 could have sent this. */
 		ike_sa_hint(sa, why);
 		engine_count(sa->ike, IKE_COUNT_BAD_HASH);

@@ -1,46 +1,109 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/auth.h"
 
+#include "ike/certificate.h"
+#include "ike/signature.h"
+
 #include <errno.h>
 #include <stdio.h>
+#include <openssl/evp.h>
 
-int auth_prove(struct builder *builder, const struct keymat *keys, bool initiator, const uint8_t *hash)
+bool auth_signs(uint16_t method, bool initiator)
 {
-	(void)initiator;
-	switch (keys->auth) {
-	case IKE_AUTH_PSK: builder_add(builder, ISAKMP_HASH, hash, keymat_proof_len(keys)); return 0;
-	default: return -ENOTSUP;
-	}
+	(void)initiator; /* so far both sides do the same */
+	return method == IKE_AUTH_RSA || method == IKE_AUTH_ECDSA_256 || method == IKE_AUTH_ECDSA_384 ||
+	       method == IKE_AUTH_ECDSA_521;
 }
 
-/* RFC 2409 section 5.4: the hash itself, which only who has the key can make. */
-static int auth_verify_hash(
-	const struct keymat *keys, bool initiator, const uint8_t *hash, const struct payload_list *payloads, char *why)
+static int auth_sign(struct builder *builder, const struct credentials *credentials, struct bytes hash)
 {
-	char side = initiator ? 'I' : 'R';
+	uint8_t signature[SIGNATURE_MAX];
+	int rc = certificate_write(builder, credentials), len;
 
-	if (!payload_find(payloads, ISAKMP_HASH, NULL)) {
-		snprintf(why, AUTH_WHY_LEN, "HASH_%c is missing", side);
-		return -EBADMSG;
-	}
-	if (!prf_equal(payload_body(payloads, ISAKMP_HASH), bytes_of(hash, keymat_proof_len(keys)))) {
-		snprintf(why, AUTH_WHY_LEN, "HASH_%c is wrong: the pre-shared keys differ, or somebody else sent it",
-			side);
-		return -EBADMSG;
-	}
+	if (rc < 0)
+		return rc;
+	len = signature_make(credentials->key, hash, signature);
+	if (len < 0)
+		return len;
+	builder_add(builder, ISAKMP_SIGNATURE, signature, (size_t)len);
 	return 0;
 }
 
+int auth_prove(struct builder *builder, const struct credentials *credentials, const struct keymat *keys,
+	bool initiator, const uint8_t *hash)
+{
+	struct bytes whole = bytes_of(hash, keymat_proof_len(keys));
+
+	if (auth_signs(keys->auth, initiator))
+		return credentials && credentials->key ? auth_sign(builder, credentials, whole) : -EOPNOTSUPP;
+	if (keys->auth != IKE_AUTH_PSK)
+		return -EOPNOTSUPP;
+	builder_add(builder, ISAKMP_HASH, whole.data, whole.len);
+	return 0;
+}
+
+int auth_request(struct builder *builder, const struct credentials *credentials, uint16_t method, bool initiator)
+{
+	return auth_signs(method, initiator) && credentials ? certificate_write_requests(builder, credentials) : 0;
+}
+
+static int auth_refuse(char *why, int rc, const char *what, bool initiator, const char *how)
+{
+	snprintf(why, AUTH_WHY_LEN, "%s_%c is %s", what, initiator ? 'I' : 'R', how);
+	return rc;
+}
+
+/* RFC 2409 section 5.4: the hash itself, which only who has the key can make. */
+static int auth_verify_hash(const struct keymat *keys, const struct auth_claim *claim, char *why)
+{
+	struct bytes proof = payload_body(claim->payloads, ISAKMP_HASH);
+
+	if (proof.len == 0)
+		return auth_refuse(why, -EBADMSG, "HASH", claim->initiator, "missing");
+	if (!prf_equal(proof, bytes_of(claim->hash, keymat_proof_len(keys))))
+		return auth_refuse(why, -EBADMSG, "HASH", claim->initiator,
+			"wrong: the pre-shared keys differ, or somebody else sent it");
+	return 0;
+}
+
+/* RFC 2409 section 5.1: first whether the key is the peer's, then whether it signed. */
+static int auth_verify_signature(
+	const struct credentials *credentials, const struct keymat *keys, const struct auth_claim *claim, char *why)
+{
+	struct bytes signature = payload_body(claim->payloads, ISAKMP_SIGNATURE);
+	char method[IKE_AUTH_TEXT_LEN];
+	EVP_PKEY *key;
+	int rc;
+
+	if (signature.len == 0)
+		return auth_refuse(why, -EBADMSG, "SIG", claim->initiator, "missing");
+	key = certificate_accept(credentials, claim->payloads, claim->id, why);
+	if (!key)
+		return -EBADMSG;
+	if (signature_method(key) != keys->auth) {
+		snprintf(why, AUTH_WHY_LEN, "certificate refused: its key is not for the method that was agreed on, %s",
+			ike_auth_format(keys->auth, method));
+		rc = -EBADMSG;
+	} else {
+		rc = signature_check(key, bytes_of(claim->hash, keymat_proof_len(keys)), signature);
+		if (rc < 0)
+			auth_refuse(why, rc, "SIG", claim->initiator,
+				"wrong: it was not made with the certificate's key over what both sides sent");
+	}
+	EVP_PKEY_free(key);
+	return rc;
+}
+
 int auth_verify(
-	const struct keymat *keys, bool initiator, const uint8_t *hash, const struct payload_list *payloads, char *why)
+	const struct credentials *credentials, const struct keymat *keys, const struct auth_claim *claim, char *why)
 {
 	char method[IKE_AUTH_TEXT_LEN];
 
-	switch (keys->auth) {
-	case IKE_AUTH_PSK: return auth_verify_hash(keys, initiator, hash, payloads, why);
-	default:
-		snprintf(why, AUTH_WHY_LEN, "the authentication method %s is not supported",
-			ike_auth_format(keys->auth, method));
-		return -ENOTSUP;
-	}
+	if (auth_signs(keys->auth, claim->initiator))
+		return auth_verify_signature(credentials, keys, claim, why);
+	if (keys->auth == IKE_AUTH_PSK)
+		return auth_verify_hash(keys, claim, why);
+	snprintf(why, AUTH_WHY_LEN, "the authentication method %s is not supported",
+		ike_auth_format(keys->auth, method));
+	return -EOPNOTSUPP;
 }

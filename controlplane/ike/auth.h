@@ -2,23 +2,42 @@
 /*
  * How each side of phase 1 proves itself, by the method that was negotiated: the seam between the exchanges
  * (aggressive, main), which know when, and the methods, which know how. The caller has HASH_I or HASH_R (keymat_proof);
- * here it becomes a payload, or is held against the peer's. A further method is further cases here.
+ * here it becomes payloads, or the peer's are held against it. Everything in here that takes long is arithmetic over
+ * what it is given: no SA, no engine.
  */
 #pragma once
 
 #include "ike/builder.h"
+#include "ike/credentials.h"
 #include "ike/keymat.h"
 #include "ike/payload.h"
 
-enum { AUTH_WHY_LEN = 256 };
+enum { AUTH_WHY_LEN = 320 };
 
-/* Appends our proof over `hash` to a message. `initiator`: our role. 0, -ENOTSUP for a method that has no case, -EIO.
- */
-int auth_prove(struct builder *builder, const struct keymat *keys, bool initiator, const uint8_t *hash);
+/* Whether a side proves itself with a signature under its certificate; else by HASH_I or HASH_R itself. */
+bool auth_signs(uint16_t method, bool initiator);
 
 /*
- * Whether the peer's proof stands in its message and fits `hash`. `initiator`: the peer's role. 0, -EBADMSG when it
- * does not, -ENOTSUP, -EIO; all but 0 with a sentence in `why`, which has AUTH_WHY_LEN bytes.
+ * Appends our proof over `hash` to a message: HASH, or CERT and SIG payloads. `initiator`: our role. 0; -EOPNOTSUPP for
+ * a method that has no case or wants a certificate that there is not; -ENOMEM, -EIO.
+ */
+int auth_prove(struct builder *builder, const struct credentials *credentials, const struct keymat *keys,
+	bool initiator, const uint8_t *hash);
+
+/* Asks for the peer's certificate, where its method has one. `initiator`: the peer's role. 0 or -ENOMEM. */
+int auth_request(struct builder *builder, const struct credentials *credentials, uint16_t method, bool initiator);
+
+/* The peer's proof, as its message brought it. */
+struct auth_claim {
+	const struct payload_list *payloads;
+	struct bytes id;     /* the body of its ID payload */
+	const uint8_t *hash; /* what its proof has to be of */
+	bool initiator;	     /* its role */
+};
+
+/*
+ * Whether the peer's proof is there, is its own, and fits. 0, -EBADMSG when it is not, -EOPNOTSUPP, -EIO; all but 0
+ * with a sentence in `why`, which has AUTH_WHY_LEN bytes.
  */
 int auth_verify(
-	const struct keymat *keys, bool initiator, const uint8_t *hash, const struct payload_list *payloads, char *why);
+	const struct credentials *credentials, const struct keymat *keys, const struct auth_claim *claim, char *why);

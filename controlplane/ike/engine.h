@@ -14,12 +14,12 @@
 #include <sys/queue.h>
 
 enum {
-	ENGINE_MESSAGE_MAX = 4096, /* the longest that we send */
-	ENGINE_HELD_MAX = 2048,	   /* the longest early message that is held */
-	ENGINE_DIGEST_LEN = 32,	   /* by which a repeated message is known */
-	ENGINE_SAS_PER_PEER = 8,   /* established ones; the oldest goes */
-	ENGINE_QUICKS_PER_SA = 16, /* exchanges that run or are remembered */
-	ENGINE_REPEATS = 8,	   /* of one message of phase 1 that the peer asks for again */
+	ENGINE_MESSAGE_MAX = 16384, /* the longest that we send: certificates are long */
+	ENGINE_HELD_MAX = 2048,	    /* the longest early message that is held */
+	ENGINE_DIGEST_LEN = 32,	    /* by which a repeated message is known */
+	ENGINE_SAS_PER_PEER = 8,    /* established ones; the oldest goes */
+	ENGINE_QUICKS_PER_SA = 16,  /* exchanges that run or are remembered */
+	ENGINE_REPEATS = 8,	    /* of one message of phase 1 that the peer asks for again */
 };
 
 TAILQ_HEAD(ike_sa_list, ike_sa);

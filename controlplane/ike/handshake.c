@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/handshake.h"
 
+#include "ike/certificate.h"
 #include "ike/identity.h"
 #include "ike/report.h"
 
 #include <string.h>
+#include <openssl/crypto.h>
 
 enum { PORT_IKE = 500, PORT_IKE_NAT = 4500 };
 
@@ -21,11 +23,34 @@ bool handshake_admit(const struct v1_message *message)
 	return false;
 }
 
+/* Where the configured identity is the subject of our certificate, that one: 0 when it is not. */
+static size_t handshake_write_subject(const struct ike *ike, uint8_t *body)
+{
+	const struct credentials *credentials = ike->host.credentials;
+	char text[CONFIG_IDENTITY_LEN];
+	size_t written = 0;
+	uint8_t *der;
+	int len;
+
+	if (!credentials || !credentials->certificate || !strchr(ike->config->ike.identity, '='))
+		return 0;
+	len = certificate_subject(credentials, &der);
+	if (len > 0 && len <= IDENTITY_NAME_MAX &&
+		certificate_format_name(bytes_of(der, (size_t)len), text, sizeof(text)) &&
+		strcmp(text, ike->config->ike.identity) == 0)
+		written = identity_write_name(bytes_of(der, (size_t)len), body);
+	OPENSSL_free(der);
+	return written;
+}
+
 size_t handshake_write_identity(const struct ike_sa *sa, uint8_t *body)
 {
+	size_t written = handshake_write_subject(sa->ike, body);
 	const char *identity = sa->ike->config->ike.identity;
 	char address[ADDRESS_TEXT_LEN];
 
+	if (written)
+		return written;
 	return identity_write(identity[0] ? identity : address_format(&sa->local.address, address), body);
 }
 

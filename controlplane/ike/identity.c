@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/identity.h"
 
+#include "ike/certificate.h"
 #include "ike/isakmp.h"
 
 #include <errno.h>
@@ -55,8 +56,14 @@ int identity_read(struct bytes body, char *text, const char **why)
 	case ISAKMP_ID_FQDN:
 	case ISAKMP_ID_USER_FQDN:
 	case ISAKMP_ID_KEY_ID: clean = identity_copy_text(raw, text); break;
+	case ISAKMP_ID_DER_ASN1_DN:
+		clean = certificate_format_name(raw, text, CONFIG_IDENTITY_LEN);
+		if (!clean)
+			snprintf(text, CONFIG_IDENTITY_LEN, "a distinguished name of %zu bytes", raw.len);
+		break;
 	default: snprintf(text, CONFIG_IDENTITY_LEN, "an identity of type %u", hdr->type); clean = false;
 	}
+	clean = clean && body.len <= IDENTITY_BODY_MAX;
 	/* RFC 2407 section 4.6.2: protocol and port of phase 1 are zero, or those of IKE. */
 	if ((hdr->protocol != 0 || port != 0) &&
 		(hdr->protocol != PROTOCOL_UDP || (port != PORT_IKE && port != PORT_IKE_NAT && port != 0))) {
@@ -68,6 +75,15 @@ int identity_read(struct bytes body, char *text, const char **why)
 		return -EBADMSG;
 	}
 	return 0;
+}
+
+size_t identity_write_name(struct bytes der, uint8_t body[IDENTITY_BODY_MAX])
+{
+	struct id_hdr *hdr = (struct id_hdr *)body;
+
+	*hdr = (struct id_hdr){.type = ISAKMP_ID_DER_ASN1_DN};
+	memcpy(hdr + 1, der.data, der.len);
+	return sizeof(*hdr) + der.len;
 }
 
 size_t identity_write(const char *text, uint8_t body[IDENTITY_BODY_MAX])

@@ -9,16 +9,20 @@
 #include "ike/bytes.h"
 #include "tables/address.h"
 
-enum { IDENTITY_BODY_MAX = 4 + CONFIG_IDENTITY_LEN };
+enum { IDENTITY_NAME_MAX = 512, IDENTITY_BODY_MAX = 4 + IDENTITY_NAME_MAX };
 
 /*
  * The text of an identity into CONFIG_IDENTITY_LEN bytes; characters that don't print appear as '?'. 0; -EBADMSG when
- * type, port, length or characters are not allowed, with a sentence in *why: the text is then for the log only.
+ * type, port, length (IDENTITY_BODY_MAX at most) or characters are not allowed, with a sentence in *why: the text is
+ * then for the log only.
  */
 int identity_read(struct bytes body, char *text, const char **why);
 
 /* The body of an ID payload for a text: address, user@name, or name. Returns its length. */
 size_t identity_write(const char *text, uint8_t body[IDENTITY_BODY_MAX]);
+
+/* The same for a distinguished name in DER, of at most IDENTITY_NAME_MAX bytes. */
+size_t identity_write_name(struct bytes der, uint8_t body[IDENTITY_BODY_MAX]);
 
 enum { IDENTITY_SELECTOR_MAX = 4 + 32 };
 

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct ike;
+struct credentials;
 
 enum {
 	IKE_COOKIE_LEN = 8,
@@ -90,6 +91,7 @@ struct ike_message {
 
 struct ike_host {
 	void *context;
+	const struct credentials *credentials; /* certificates and our key; NULL: none. They stay as long as the engine */
 	uint64_t (*now_ms)(void *context); /* monotonic */
 	/* Fills `out` with unpredictable bytes; 0 or negative errno (the exchange is then refused). */
 	int (*random)(void *context, void *out, size_t len);

@@ -7,6 +7,7 @@
 
 #include "ike/dh.h"
 #include "ike/engine.h"
+#include "ike/identity.h"
 #include "ike/isakmp.h"
 #include "ike/keymat.h"
 #include "ike/natt.h"
@@ -34,9 +35,11 @@ struct transcript {
 struct handshake {
 	struct dh *dh;			 /* ours, until g^xy is there (main mode: until the end) */
 	uint8_t nonce[ISAKMP_NONCE_OWN]; /* ours */
-	uint8_t expected[PRF_LEN_MAX];	 /* aggressive mode, responder: HASH_I as it has to be */
-	struct transcript *transcript;	 /* main mode; else NULL */
-	uint8_t *sent;			 /* our last message */
+	uint8_t expected[PRF_LEN_MAX];	 /* aggressive mode, responder: HASH_I as it has to be, */
+	uint8_t peer_id[IDENTITY_BODY_MAX];
+	size_t peer_id_len;	       /* and IDii_b, for a certificate */
+	struct transcript *transcript; /* main mode; else NULL */
+	uint8_t *sent;		       /* our last message */
 	size_t sent_len;
 	unsigned tries, repeats;
 	char *hint;    /* what went wrong last, for the verdict when it expires; NULL */

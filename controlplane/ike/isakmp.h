@@ -104,6 +104,9 @@ struct nat_oa_hdr {
 	uint8_t reserved[3];
 };
 
+/* RFC 2408 section 3.9: what a certificate payload holds, in its first byte. */
+enum { ISAKMP_CERT_X509_SIGNATURE = 4 };
+
 /* RFC 2408 section 3.14, behind the generic header; SPI and data follow. */
 struct notify_hdr {
 	uint8_t doi[4];
@@ -200,6 +203,7 @@ enum isakmp_id_type {
 	ISAKMP_ID_IPV4_ADDR_SUBNET = 4,
 	ISAKMP_ID_IPV6_ADDR = 5,
 	ISAKMP_ID_IPV6_ADDR_SUBNET = 6,
+	ISAKMP_ID_DER_ASN1_DN = 9,
 	ISAKMP_ID_KEY_ID = 11,
 };
 

@@ -48,11 +48,6 @@ static int keymat_expand_key(struct keymat *keys)
 	return rc;
 }
 
-bool keymat_wants_key(uint16_t auth)
-{
-	return auth == IKE_AUTH_PSK || auth == IKE_AUTH_XAUTH_INIT_PSK || auth == IKE_AUTH_XAUTH_RESP_PSK;
-}
-
 /* RFC 4754 section 4: ECDSA signs what the hash of its own curve made. */
 static uint16_t keymat_proof_hash(uint16_t auth, uint16_t negotiated)
 {
@@ -69,7 +64,7 @@ static int keymat_derive_skeyid(struct keymat *keys, const struct keymat_input *
 	struct bytes nonces[] = {input->nonce_i, input->nonce_r};
 	uint8_t key[2 * ISAKMP_NONCE_MAX];
 
-	if (keymat_wants_key(input->auth))
+	if (ike_auth_shares_key(input->auth))
 		return prf_hmac(keys->hash, input->pre_shared_key, nonces, COUNT(nonces), keys->skeyid);
 	memcpy(key, input->nonce_i.data, input->nonce_i.len);
 	memcpy(key + input->nonce_i.len, input->nonce_r.data, input->nonce_r.len);

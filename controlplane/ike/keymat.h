@@ -28,9 +28,6 @@ struct keymat_input {
 	uint16_t auth;		     /* enum ike_auth: the method that was chosen */
 };
 
-/* Whether the method's SKEYID comes of a pre-shared key; else of the nonces and g^xy (RFC 2409 section 5). */
-bool keymat_wants_key(uint16_t auth);
-
 /* 0, -EINVAL for algorithms that are not known, -EIO. */
 int keymat_derive(struct keymat *keys, const struct ike_proposal *proposal, const struct keymat_input *input);
 void keymat_wipe(struct keymat *keys);

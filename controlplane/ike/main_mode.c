@@ -71,12 +71,13 @@ int main_mode_send_values(struct ike_sa *sa, const struct endpoint *local, const
 	struct handshake *handshake = sa->handshake;
 	struct bytes ke = dh_public(handshake->dh);
 	struct builder builder;
-	int rc = 0;
+	int rc;
 
 	message_begin(&builder, sa, ISAKMP_MAIN, 0);
 	builder_add(&builder, ISAKMP_KE, ke.data, ke.len);
 	builder_add(&builder, ISAKMP_NONCE, handshake->nonce, sizeof(handshake->nonce));
-	if (sa->natt != NATT_NONE)
+	rc = auth_request(&builder, sa->ike->host.credentials, sa->auth, !sa->initiator);
+	if (rc == 0 && sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
 			(const struct isakmp_hdr *)builder.data,
 			handshake->transcript->force_udp ? &natt_nowhere : local, remote);
@@ -122,7 +123,7 @@ int main_mode_send_proof(struct ike_sa *sa, const struct keymat_input *input, bo
 		return rc;
 	message_begin(&builder, sa, ISAKMP_MAIN, 0);
 	builder_add(&builder, ISAKMP_ID, id, id_len);
-	rc = auth_prove(&builder, &sa->keys, sa->initiator, hash);
+	rc = auth_prove(&builder, sa->ike->host.credentials, &sa->keys, sa->initiator, hash);
 	if (contact) /* RFC 2407 section 4.6.3.3: the SPI is the two cookies */
 		notify_write(&builder, ISAKMP_PROTO_ISAKMP, ISAKMP_INITIAL_CONTACT,
 			bytes_of(builder.data, 2 * IKE_COOKIE_LEN), bytes_of(NULL, 0));

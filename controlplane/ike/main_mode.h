@@ -43,7 +43,7 @@ int main_mode_make_values(struct ike_sa *sa);
  */
 int main_mode_take_values(struct ike_sa *sa, const struct v1_message *message);
 
-/* HDR, KE, N, NAT-D, NAT-D: message 3 or 4. */
+/* HDR, KE, N [, CERTREQ ...], NAT-D, NAT-D: message 3 or 4. */
 int main_mode_send_values(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote);
 
 /* What the keys are made of, where `peer` has the pre-shared key, if the method wants one. */

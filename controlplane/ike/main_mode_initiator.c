@@ -139,7 +139,8 @@ enum v1_verdict main_mode_receive_6(struct v1_message *message)
 		return main_mode_distrust(message, "the identity that answered is not the configured one");
 	if (keymat_proof(&sa->keys, &input, false, id_r, hash) < 0)
 		return main_mode_distrust(message, "the crypto library refused");
-	if (auth_verify(&sa->keys, false, hash, &message->payloads, why) < 0)
+	if (auth_verify(sa->ike->host.credentials, &sa->keys,
+		    &(struct auth_claim){&message->payloads, id_r, hash, false}, why) < 0)
 		return main_mode_distrust(message, why);
 	handshake_take_over(sa, message);
 	ike_sa_establish(sa);

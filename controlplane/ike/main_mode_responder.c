@@ -169,7 +169,7 @@ void main_mode_unlock_5(struct v1_message *message)
 	struct candidates candidates;
 	struct keymat keys;
 
-	if (!keymat_wants_key(sa->auth) || transcript->trials >= MAIN_MODE_TRIALS_MAX)
+	if (!ike_auth_shares_key(sa->auth) || transcript->trials >= MAIN_MODE_TRIALS_MAX)
 		return;
 	candidates_find(sa->ike, &sa->remote.address, &candidates);
 	for (size_t i = 0; !transcript->keyholder && i < candidates.count; i++) {
@@ -204,7 +204,7 @@ static const struct config_peer *main_mode_identify(
 	if (identity_read(id, identity, why) < 0)
 		return NULL;
 	peer = engine_find_peer(sa->ike, identity);
-	if (keymat_wants_key(sa->auth) && !holder)
+	if (ike_auth_shares_key(sa->auth) && !holder)
 		*why = "no pre-shared key fits";
 	else if (!peer)
 		*why = "the identity is not that of a configured peer";
@@ -256,7 +256,8 @@ enum v1_verdict main_mode_receive_5(struct v1_message *message)
 	if (peer) {
 		input = main_mode_input(sa, peer);
 		if (keymat_proof(&sa->keys, &input, true, id, hash) == 0 &&
-			auth_verify(&sa->keys, true, hash, &message->payloads, why) == 0)
+			auth_verify(sa->ike->host.credentials, &sa->keys,
+				&(struct auth_claim){&message->payloads, id, hash, true}, why) == 0)
 			return main_mode_establish(sa, message, peer);
 	}
 	/* It was encrypted with the key that this exchange agreed on, so nobody else's true message follows. */

@@ -15,7 +15,8 @@
 #define NETWORKS(remote)                                                                                               \
 	FILE_PEERS("{" PEER_WHO PEER_KEY PEER_MODE "local_networks = [\"10.0.0.0/8\"];\n"                              \
 		   "remote_networks = [" remote "]; }")
-#define NET(text) "\"" text "\""
+#define CERTIFICATE "certificate = \"hq.pem\"; key = \"hq.key\";"
+#define NET(text)   "\"" text "\""
 
 static void expect_acceptance(const char *text)
 {
@@ -216,12 +217,51 @@ static void test_methods(void **state)
 {
 	(void)state;
 	fixture_expect_refusal(FILE_PEER("auth = [\"psk\", \"xauth-psk\"];"),
-		"t.cfg:8: peers[0].auth[1]: \"xauth-psk\" is not supported so far; expected psk\n");
+		"t.cfg:8: peers[0].auth[1]: \"xauth-psk\" is not supported so far; expected psk, rsa, ecdsa256, "
+		"ecdsa384 "
+		"or ecdsa521\n");
 	fixture_expect_refusal(FILE_PEER("auth = [\"dss\"];"),
-		"t.cfg:8: peers[0].auth[0]: \"dss\" is not an authentication method; expected psk\n");
+		"t.cfg:8: peers[0].auth[0]: \"dss\" is not an authentication method; expected psk, rsa, ecdsa256, "
+		"ecdsa384 "
+		"or ecdsa521\n");
 	fixture_expect_refusal(FILE_PEER("auth = [];"),
 		"t.cfg:8: peers[0].auth: a list of 0 is not of a length that fits; expected 1 to 8\n");
+	fixture_expect_refusal(FILE_PEER("auth = [\"rsa\"];"),
+		"t.cfg:8: peers[0].auth[0]: \"rsa\" is not possible without certificates; expected ike.certificate, "
+		"ike.key "
+		"and ike.authorities\n");
 	expect_acceptance(FILE_PEER("auth = [\"psk\"];"));
+	/* Who never uses the key needs none. */
+	expect_acceptance(DATAPLANE("") IKE(CERTIFICATE "authorities = [\"ca.pem\"];")
+			PEERS("{" PEER_WHO PEER_MODE PEER_NETS "auth = [\"rsa\", \"ecdsa256\"]; }"));
+	fixture_expect_refusal(DATAPLANE("") IKE(CERTIFICATE "authorities = [\"ca.pem\"];")
+				       PEERS("{" PEER_WHO PEER_MODE PEER_NETS "auth = [\"rsa\", \"psk\"]; }"),
+		"t.cfg:8: peers[0].secret: is missing; expected secret or secret_file\n");
+}
+
+/* The files themselves are looked at when they are read (controlplane/ike/credentials.h). */
+static void test_certificates(void **state)
+{
+	struct config *config;
+	char path[CONFIG_FILE_LEN];
+
+	(void)state;
+	fixture_expect_refusal(FILE_IKE("certificate = \"hq.pem\"; authorities = [\"/ca.pem\"];"),
+		"t.cfg:4: ike.key: is missing; expected the file with the key of ike.certificate\n");
+	fixture_expect_refusal(FILE_IKE("key = \"hq.key\";"),
+		"t.cfg:4: ike.certificate: is missing; expected the file with the certificate of ike.key\n");
+	fixture_expect_refusal(FILE_IKE(CERTIFICATE), "t.cfg:4: ike.authorities: is missing; expected files with the "
+						      "certificates of those who vouch for peers\n");
+	fixture_expect_refusal(FILE_IKE("require_crl = true;"),
+		"t.cfg:4: ike.authorities: is missing; expected those that the revocation lists are of\n");
+	config = fixture_load_text(FILE_IKE(CERTIFICATE "authorities = [\"/ca.pem\", \"b.pem\"]; crls = [\"c.crl\"];"));
+	assert_non_null(config);
+	snprintf(path, sizeof(path), "%s", fixture_path("hq.pem"));
+	assert_string_equal(config->ike.certificate, path);
+	assert_string_equal(config->ike.authorities[0], "/ca.pem");
+	assert_int_equal(config->ike.n_authorities, 2);
+	assert_int_equal(config->ike.n_crls, 1);
+	config_free(config);
 }
 
 enum { MANY = 20000 };
@@ -283,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_many),
 	};
 

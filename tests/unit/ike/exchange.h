@@ -35,6 +35,7 @@ struct exchange_side {
 	struct exchange *exchange;
 	int index;
 	struct ike *ike;
+	struct credentials *credentials; /* the test's */
 	struct config config;
 	struct config_peer peers[2]; /* the other side, and one that nobody is */
 	struct endpoint endpoint;    /* where it talks from */

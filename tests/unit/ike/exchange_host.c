@@ -139,6 +139,7 @@ struct ike_host exchange_host(struct exchange_side *side)
 {
 	return (struct ike_host){
 		.context = side,
+		.credentials = side->credentials,
 		.now_ms = side_now,
 		.random = side_random,
 		.send = side_send,
