@@ -43,6 +43,15 @@ session_is_adopted() { session_is_listed | grep -w adopted; }
 session_is_established() { session_is_listed | grep -w established; }
 session_is_gone() { ! session_is_listed; }
 
+# inner_mtu: of the child SA that joins branch and HQ network.
+inner_mtu() {
+	sluicectl --json show sas | python3 -c '
+import json, sys
+children = [child for session in json.load(sys.stdin)["sessions"] for child in session["children"]]
+print(*(child["inner_mtu"] for child in children if sys.argv[1] in json.dumps(child)))' "$HQ_NETWORK"
+}
+inner_mtu_is_between() { (($(inner_mtu) >= $1 && $(inner_mtu) <= $2)); }
+
 # counter NAME: the sum of all values under NAME, wherever `show counters` has them; 0 when it has none.
 counter() {
 	sluicectl --json show counters | python3 -c '

@@ -8,12 +8,6 @@
 
 WIRE_MTU=1500
 
-inner_mtu() {
-	sluicectl --json show sas | python3 -c '
-import json, sys
-print(json.load(sys.stdin)["sessions"][0]["children"][0]["inner_mtu"])'
-}
-
 # hq_packets NAME [FILTER]: of the tunnel, on their way from HQ.
 hq_packets() { capture_count "$1" "ip src $HQ and udp and port 4500${2:+ and ($2)}"; }
 hq_fragments() { capture_count "$1" "ip src $HQ and ip[6:2] & 0x3fff != 0"; }
