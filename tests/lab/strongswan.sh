@@ -12,6 +12,10 @@ PEER_AGGRESSIVE=${PEER_AGGRESSIVE:-yes}
 PEER_IKE=${PEER_IKE:-aes256-sha256-modp2048}
 PEER_ESP=${PEER_ESP:-aes128-sha1}
 PEER_ENCAP=${PEER_ENCAP:-no} # yes: ESP in UDP even when there is no NAT
+PEER_MODE=${PEER_MODE:-tunnel}
+PEER_KERNEL="kernel-libipsec kernel-netlink" # who does ESP, addresses and routes
+PEER_ROUTES=yes                              # into the tunnels, made by charon
+PEER_ENVIRONMENT=()                          # of charon, NAME=VALUE
 BRANCH_IDENTITY=${BRANCH_IDENTITY:-branch1.example}
 HQ_IDENTITY=${HQ_IDENTITY:-hq.example}
 BRANCH_NETWORK=192.168.1.0/24
@@ -20,11 +24,12 @@ HQ_NETWORK=192.168.2.0/24
 # kernel-libipsec is in front of kernel-netlink, which then does addresses and routes alone. The mark keeps charon's own
 # packets out of the tunnel.
 strongswan_settings() {
-	cat <<-'CONF'
+	cat <<-CONF
 		charon {
 		    load_modular = no
-		    load = random nonce openssl kdf pem pkcs1 x509 pubkey kernel-libipsec kernel-netlink socket-default vici
+		    load = random nonce openssl kdf pem pkcs1 x509 pubkey $PEER_KERNEL socket-default vici
 		    i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+		    install_routes = $PEER_ROUTES
 		    retransmit_tries = 6
 		    retransmit_timeout = 1.0
 		    filelog {
@@ -68,6 +73,7 @@ strongswan_connection() {
 		            net {
 		                local_ts = $2
 		                remote_ts = $4
+		                mode = $PEER_MODE
 		                esp_proposals = $PEER_ESP
 		            }
 		        }
@@ -76,6 +82,24 @@ strongswan_connection() {
 		secrets {
 		    ike-sluice {
 		        secret = "$PEER_SECRET"
+		    }
+		}
+	CONF
+}
+
+# strongswan_child NAME LOCAL_NETWORK REMOTE_NETWORK: one more of that connection, which has a child "net" already.
+strongswan_child() {
+	cat <<-CONF
+		connections {
+		    sluice {
+		        children {
+		            $1 {
+		                local_ts = $2
+		                remote_ts = $3
+		                mode = $PEER_MODE
+		                esp_proposals = $PEER_ESP
+		            }
+		        }
 		    }
 		}
 	CONF
@@ -97,7 +121,7 @@ strongswan_run() {
 	local host=$1 connection=$LAB_DIR/swanctl-$1.conf
 
 	strongswan_settings >"$LAB_DIR/strongswan-$host.conf"
-	background "charon-$host" "$host" env STRONGSWAN_CONF="$LAB_DIR/strongswan-$host.conf" /usr/lib/ipsec/charon
+	background "charon-$host" "$host" env "${PEER_ENVIRONMENT[@]}" STRONGSWAN_CONF="$LAB_DIR/strongswan-$host.conf" /usr/lib/ipsec/charon
 	wait_for 10 "charon's control socket in $host" listens "charon-$host" "$host" charon.vici
 	swanctl_in "$host" --load-all --noprompt --file "$connection" >>"$LAB_DIR/swanctl-$host.log" ||
 		fail "charon in $host refuses $connection"
@@ -113,13 +137,14 @@ swanctl_in() {
 	on "$host" swanctl "$@" 2>>"$LAB_DIR/swanctl-$host.log"
 }
 
-# strongswan_dials SECONDS: $DIALER dials until its child SA stands; false when that takes longer.
+# strongswan_dials SECONDS [CHILD]: $DIALER dials until its child SA stands; false when that takes longer.
 strongswan_dials() {
-	swanctl_in "$DIALER" --initiate --child net --timeout "$1" >>"$LAB_DIR/swanctl-$DIALER.log"
+	swanctl_in "$DIALER" --initiate --child "${2:-net}" --timeout "$1" >>"$LAB_DIR/swanctl-$DIALER.log"
 }
 
+# strongswan_initiate [CHILD]
 strongswan_initiate() {
-	strongswan_dials 30 ||
+	strongswan_dials 30 "$@" ||
 		fail "$DIALER could not bring the tunnel up; its last words: $(tail -n 1 "$LAB_DIR/swanctl-$DIALER.log")"
 }
 
