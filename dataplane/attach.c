@@ -61,8 +61,10 @@ int attach_open(struct attach *attach, struct dataplane *dataplane)
 	rc = watch(attach, attach->listener);
 	if (rc == 0)
 		rc = watch(attach, attach->wake.changes);
-	if (rc == 0)
+	if (rc == 0) {
+		dataplane->main_wake = attach->wake.changes;
 		return 0;
+	}
 fail:
 	log_error("event=start_failed reason=\"the control plane's socket %s can't be made: %s\"", attach->path,
 		strerror(-rc));

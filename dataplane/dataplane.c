@@ -124,6 +124,7 @@ int dataplane_init(struct dataplane *dataplane, const struct config *config, con
 
 	memset(dataplane, 0, sizeof(*dataplane));
 	dataplane->tables.fd = -1;
+	dataplane->main_wake = -1;
 	dataplane->config = config;
 	dataplane->n_workers = limits->n_workers;
 	rules_fill(&dataplane->rules, config);

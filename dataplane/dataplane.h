@@ -46,6 +46,8 @@ struct dataplane {
 	uint64_t learned_until;      /* main thread: TSC when the first learned MTU is to be forgotten; 0: there is none */
 	struct lifetime lifetime;    /* main thread: which SAs end by time */
 	struct leaving *leaving;     /* main thread: records whose grace period runs */
+	atomic_bool main_sleeps;     /* main: about to sleep, or asleep; a worker clears it and wakes it (worker.h) */
+	int main_wake;               /* eventfd that wakes the main thread; -1: it never sleeps */
 	struct log_limit net_refused; /* main thread: lines about the kernel's mirror */
 };
 

@@ -18,6 +18,7 @@ void exit_kernel_frame(struct worker *worker, struct rte_mbuf *frame, uint16_t p
 		return;
 	}
 	worker_count(worker, REASON_OUT_KERNEL, 1);
+	worker->wants_main = true;
 }
 
 static void packet_to_kernel(struct worker *worker, struct rte_mbuf *packet, uint16_t port)

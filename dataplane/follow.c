@@ -27,6 +27,7 @@ void follow_notice(struct worker *worker, struct sa_in *in, const struct flow *f
 	slot->spi = in->spi;
 	slot->flow = *flow;
 	atomic_store_explicit(&slot->full, true, memory_order_release);
+	worker->wants_main = true;
 }
 
 void follow_move(struct dataplane *dataplane, uint32_t index, const struct endpoint *local,

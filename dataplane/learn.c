@@ -118,6 +118,7 @@ void learn_notice(struct worker *worker, const struct rte_mbuf *packet)
 	if (atomic_load_explicit(&slot->full, memory_order_acquire) || !message_read(packet, slot))
 		return;
 	atomic_store_explicit(&slot->full, true, memory_order_release);
+	worker->wants_main = true;
 }
 
 /* Of the sequence number, packets show the lower half only. */

@@ -26,7 +26,8 @@
 #include <sys/resource.h>
 
 enum {
-	IDLE_MS = 1,          /* the longest that a frame for the kernel waits */
+	IDLE_MS = 4,        /* workers wake this thread, and so does net_tap, by SIGIO */
+	IDLE_POLLED_MS = 1, /* where it has to look for frames of the kernel's by itself */
 	GAUGES_A_SECOND = 10,
 };
 
@@ -103,20 +104,40 @@ static void gauges_publish(struct dataplane *dataplane)
 	gauge_set(counters, TABLES_GAUGE_DEVICE_MISSED, ports_missed(dataplane));
 }
 
+/* Takes up what there is. Whether there was something that more may follow. */
+static bool turn(struct dataplane *dataplane, struct attach *attach)
+{
+	unsigned int work = changes_apply(dataplane);
+
+	for (uint16_t i = 0; i < dataplane->n_ports; i++)
+		work += port_exchange_kernel(dataplane, &dataplane->ports[i]);
+	follow_apply(dataplane, rte_rdtsc());
+	learn_apply(dataplane, rte_rdtsc());
+	lifetime_apply(dataplane, rte_rdtsc());
+	attach_wake(attach);
+	return work > 0 || changes_leaving(dataplane);
+}
+
+static int idle_ms(const struct dataplane *dataplane)
+{
+	for (uint16_t i = 0; i < dataplane->n_ports; i++)
+		if (dataplane->ports[i].config->exception != CONFIG_EXCEPTION_TAP)
+			return IDLE_POLLED_MS;
+	return IDLE_MS;
+}
+
 static void loop(struct dataplane *dataplane, struct attach *attach)
 {
 	uint64_t gauges_at = 0, interval = rte_get_tsc_hz() / GAUGES_A_SECOND;
-	unsigned int work = 0;
+	int idle = idle_ms(dataplane);
 
 	while (!stop_asked) {
-		attach_wait(attach, work || changes_leaving(dataplane) ? 0 : IDLE_MS);
-		work = changes_apply(dataplane);
-		for (uint16_t i = 0; i < dataplane->n_ports; i++)
-			work += port_exchange_kernel(dataplane, &dataplane->ports[i]);
-		follow_apply(dataplane, rte_rdtsc());
-		learn_apply(dataplane, rte_rdtsc());
-		lifetime_apply(dataplane, rte_rdtsc());
-		attach_wake(attach);
+		/* It says that it will sleep, looks once more, and sleeps: what a worker brings meanwhile wakes it. */
+		bool said = atomic_load(&dataplane->main_sleeps), busy = turn(dataplane, attach);
+
+		if (!busy && !said)
+			atomic_store(&dataplane->main_sleeps, true);
+		attach_wait(attach, !busy && said ? idle : 0);
 		if (rte_rdtsc() - gauges_at > interval) {
 			gauges_at = rte_rdtsc();
 			gauges_publish(dataplane);

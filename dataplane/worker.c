@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	IDLE_TURNS = 32, /* empty turns before a worker begins to sleep */
@@ -79,6 +80,7 @@ void worker_event(struct worker *worker, const struct tables_event *event)
 {
 	if (ring_push(worker->events, event) < 0)
 		tables_count(&worker->counters->events_lost, 1);
+	worker->wants_main = true;
 }
 
 bool worker_allowance_take(struct worker *worker, struct worker_allowance *bucket, uint32_t rate)
@@ -159,6 +161,25 @@ static unsigned int take_from_kernel(struct worker *worker, uint16_t port)
 	return count;
 }
 
+/*
+ * What was put somewhere for the main thread is visible to it before the flag is looked at here, as the flag is set
+ * there before it looks for the last time: one of the two sees the other's.
+ */
+static void wake_main(struct worker *worker)
+{
+	struct dataplane *dataplane = worker->dataplane;
+	uint64_t one = 1;
+
+	worker->wants_main = false;
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!atomic_load_explicit(&dataplane->main_sleeps, memory_order_relaxed) ||
+		!atomic_exchange(&dataplane->main_sleeps, false))
+		return;
+	/* It can only fail when it counts to its limit, and then it is readable anyway. */
+	if (write(dataplane->main_wake, &one, sizeof(one)) < 0)
+		return;
+}
+
 unsigned int worker_turn(struct worker *worker)
 {
 	struct dataplane *dataplane = worker->dataplane;
@@ -176,6 +197,8 @@ unsigned int worker_turn(struct worker *worker)
 	total += take_handed_over(worker);
 	exit_flush(worker);
 	reassemble_expire(worker);
+	if (worker->wants_main)
+		wake_main(worker);
 	return total;
 }
 

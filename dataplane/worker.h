@@ -54,6 +54,7 @@ struct worker {
 	uint16_t ipv4_id;                     /* the last one taken */
 	uint32_t ipv6_id, ipv6_id_step;       /* likewise */
 	uint64_t now; /* TSC at the start of this turn */
+	bool wants_main; /* something waits for the main thread: it is woken at the end of this turn */
 	uint64_t told_unknown_at, told_neighbour_at;
 	/* to the main thread, which looks often: on a line of its own */
 	struct learn_message learn __attribute__((aligned(64)));
