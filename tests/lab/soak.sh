@@ -5,7 +5,7 @@
 # is 10.2.N.10. The even ones carry iperf3 and stand from the beginning to the end, the odd ones come and go. Sourced after
 # story.sh; wants SECONDS_WANTED, SESSIONS and SEED.
 
-SOAK_RATE=2M       # of each iperf3, bits a second
+SOAK_RATE=1M       # of each iperf3, bits a second
 SOAK_BUFFERS=64    # that a driver may still hold: what it has sent, until it sends more
 SOAK_GROWTH=1024   # KiB of resident memory that are no growth yet
 SLUICE_CHANGES='s|^peers = (|&\n@include "soak-peers.cfg"|'
