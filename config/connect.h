@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration of sluice-connect: one gateway to connect to, and how. From a libconfig file, from the command line,
- * or from both, where the command line wins: each setting of the file (config/connect.cfg describes them) is an option
- * of the same name, with "-" for "_".
+ * The configuration of sluice-connect: one gateway to connect to, and how. From a libconfig file, from the command
+ * line, or from both, where the command line wins: each setting of the file (config/connect.cfg describes them) is an
+ * option of the same name, with "-" for "_".
  */
 #pragma once
 
@@ -15,18 +15,18 @@ enum {
 };
 
 struct connect_config {
-	struct config base;      /* what the IKE engine reads; its only peer is the gateway */
-	struct config_peer peer; /* the gateway */
+	struct config base;		   /* what the IKE engine reads; its only peer is the gateway */
+	struct config_peer peer;	   /* the gateway */
 	char gateway[CONNECT_GATEWAY_LEN]; /* address or name */
 	uint16_t ports[CONNECT_PORTS_MAX]; /* of the gateway, the one to be dialed first in front */
 	uint16_t n_ports;
 	uint16_t local_port, local_nat_port; /* 0: any */
-	uint16_t exchanges; /* begun side by side at each try; the newest is answered */
-	uint32_t patience;  /* seconds for one try */
-	uint32_t retry_max; /* seconds between two rounds of tries, at most */
-	uint32_t dpd;       /* seconds of silence before the gateway is asked whether it is there; 0: never */
+	uint16_t exchanges;		     /* begun side by side at each try; the newest is answered */
+	uint32_t patience;		     /* seconds for one try */
+	uint32_t retry_max;		     /* seconds between two rounds of tries, at most */
+	uint32_t dpd; /* seconds of silence before the gateway is asked whether it is there; 0: never */
 	char interface[CONFIG_NAME_LEN];
-	uint16_t mtu;       /* of the interface, where encrypted packets are what is cut */
+	uint16_t mtu; /* of the interface, where encrypted packets are what is cut */
 	struct address dns[CONNECT_DNS_MAX];
 	uint16_t n_dns;
 	char dns_file[CONFIG_PATH_LEN]; /* "": resolvers are left alone */
@@ -50,7 +50,7 @@ struct connect_config *connect_config_load(const char *path, const struct connec
 void connect_config_free(struct connect_config *config);
 
 /*
- * The settings that may be options: the name of number `i`, and whether it goes without a value (a boolean); NULL behind
- * the last. A secret is none of them: everybody on the host can read a command line.
+ * The settings that may be options: the name of number `i`, and whether it goes without a value (a boolean); NULL
+ * behind the last. A secret is none of them: everybody on the host can read a command line.
  */
 const char *connect_option_name(size_t i, bool *is_switch);

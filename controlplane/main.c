@@ -98,7 +98,8 @@ static void on_settle(void *context)
 static int open_privileged(struct process *process)
 {
 	const struct config *config = process->config;
-	struct server_access access = {.user = process->privileges.uid, .has_group = config->control_group[0]};
+	struct server_access access = {
+		.program = "sluiced", .user = process->privileges.uid, .has_group = config->control_group[0]};
 	int rc;
 
 	if (access.has_group && privileges_find_group(config->control_group, &access.group) < 0)
@@ -124,7 +125,9 @@ static int open_privileged(struct process *process)
 static int open_control(struct process *process)
 {
 	struct server_options options = {
-		.access = {.user = process->privileges.uid, .has_group = process->config->control_group[0]},
+		.access = {.program = "sluiced",
+			.user = process->privileges.uid,
+			.has_group = process->config->control_group[0]},
 		.context = &process->gateway,
 		.run = commands_run,
 		.settle = on_settle,

@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int client_connect(const char *path, char error[CLIENT_ERROR_LEN])
+static int client_connect(const char *program, const char *path, char error[CLIENT_ERROR_LEN])
 {
 	static const struct timeval patience = {.tv_sec = CLIENT_PATIENCE_SECONDS};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -30,9 +30,9 @@ static int client_connect(const char *path, char error[CLIENT_ERROR_LEN])
 		return fd;
 	if (errno == EACCES)
 		snprintf(error, CLIENT_ERROR_LEN,
-			"you may not open %s: be root, sluiced's user, or a member of its control_group", path);
+			"you may not open %s: be root, %s's user, or a member of its control_group", path, program);
 	else
-		snprintf(error, CLIENT_ERROR_LEN, "sluiced does not answer at %s (%s): is it running?", path,
+		snprintf(error, CLIENT_ERROR_LEN, "%s does not answer at %s (%s): is it running?", program, path,
 			strerror(errno));
 	if (fd >= 0)
 		close(fd);
@@ -65,28 +65,31 @@ static const char *failure(int rc)
 {
 	switch (rc) {
 	case -EPIPE:
-	case -ECONNRESET: return "sluiced closed the connection before it answered";
-	case -EAGAIN: return "sluiced took too long to answer";
-	case -EMSGSIZE: return "sluiced's answer is too long";
-	case -EILSEQ: return "an argument is no UTF-8 text";
+	case -ECONNRESET: return "closed the connection before it answered";
+	case -EAGAIN: return "took too long to answer";
+	case -EMSGSIZE: return "sent too long an answer";
+	case -EILSEQ: return "can't be asked: an argument is no UTF-8 text";
 	default: return strerror(-rc);
 	}
 }
 
-static json_t *take_reply(const char *text, size_t len, char error[CLIENT_ERROR_LEN])
+static json_t *take_reply(const char *program, const char *text, size_t len, char error[CLIENT_ERROR_LEN])
 {
 	json_t *reply = json_loadb(text, len, 0, NULL);
 	const char *why = json_string_value(json_object_get(reply, "error"));
 
 	if (json_is_true(json_object_get(reply, "ok")))
 		return reply;
-	snprintf(error, CLIENT_ERROR_LEN, "%s", why ? why : "sluiced's answer is not understood");
+	if (why)
+		snprintf(error, CLIENT_ERROR_LEN, "%s", why);
+	else
+		snprintf(error, CLIENT_ERROR_LEN, "%s's answer is not understood", program);
 	json_decref(reply);
 	return NULL;
 }
 
-json_t *client_ask_fd(
-	int fd, const char *command, const char *const *arguments, size_t n_arguments, char error[CLIENT_ERROR_LEN])
+json_t *client_ask_fd(const char *program, int fd, const char *command, const char *const *arguments,
+	size_t n_arguments, char error[CLIENT_ERROR_LEN])
 {
 	int sent = send_request(fd, command, arguments, n_arguments), rc;
 	json_t *reply;
@@ -96,23 +99,23 @@ json_t *client_ask_fd(
 	/* Who refuses us closes at once: its reason may wait behind the broken pipe. */
 	rc = sent < 0 && sent != -EPIPE ? sent : frame_read(fd, FRAME_REPLY_MAX, &text, &len);
 	if (rc < 0) {
-		snprintf(error, CLIENT_ERROR_LEN, "%s", failure(rc));
+		snprintf(error, CLIENT_ERROR_LEN, "%s %s", program, failure(rc));
 		return NULL;
 	}
-	reply = take_reply(text, len, error);
+	reply = take_reply(program, text, len, error);
 	free(text);
 	return reply;
 }
 
-json_t *client_ask(const char *path, const char *command, const char *const *arguments, size_t n_arguments,
-	char error[CLIENT_ERROR_LEN])
+json_t *client_ask(const char *program, const char *path, const char *command, const char *const *arguments,
+	size_t n_arguments, char error[CLIENT_ERROR_LEN])
 {
-	int fd = client_connect(path, error);
+	int fd = client_connect(program, path, error);
 	json_t *reply;
 
 	if (fd < 0)
 		return NULL;
-	reply = client_ask_fd(fd, command, arguments, n_arguments, error);
+	reply = client_ask_fd(program, fd, command, arguments, n_arguments, error);
 	close(fd);
 	return reply;
 }

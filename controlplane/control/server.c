@@ -58,7 +58,7 @@ int server_listen(const char *path, const struct server_access *access)
 		return -errno;
 	/* A process that died leaves its socket behind; one that lives is found out by asking. */
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
-		log_error("event=start_failed reason=\"another sluiced answers at %s\"", path);
+		log_error("event=start_failed reason=\"another %s answers at %s\"", access->program, path);
 		close(fd);
 		return -EADDRINUSE;
 	}
@@ -245,8 +245,8 @@ void server_connect(struct server *server, int fd)
 		return;
 	log_warning("event=control_refused user=%u", peer.uid);
 	client_reply(client,
-		server_refusal("user %u may not control sluiced: be root, its user, or a member of its control_group",
-			peer.uid));
+		server_refusal("user %u may not control %s: be root, its user, or a member of its control_group",
+			peer.uid, server->options.access.program));
 	client->closing = true;
 	client_advance(client);
 }

@@ -18,6 +18,7 @@ enum {
 };
 
 struct server_access {
+	const char *program; /* as sentences call the one who serves */
 	uid_t user;  /* and root */
 	gid_t group; /* its members too */
 	bool has_group;

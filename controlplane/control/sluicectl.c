@@ -184,7 +184,7 @@ static int command_run(const struct options *options, const struct command *comm
 
 	if (socket_path(options, path, sizeof(path)) < 0)
 		return EXIT_FAILURE;
-	reply = client_ask(path, command->asks, arguments, command->arguments ? 1 : 0, error);
+	reply = client_ask("sluiced", path, command->asks, arguments, command->arguments ? 1 : 0, error);
 	if (!reply) {
 		fprintf(stderr, "sluicectl: %s\n", error);
 		return EXIT_FAILURE;

@@ -179,6 +179,12 @@ uint64_t ike_peer_heard(struct ike *ike, const struct config_peer *peer);
 /* Gives up what we have begun with a peer and not established, without a word to it. Returns how many there were. */
 size_t ike_peer_abandon(struct ike *ike, const struct config_peer *peer);
 
+/*
+ * Of a peer's established IKE SAs the newest alone is kept; the peer is told that the others are gone. Child SAs of these
+ * go some seconds later, where the newest one has a pair for the same networks.
+ */
+void ike_peer_keep_newest(struct ike *ike, const struct config_peer *peer);
+
 /* What status shows. */
 struct ike_sa_status {
 	uint64_t id;

@@ -123,6 +123,41 @@ size_t ike_peer_abandon(struct ike *ike, const struct config_peer *peer)
 	return count;
 }
 
+/* Whether that IKE SA has a pair in use for the same networks. */
+static bool verbs_has_successor(const struct child_sa *child, const struct ike_sa *sa)
+{
+	const struct child_sa *other;
+
+	TAILQ_FOREACH(other, &child->party->children, in_party)
+		if (other->ike_sa == sa->id && other->active &&
+			prefix_equal(&other->local_network, &child->local_network) &&
+			prefix_equal(&other->remote_network, &child->remote_network))
+			return true;
+	return false;
+}
+
+void ike_peer_keep_newest(struct ike *ike, const struct config_peer *peer)
+{
+	struct party *party = engine_party(ike, peer, peer->identity, false);
+	struct ike_sa *newest = party ? ike_sa_newest(party) : NULL, *sa, *next;
+	struct child_sa *child;
+
+	if (!newest)
+		return;
+	TAILQ_FOREACH(child, &party->children, in_party)
+		if (child->ike_sa != newest->id && !child->replaced && verbs_has_successor(child, newest))
+			child_sa_replace(child);
+	for (sa = TAILQ_FIRST(&party->sas); sa; sa = next) {
+		next = TAILQ_NEXT(sa, in_party);
+		if (sa == newest || sa->state != V1_ESTABLISHED)
+			continue;
+		notify_delete_sa(sa);
+		report_sa(sa, IKE_EVENT_DELETED, "replaced by a newer one");
+		ike_sa_end(sa);
+	}
+	engine_sweep(ike);
+}
+
 /* The party may be gone after this. */
 static void verbs_delete_children(struct party *party, struct ike_sa *over)
 {

@@ -191,12 +191,12 @@ static void test_errors_name_their_place(void **state)
 
 	(void)state;
 	assert_null(load(sample_path, LIST(wrong)));
-	assert_string_equal(said,
-		"command line: mtu: 100 is not an MTU in bytes; expected 576 to 9216\n"
-		"command line: ports[1]: \"x\" is not a port; expected 1 to 65535\n"
-		"command line: esn: \"maybe\" is not a boolean; expected true or false\n");
-	fixture_write("t.cfg", "gateway = \"a\";\nidentity = \"b\";\nsecret = \"" SECRET "\";\nlocal_networks = [\"10.0.0.0/8\"];\n"
-			       "remote_networks = [\"192.168.2.1/24\"];\npatience = 0;\ndns_file = \"/etc/resolv.conf\";\n");
+	assert_string_equal(said, "command line: mtu: 100 is not an MTU in bytes; expected 576 to 9216\n"
+				  "command line: ports[1]: \"x\" is not a port; expected 1 to 65535\n"
+				  "command line: esn: \"maybe\" is not a boolean; expected true or false\n");
+	fixture_write("t.cfg",
+		"gateway = \"a\";\nidentity = \"b\";\nsecret = \"" SECRET "\";\nlocal_networks = [\"10.0.0.0/8\"];\n"
+		"remote_networks = [\"192.168.2.1/24\"];\npatience = 0;\ndns_file = \"/etc/resolv.conf\";\n");
 	assert_null(load(fixture_path("t.cfg"), NULL, 0));
 	snprintf(expected, sizeof(expected),
 		"%1$s:5: remote_networks[0]: \"192.168.2.1/24\" is not the start of its network; expected "
@@ -230,8 +230,8 @@ static void test_options_without_secret(void **state)
 	(void)state;
 	for (const char *name; (name = connect_option_name(count, &is_switch)); count++) {
 		assert_string_not_equal(name, "secret");
-		assert_int_equal(is_switch, strcmp(name, "esn") == 0 || strcmp(name, "legacy") == 0 ||
-						    strcmp(name, "mss_clamp") == 0);
+		assert_int_equal(is_switch,
+			strcmp(name, "esn") == 0 || strcmp(name, "legacy") == 0 || strcmp(name, "mss_clamp") == 0);
 	}
 	assert_int_equal(count, 32);
 }

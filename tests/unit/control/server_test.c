@@ -48,7 +48,7 @@ static int setup_with(struct server_access access)
 static int setup(void **state)
 {
 	(void)state;
-	return setup_with((struct server_access){.user = geteuid()});
+	return setup_with((struct server_access){.program = "test", .user = geteuid()});
 }
 
 static int teardown(void **state)
@@ -299,7 +299,7 @@ static void test_credentials(void **state)
 		skip();
 	server_free(server);
 	event_base_free(base);
-	setup_with((struct server_access){.user = 4001, .group = 4002, .has_group = true});
+	setup_with((struct server_access){.program = "test", .user = 4001, .group = 4002, .has_group = true});
 	fd = client_open_as(NOBODY, NOBODY);
 	send_text(fd, "{\"command\": \"forbidden\"}");
 	assert_refused(fd, "user 65534 may not");
@@ -343,7 +343,7 @@ static void test_client_against_bad_servers(void **state)
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 		assert_int_equal(send(fds[1], answers[i].bytes, answers[i].len, 0), answers[i].len);
 		shutdown(fds[1], SHUT_WR);
-		assert_null(client_ask_fd(fds[0], "x", NULL, 0, error));
+		assert_null(client_ask_fd("sluiced", fds[0], "x", NULL, 0, error));
 		assert_non_null(strstr(error, answers[i].why));
 		close(fds[0]);
 		close(fds[1]);
@@ -355,7 +355,7 @@ static void test_client_without_server(void **state)
 	char error[CLIENT_ERROR_LEN] = "";
 
 	(void)state;
-	assert_null(client_ask("/nonexistent/control.sock", "x", NULL, 0, error));
+	assert_null(client_ask("sluiced", "/nonexistent/control.sock", "x", NULL, 0, error));
 	assert_non_null(strstr(error, "is it running?"));
 }
 

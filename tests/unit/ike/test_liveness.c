@@ -99,6 +99,41 @@ static void abandoned(void **state)
 	exchange_stop(&x);
 }
 
+/* A new IKE SA in place of the old one: its child SAs take over, and what they replace lingers for what is under way.
+ */
+static void newest_is_kept(void **state)
+{
+	struct ike *ike;
+	uint32_t old;
+
+	(void)state;
+	exchange_start(&x);
+	ike = x.sides[BRANCH].ike;
+	ike_peer_keep_newest(ike, &x.sides[BRANCH].peers[0]); /* there is none */
+	exchange_connect(&x);
+	ike_peer_keep_newest(ike, &x.sides[BRANCH].peers[0]); /* it is the only one */
+	assert_int_equal(exchange_established(&x, BRANCH), 1);
+	old = exchange_newest(&x, BRANCH)->terms.spi_in;
+	exchange_begin(&x);
+	exchange_deliver(&x);
+	exchange_deliver(&x);
+	assert_int_equal(exchange_established(&x, BRANCH), 2);
+	/* The newest has no child SA yet: the old one's stays as it is. */
+	ike_peer_keep_newest(ike, &x.sides[BRANCH].peers[0]);
+	exchange_run(&x);
+	ike_peer_keep_newest(ike, &x.sides[BRANCH].peers[0]);
+	exchange_run(&x);
+	assert_int_equal(exchange_established(&x, BRANCH), 1);
+	assert_int_equal(exchange_established(&x, GATEWAY), 1);
+	assert_int_equal(exchange_installed(&x, BRANCH), 2);
+	exchange_pass(&x, 10000);
+	for (int side = 0; side < 2; side++)
+		assert_int_equal(exchange_installed(&x, side), 1);
+	assert_int_not_equal(exchange_newest(&x, BRANCH)->terms.spi_in, old);
+	exchange_check_pair(&x);
+	exchange_stop(&x);
+}
+
 /* Whichever side wants it, and whichever port it begins on. */
 static void udp_without_nat(void **state)
 {
@@ -127,6 +162,7 @@ int main(void)
 		cmocka_unit_test(probe_is_answered),
 		cmocka_unit_test(old_answer_is_no_news),
 		cmocka_unit_test(abandoned),
+		cmocka_unit_test(newest_is_kept),
 		cmocka_unit_test(udp_without_nat),
 	};
 

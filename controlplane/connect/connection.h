@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The running client: which parts there are and how they meet. The IKE engine asks for its wants in host.c, dial.h says
+ * when to try, the data path is dataplane/tun. One thread, one event loop; every callback ends in connection_settle,
+ * where what the engine has told meanwhile takes effect, since it must not be called back from its own callbacks.
+ *
+ * What a registration would bring (credentials, ports, networks, name servers) is in `config`: it comes from file and
+ * command line, and connection_start takes it as it is then.
+ */
+#pragma once
+
+#include "config/connect.h"
+#include "connect/dial.h"
+#include "connect/explain.h"
+#include "connect/kernel.h"
+#include "connect/routes.h"
+#include "connect/undo.h"
+#include "ike/ike.h"
+#include "tun/path.h"
+
+#include <event2/event.h>
+
+enum { CONNECTION_EXCHANGES_MAX = 8, CONNECTION_OWN_MAX = 32 };
+
+/* Told when something has come about; for --once and the log. */
+struct connection_hooks {
+	void *context;
+	void (*up)(void *context);     /* the tunnel stands */
+	void (*failed)(void *context); /* a round was in vain: connection->verdict says why */
+};
+
+struct connection_counters {
+	uint64_t connected, lost, rounds_in_vain, probes, renewals, network_changes;
+};
+
+struct connection {
+	struct connect_config *config;
+	struct event_base *base;
+	struct connection_hooks hooks;
+	struct tun_path path;
+	struct ike *ike;
+	struct kernel *kernel;
+	struct event *device_event, *socket_event, *plain_event, *network_event, *timer, *tick, *network_timer;
+	struct dial dial;
+
+	/* Of the present try. */
+	struct endpoint gateway; /* the address that was dialed, and the port */
+	struct explain_round round;
+	uint8_t cookies[CONNECTION_EXCHANGES_MAX][IKE_COOKIE_LEN]; /* the initiator's, newest last */
+	size_t n_cookies;
+	uint32_t activations; /* of children, when the try began: a later one is the try's */
+	bool answered;	      /* the IKE SA stands since the last settling */
+	char lost_why[EXPLAIN_DETAIL_LEN];
+
+	/* While it stands. */
+	struct endpoint remotes[TUN_CHILDREN_MAX]; /* where each child's ESP goes */
+	struct endpoint identity_remote;	   /* where IKE talks to */
+	int64_t up_since;			   /* Unix time */
+	uint64_t authentic;			   /* packets, at the last look */
+	uint64_t heard_ms, probed_ms, renewed_ms;
+	unsigned probes; /* unanswered */
+	bool renew, renewing;
+	unsigned renewals_in_vain;
+
+	struct routes routes;
+	struct undo undo;
+	bool dns_set;
+	int mtu;			/* of the device */
+	struct explain_verdict verdict; /* of the last failure; no code: there was none since the tunnel stands */
+	struct connection_counters counters;
+};
+
+/* Opens the device and all that wants privileges. 0, or negative errno after a line in the log. */
+int connection_open(struct connection *connection, struct connect_config *config, struct event_base *base,
+	const struct connection_hooks *hooks);
+
+/* Begins to dial. 0 or negative errno. */
+int connection_start(struct connection *connection);
+
+/* Tells the gateway, undoes routes and name servers, closes and wipes all. */
+void connection_close(struct connection *connection);
+
+/* Lets what has come about take effect, and sets the next timer. */
+void connection_settle(struct connection *connection);
+
+/* Begins quick modes for all current child SAs. Returns how many. */
+unsigned connection_rekey(struct connection *connection);
+
+/* Calls back when `fd` is readable, until *event is freed. 0 or -ENOMEM. */
+int connection_watch(struct connection *connection, struct event **event, int fd, event_callback_fn callback);
+
+/* try.c: begins the exchanges at the port that dial.h names; says why a whole round was in vain. */
+void connection_try_begin(struct connection *connection, uint64_t now_ms);
+void connection_give_up(struct connection *connection);
+
+/* host.c: what the engine asks for. */
+struct ike_host connection_host(struct connection *connection);
+/* Whether a message may reach the engine: of several exchanges of a try only the newest is answered. */
+bool connection_admits(const struct connection *connection, const uint8_t *message, size_t message_len);
+
+/* reach.c: the gateway's address, our own towards it, and sockets for both. False: noted in the round, or in `verdict`.
+ */
+bool connection_reach(struct connection *connection);
+/* Has this host another address towards the gateway than its sockets have, or one where it had none? */
+bool connection_is_elsewhere(const struct connection *connection);
+
+/* network.c: routes, MTU, name servers. */
+void connection_network_set(struct connection *connection);
+void connection_network_fit(struct connection *connection);
+void connection_network_up(struct connection *connection);
+void connection_network_down(struct connection *connection);
+void connection_network_undo(struct connection *connection);
+
+/* life.c: once a second while it stands. A sentence when the gateway is taken for gone, else NULL. */
+const char *connection_live(struct connection *connection, uint64_t now_ms);
+/* The tunnel stands anew. */
+void connection_life_begin(struct connection *connection, uint64_t now_ms);

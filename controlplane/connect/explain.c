@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connect/explain.h"
+
+#include "ike/isakmp.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PORTS_TEXT_LEN = 128 };
+
+void explain_round_begin(struct explain_round *round)
+{
+	*round = (struct explain_round){.count = 0};
+}
+
+void explain_try_begin(struct explain_round *round, uint16_t port)
+{
+	if (round->count < CONNECT_PORTS_MAX)
+		round->tries[round->count++] = (struct explain_try){.port = port};
+}
+
+struct explain_try *explain_note(struct explain_round *round, enum explain_outcome outcome, const char *detail)
+{
+	struct explain_try *now = round->count ? &round->tries[round->count - 1] : NULL;
+
+	if (!now || outcome < now->outcome)
+		return now;
+	now->outcome = outcome;
+	if (detail)
+		snprintf(now->detail, sizeof(now->detail), "%s", detail);
+	return now;
+}
+
+void explain_set(struct explain_verdict *out, const char *code, const char *format, ...)
+{
+	va_list arguments;
+
+	out->code = code;
+	va_start(arguments, format);
+	vsnprintf(out->sentence, sizeof(out->sentence), format, arguments);
+	va_end(arguments);
+}
+
+void explain_name(const char *name, const char *why, struct explain_verdict *out)
+{
+	explain_set(out, "name",
+		"the gateway's name \"%s\" could not be looked up: %s; check the name, and that this host's name "
+		"server "
+		"answers, or give the gateway's address",
+		name, why);
+}
+
+/* "port 500", "ports 500 and 4500", "ports 88, 500 and 4500" of all tries. */
+static const char *ports_text(const struct explain_round *round, char text[PORTS_TEXT_LEN])
+{
+	size_t len = (size_t)snprintf(text, PORTS_TEXT_LEN, "UDP port%s", round->count == 1 ? "" : "s");
+
+	for (size_t i = 0; i < round->count; i++)
+		len += (size_t)snprintf(text + len, PORTS_TEXT_LEN - len, "%s%u",
+			i == 0			? " "
+			: i + 1 == round->count ? " and "
+						: ", ",
+			round->tries[i].port);
+	return text;
+}
+
+static void explain_silent(const struct explain_round *round, const struct connect_config *config, const char *gateway,
+	struct explain_verdict *out)
+{
+	char ports[PORTS_TEXT_LEN];
+
+	explain_set(out, "silent",
+		"no answer from %s at %s within %u s%s: a firewall on the way drops what we send or what comes back, "
+		"or "
+		"no gateway runs there; check that the firewall in front of it maps UDP to it, which TCP alone does "
+		"not "
+		"replace, and that other ports need not be dialed (ports)",
+		gateway, ports_text(round, ports), config->patience, round->count > 1 ? " each" : "");
+}
+
+static void explain_icmp(const struct explain_try *try, const char *gateway, struct explain_verdict *out)
+{
+	char from[ADDRESS_TEXT_LEN] = "this host";
+
+	if (try->from.family != ADDRESS_NONE)
+		address_format(&try->from, from);
+	if (try->outcome == EXPLAIN_REFUSED)
+		explain_set(out, "refused",
+			"%s refuses UDP port %u, says %s (ICMP): no IKE service listens there, or a firewall rejects "
+			"it; "
+			"check that the gateway runs and that its port is the one to dial (ports)",
+			gateway, try->port, from);
+	else
+		explain_set(out, "unreachable",
+			"there is no way to %s, says %s: %s; check this host's address and default route", gateway,
+			from, strerror(try->error));
+}
+
+static const char *notify_text(uint16_t notify)
+{
+	switch (notify) {
+	case ISAKMP_NO_PROPOSAL_CHOSEN: return "NO-PROPOSAL-CHOSEN";
+	case 18: return "INVALID-ID-INFORMATION";
+	case 23: return "INVALID-HASH-INFORMATION";
+	case 24: return "AUTHENTICATION-FAILED";
+	default: return "a refusal";
+	}
+}
+
+static void explain_notified(const struct explain_try *try, const struct connect_config *config, const char *gateway,
+	struct explain_verdict *out)
+{
+	char proposal[IKE_PROPOSAL_TEXT_LEN];
+
+	explain_set(out, "no_proposal",
+		"%s answers at UDP port %u with %s (%u, not authenticated): it accepts none of our IKE proposals "
+		"(%s%s) "
+		"in this mode, or knows no peer with the identity \"%s\"; compare ike and identity with the gateway's "
+		"configuration, its log says which",
+		gateway, try->port, notify_text(try->notify), try->notify,
+		ike_proposal_format(&config->peer.ike[0], proposal), config->peer.n_ike > 1 ? " ..." : "",
+		config->base.ike.identity);
+}
+
+/* By what the engine said: keys, identities, the rest. */
+static void explain_disproved(const struct explain_try *try, const struct connect_config *config, const char *gateway,
+	struct explain_verdict *out)
+{
+	if (strstr(try->detail, "HASH_R"))
+		explain_set(out, "wrong_key",
+			"%s at UDP port %u does not prove the pre-shared key that we have for \"%s\": the keys differ, "
+			"or "
+			"somebody else answers; give both sides the same secret for the identity \"%s\"",
+			gateway, try->port, config->peer.identity, config->base.ike.identity);
+	else if (strstr(try->detail, "identity"))
+		explain_set(out, "wrong_identity",
+			"%s at UDP port %u is not \"%s\": %s; set gateway_identity to what the gateway calls itself, "
+			"if "
+			"that is the right one",
+			gateway, try->port, config->peer.identity, try->detail);
+	else
+		explain_set(out, "bad_answer", "%s at UDP port %u answers, but not as it should: %s", gateway,
+			try->port, try->detail);
+}
+
+static const struct explain_try *most_telling(const struct explain_round *round)
+{
+	const struct explain_try *most = NULL;
+
+	for (size_t i = 0; i < round->count; i++)
+		if (!most || round->tries[i].outcome > most->outcome)
+			most = &round->tries[i];
+	return most;
+}
+
+void explain_verdict(const struct explain_round *round, const struct connect_config *config,
+	const struct address *gateway, struct explain_verdict *out)
+{
+	const struct explain_try *try = most_telling(round);
+	char text[ADDRESS_TEXT_LEN];
+
+	address_format(gateway, text);
+	switch (try ? try->outcome : EXPLAIN_SILENT) {
+	case EXPLAIN_SILENT: explain_silent(round, config, text, out); break;
+	case EXPLAIN_UNREACHABLE:
+	case EXPLAIN_REFUSED: explain_icmp(try, text, out); break;
+	case EXPLAIN_NOTIFIED: explain_notified(try, config, text, out); break;
+	case EXPLAIN_HALF:
+		explain_set(out, "half",
+			"%s at UDP port %u proved its key, then did not answer within %u s: %s; UDP port 4500 may be "
+			"closed on the way, where all goes once a NAT was seen",
+			text, try->port, config->patience, try->detail[0] ? try->detail : "quick mode got no answer");
+		break;
+	case EXPLAIN_DISPROVED: explain_disproved(try, config, text, out); break;
+	case EXPLAIN_DENIED:
+		explain_set(out, "denied",
+			"%s knows us, but refuses: %s; compare local_networks, remote_networks, esp and pfs with the "
+			"gateway's configuration for \"%s\"",
+			text, try->detail, config->base.ike.identity);
+		break;
+	case EXPLAIN_LOCAL: explain_set(out, "local", "this host can't connect: %s", try->detail); break;
+	}
+}

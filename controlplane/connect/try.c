@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One try at one port of the gateway: its exchanges, its sockets, what ICMP says to it, and what is said when it was in
+ * vain. */
+#include "clock.h"
+#include "config/log.h"
+#include "connect/connection.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { PORT_IKE = 500 };
+
+/* What ICMP says about the port that is being tried. */
+static void take_complaints(struct connection *connection, struct tun_socket *socket)
+{
+	struct tun_complaint complaint;
+	struct explain_try *try;
+
+	while (socket->fd >= 0 && tun_socket_complaint(socket, &complaint)) {
+		bool refused = complaint.error == ECONNREFUSED;
+
+		if (connection->dial.state != DIAL_TRYING || complaint.error == EMSGSIZE)
+			continue;
+		try = explain_note(&connection->round, refused ? EXPLAIN_REFUSED : EXPLAIN_UNREACHABLE, NULL);
+		if (!try || try->outcome > EXPLAIN_REFUSED)
+			continue;
+		try->from = complaint.from;
+		try->error = complaint.error;
+		try->port = complaint.remote_port;
+		dial_failed(&connection->dial, clock_now_ms(), false);
+	}
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *context)
+{
+	struct connection *connection = context;
+
+	(void)fd;
+	(void)what;
+	tun_path_socket_readable(&connection->path);
+	take_complaints(connection, &connection->path.socket);
+	connection_settle(connection);
+}
+
+static void on_plain(evutil_socket_t fd, short what, void *context)
+{
+	struct connection *connection = context;
+
+	(void)fd;
+	(void)what;
+	tun_path_plain_readable(&connection->path);
+	take_complaints(connection, &connection->path.plain);
+	connection_settle(connection);
+}
+
+/* What is to be said of a try that came to nothing, where no message has said it. */
+static void try_end(struct connection *connection)
+{
+	if (connection->answered)
+		explain_note(&connection->round, EXPLAIN_HALF, NULL);
+	connection->answered = false;
+	ike_peer_abandon(connection->ike, &connection->config->peer);
+}
+
+/* Begins the exchanges of one try. */
+void connection_try_begin(struct connection *connection, uint64_t now_ms)
+{
+	struct connect_config *config = connection->config;
+	struct tun_path *path = &connection->path;
+	int rc = 0;
+	const struct endpoint *local;
+	char text[ENDPOINT_TEXT_LEN];
+
+	try_end(connection);
+	if (connection->dial.tried == 1)
+		explain_round_begin(&connection->round);
+	connection->gateway.port = config->ports[connection->dial.port];
+	explain_try_begin(&connection->round, connection->gateway.port);
+	connection->n_cookies = 0;
+	connection->activations = path->children.activations;
+	connection->verdict.code = NULL;
+	if (!connection_reach(connection)) {
+		dial_failed(&connection->dial, now_ms, true);
+		return;
+	}
+	if (!connection->socket_event)
+		rc = connection_watch(connection, &connection->socket_event, path->socket.fd, on_socket);
+	if (rc == 0 && !connection->plain_event)
+		rc = connection_watch(connection, &connection->plain_event, path->plain.fd, on_plain);
+	local = connection->gateway.port == PORT_IKE ? &path->plain.local : &path->socket.local;
+	log_info("event=dialing gateway=%s exchanges=%u", endpoint_format(&connection->gateway, text),
+		config->exchanges);
+	for (unsigned i = 0; rc == 0 && i < config->exchanges; i++)
+		rc = ike_initiate(connection->ike, &config->peer, local, &connection->gateway);
+	if (rc < 0) {
+		explain_note(&connection->round, EXPLAIN_LOCAL, strerror(-rc));
+		dial_failed(&connection->dial, now_ms, true);
+	}
+}
+
+void connection_give_up(struct connection *connection)
+{
+	try_end(connection);
+	connection->counters.rounds_in_vain++;
+	/* A name that was not found is said already. */
+	if (!connection->verdict.code)
+		explain_verdict(
+			&connection->round, connection->config, &connection->gateway.address, &connection->verdict);
+	log_warning("event=not_connected code=%s next_try_in=%.1fs reason=\"%s\"", connection->verdict.code,
+		(double)(connection->dial.due_ms - clock_now_ms()) / 1000, connection->verdict.sentence);
+	connection->hooks.failed(connection->hooks.context);
+}

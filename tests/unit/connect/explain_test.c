@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Of what came back the most telling is what is said; each sentence names what, where, why and what to do. */
+#include "connect/explain.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct connect_config config;
+static struct explain_round made;
+static struct explain_verdict verdict;
+static struct address gateway;
+
+static int setup(void **state)
+{
+	(void)state;
+	config = (struct connect_config){.patience = 4};
+	strcpy(config.base.ike.identity, "branch1.example");
+	strcpy(config.peer.identity, "hq.example");
+	config.peer.ike[0] = (struct ike_proposal){IKE_CIPHER_AES_CBC, 256, IKE_HASH_SHA256, IKE_GROUP_MODP2048};
+	config.peer.n_ike = 1;
+	address_parse("203.0.113.5", &gateway);
+	explain_round_begin(&made);
+	return 0;
+}
+
+static void expect(const char *code, const char *const *parts)
+{
+	explain_verdict(&made, &config, &gateway, &verdict);
+	assert_string_equal(verdict.code, code);
+	for (; *parts; parts++)
+		if (!strstr(verdict.sentence, *parts))
+			fail_msg("'%s' is not in: %s", *parts, verdict.sentence);
+}
+
+#define EXPECT(code, ...) expect(code, (const char *const[]){__VA_ARGS__, NULL})
+
+static void test_silence_names_every_port(void **state)
+{
+	(void)state;
+	explain_try_begin(&made, 500);
+	EXPECT("silent", "203.0.113.5", "UDP port 500 ", "4 s", "firewall");
+	explain_try_begin(&made, 4500);
+	explain_try_begin(&made, 4009);
+	EXPECT("silent", "UDP ports 500, 4500 and 4009", "4 s each", "check");
+}
+
+static void test_icmp(void **state)
+{
+	struct explain_try *try;
+
+	(void)state;
+	explain_try_begin(&made, 500);
+	try = explain_note(&made, EXPLAIN_REFUSED, NULL);
+	address_parse("198.51.100.9", &try->from);
+	EXPECT("refused", "UDP port 500", "198.51.100.9 (ICMP)", "check");
+	explain_round_begin(&made);
+	explain_try_begin(&made, 500);
+	explain_note(&made, EXPLAIN_UNREACHABLE, NULL)->error = ENETUNREACH;
+	EXPECT("unreachable", "this host", "unreachable", "route");
+}
+
+/* A refusal by one port outweighs silence at another; nothing less telling replaces it. */
+static void test_most_telling(void **state)
+{
+	struct explain_try *try;
+
+	(void)state;
+	explain_try_begin(&made, 500);
+	try = explain_note(&made, EXPLAIN_NOTIFIED, NULL);
+	try->notify = 14;
+	explain_note(&made, EXPLAIN_SILENT, "nothing");
+	explain_note(&made, EXPLAIN_UNREACHABLE, "nothing");
+	assert_int_equal(made.tries[0].outcome, EXPLAIN_NOTIFIED);
+	explain_try_begin(&made, 4500);
+	EXPECT("no_proposal", "port 500", "NO-PROPOSAL-CHOSEN (14, not authenticated)", "aes256-sha256-modp2048",
+		"\"branch1.example\"", "compare");
+}
+
+static void test_answers(void **state)
+{
+	(void)state;
+	explain_try_begin(&made, 500);
+	explain_note(
+		&made, EXPLAIN_DISPROVED, "HASH_R is wrong: the pre-shared keys differ, or somebody else answered");
+	EXPECT("wrong_key", "\"hq.example\"", "same secret", "\"branch1.example\"");
+	explain_round_begin(&made);
+	explain_try_begin(&made, 500);
+	explain_note(&made, EXPLAIN_DISPROVED, "the identity that answered is not the configured one");
+	EXPECT("wrong_identity", "not \"hq.example\"", "gateway_identity");
+	explain_round_begin(&made);
+	explain_try_begin(&made, 500);
+	explain_note(&made, EXPLAIN_DISPROVED, "the answer has no responder cookie");
+	EXPECT("bad_answer", "no responder cookie");
+	explain_round_begin(&made);
+	explain_try_begin(&made, 500);
+	explain_note(&made, EXPLAIN_DENIED, "quick mode: the peer reports error 14");
+	EXPECT("denied", "error 14", "remote_networks", "compare");
+	explain_round_begin(&made);
+	explain_try_begin(&made, 500);
+	explain_note(&made, EXPLAIN_HALF, NULL);
+	EXPECT("half", "proved its key", "4500");
+}
+
+/* Texts of others can be as long as they like. */
+static void test_long_texts(void **state)
+{
+	char longer[4 * EXPLAIN_DETAIL_LEN];
+
+	(void)state;
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	for (uint16_t port = 1; port < 2 * CONNECT_PORTS_MAX; port++)
+		explain_try_begin(&made, (uint16_t)(50000 + port));
+	assert_int_equal(made.count, CONNECT_PORTS_MAX);
+	EXPECT("silent", "50001", "50007 and 50008");
+	explain_note(&made, EXPLAIN_DENIED, longer);
+	EXPECT("denied", "compare");
+	explain_name(longer, longer, &verdict);
+	assert_int_equal(strlen(verdict.sentence), sizeof(verdict.sentence) - 1);
+}
+
+static void test_no_try(void **state)
+{
+	(void)state;
+	assert_null(explain_note(&made, EXPLAIN_DENIED, "x"));
+	EXPECT("silent", "203.0.113.5");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_silence_names_every_port, setup),
+		cmocka_unit_test_setup(test_icmp, setup),
+		cmocka_unit_test_setup(test_most_telling, setup),
+		cmocka_unit_test_setup(test_answers, setup),
+		cmocka_unit_test_setup(test_long_texts, setup),
+		cmocka_unit_test_setup(test_no_try, setup),
+	};
+
+	return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
+}
