@@ -12,7 +12,13 @@
 
 #include <cmocka.h>
 
-enum { PEERS = ESP_SUITE_COUNT - 1, BEFORE = 10, ROUNDS = 12, PACKETS = ROUNDS * PEERS };
+enum {
+	PEERS = ESP_SUITE_COUNT - 1,
+	BEFORE = 10,
+	ROUNDS = 12,
+	PACKETS = ROUNDS * PEERS,
+	ESP_PLACE = WIRE_ETHERNET_LEN + WIRE_IPV4_LEN + WIRE_UDP_LEN,
+};
 
 #define EDGE (UINT64_C(1) << 32)
 
@@ -32,13 +38,13 @@ static void open_peers(void)
 				.hard_packets = UINT64_MAX});
 }
 
-static void send_lan(const struct peer *peer, uint32_t seed)
+static void send_lan(const struct peer *peer, uint16_t queue, uint32_t seed)
 {
 	struct wire_ipv4 header = {
 		.source = LAN_HOST, .destination = peer->host, .protocol = IPPROTO_UDP, .id = (uint16_t)seed};
 
 	wire_noise(packet, 60, seed);
-	harness_send_ip(1, 0, LAN_HOST, packet, wire_ipv4(packet, &header, packet, 60));
+	harness_send_ip(1, queue, LAN_HOST, packet, wire_ipv4(packet, &header, packet, 60));
 }
 
 /* Several SAs in each burst; every packet is verified with the high half that it has to have. */
@@ -53,7 +59,7 @@ static void test_outbound(void **state)
 		harness.dataplane.sas.out[peers[i].child].numbers.sequence = expected[i] - 1;
 	}
 	for (uint32_t i = 0; i < PACKETS; i++)
-		send_lan(&peers[i % PEERS], i);
+		send_lan(&peers[i % PEERS], 0, i);
 	harness_turn();
 	for (uint32_t i = 0; i < PACKETS; i++) {
 		struct peer *peer = &peers[i % PEERS];
@@ -161,7 +167,7 @@ static void test_not_extended(void **state)
 	harness.dataplane.sas.out[peers[0].child].numbers.sequence = UINT32_MAX - 5;
 	for (uint32_t burst = 1; burst <= 3; burst++) {
 		for (uint32_t i = 0; i < 10; i++)
-			send_lan(&peers[0], i);
+			send_lan(&peers[0], 0, i);
 		harness_turn();
 		for (uint32_t i = 0; burst == 1 && i < 5; i++) {
 			assert_true(harness_receive(0, &frame));
@@ -178,6 +184,54 @@ static void test_not_extended(void **state)
 	assert_int_equal(harness_count(REASON_DROP_REPLAYED), 1);
 }
 
+/* HQ sent `count` packets to the first peer: with the numbers from `first` on, each once. */
+static void expect_numbers(uint64_t first, uint32_t count)
+{
+	static bool seen[PACKETS];
+
+	memset(seen, 0, sizeof(seen));
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t at;
+
+		assert_true(harness_receive(0, &frame));
+		/* The high half is not in the packet; of those around the edge, the low one tells it. */
+		peers[0].from_hq.high = wire_read32(frame.bytes + ESP_PLACE + 4) >> 31 ? 0 : 1;
+		peer_receive(&peers[0], &frame, inner);
+		at = peers[0].hq_sequence - first;
+		assert_in_range(at, 0, count - 1);
+		assert_false(seen[at]);
+		seen[at] = true;
+	}
+	harness_expect_no_frame();
+}
+
+/* Of one SA, from the LAN in two queues. */
+static void send_by_two(uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		send_lan(&peers[0], (uint16_t)(i / 3 % 2), i);
+	harness_turn();
+}
+
+/* Workers that share an SA go over the edge together, or come to its end together. */
+static void test_two_workers(void **state)
+{
+	const struct peer_options extended = {
+		.extended = true, .soft_packets = UINT64_MAX, .hard_packets = UINT64_MAX, .suite = ESP_NULL_SHA256_128};
+	enum { LEFT = 50 };
+
+	(void)state;
+	for (int end = 0; end < 2; end++) {
+		harness_open(&(struct harness_options){.n_workers = 2});
+		peer_open(&peers[0], 1, end ? &(struct peer_options){0} : &extended);
+		harness.dataplane.sas.out[peers[0].child].numbers.sequence = EDGE - 1 - LEFT;
+		send_by_two(PACKETS);
+		expect_numbers(EDGE - LEFT, end ? LEFT : PACKETS);
+		assert_int_equal(harness_count(REASON_DROP_HARD_LIFETIME), end ? PACKETS - LEFT : 0);
+		assert_int_equal(harness_count_events(TABLES_EVENT_HARD_LIFETIME), end);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
@@ -187,6 +241,7 @@ int main(void)
 		TEST(test_backwards),
 		TEST(test_wrong_high_half),
 		TEST(test_not_extended),
+		TEST(test_two_workers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
