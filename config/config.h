@@ -83,6 +83,7 @@ struct config_ike {
 	uint32_t half_open_timeout;       /* seconds */
 	uint32_t lifetime;                /* seconds, of an IKE SA, at most; the peer may ask for less */
 	uint32_t keepalive;               /* seconds between NAT keepalives; 0: none */
+	uint16_t fragment_size;           /* of an IKE message with IP and UDP headers, bytes; 0: never in pieces */
 };
 
 /* A branch or client that may connect with configured credentials. */

@@ -94,6 +94,7 @@ static const struct setting ike_settings[] = {
 		RANGE(1, 600), FIELD(config_ike, half_open_timeout)},
 	{"lifetime", SETTING_INTEGER, "14400", "a time in seconds", RANGE(120, 604800), FIELD(config_ike, lifetime)},
 	{"keepalive", SETTING_INTEGER, "20", "a time in seconds", RANGE(0, 3600), FIELD(config_ike, keepalive)},
+	{"fragment_size", SETTING_INTEGER, "1280", "a size in bytes", RANGE(0, 9216), FIELD(config_ike, fragment_size)},
 	{0},
 };
 

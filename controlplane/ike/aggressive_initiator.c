@@ -46,6 +46,7 @@ static int aggressive_send_1(struct ike_sa *sa)
 		rc = auth_request(&builder, sa->ike->host.credentials, sa->peer->auth[i], false);
 	}
 	natt_write_vendors(&builder, true, NATT_NONE);
+	fragment_write_vendor(sa->ike, &builder);
 	if (rc == 0)
 		rc = builder_finish(&builder);
 	if (rc == 0)
@@ -189,6 +190,7 @@ static int aggressive_accept_2(struct ike_sa *sa, const struct v1_message *messa
 	phase1_settle(sa, &second->chosen);
 	sa->natt = second->vendor.natt;
 	sa->answers_probes = second->vendor.dead_peer_detection;
+	sa->fragments = fragment_offered(&message->payloads);
 	sa->local = message->local;
 	sa->remote = message->remote;
 	second->id_i_len = handshake_write_identity(sa, second->id_i);

@@ -137,6 +137,8 @@ static int aggressive_send_2(struct ike_sa *sa, struct v1_message *message, cons
 	if (rc == 0)
 		rc = auth_request(&builder, sa->ike->host.credentials, sa->auth, true);
 	natt_write_vendors(&builder, false, sa->natt);
+	if (sa->fragments)
+		fragment_write_vendor(sa->ike, &builder);
 	if (rc == 0 && sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
 			(const struct isakmp_hdr *)builder.data, sa->peer->force_udp ? &natt_nowhere : &message->local,
@@ -167,6 +169,7 @@ static struct ike_sa *aggressive_answer(struct v1_message *message, struct first
 	phase1_settle(sa, first->chosen);
 	sa->natt = first->vendor.natt;
 	sa->answers_probes = first->vendor.dead_peer_detection;
+	sa->fragments = fragment_offered(&message->payloads);
 	memcpy(sa->seen[0], message->digest, ENGINE_DIGEST_LEN);
 	sa->handshake->peer_id_len = payload_body(&message->payloads, ISAKMP_ID).len;
 	memcpy(sa->handshake->peer_id, payload_body(&message->payloads, ISAKMP_ID).data, sa->handshake->peer_id_len);

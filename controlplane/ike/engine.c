@@ -19,25 +19,32 @@ int engine_random(struct ike *ike, void *out, size_t len)
 	return ike->host.random(ike->host.context, out, len);
 }
 
+static void engine_hand_out(struct ike *ike, const struct endpoint *local, const struct endpoint *remote,
+	const uint8_t *message, size_t message_len)
+{
+	if (!fragment_send(ike, local, remote, message, message_len))
+		ike->host.send(ike->host.context, local, remote, message, message_len);
+}
+
 void engine_send(struct ike *ike, const struct endpoint *local, const struct endpoint *remote, const uint8_t *message,
 	size_t message_len)
 {
 	trace_sent(ike, local, remote, message, message_len, false, 0);
-	ike->host.send(ike->host.context, local, remote, message, message_len);
+	engine_hand_out(ike, local, remote, message, message_len);
 }
 
 void engine_send_again(struct ike *ike, const struct endpoint *local, const struct endpoint *remote,
 	const uint8_t *message, size_t message_len)
 {
 	trace_sent(ike, local, remote, message, message_len, true, 0);
-	ike->host.send(ike->host.context, local, remote, message, message_len);
+	engine_hand_out(ike, local, remote, message, message_len);
 }
 
 void engine_send_notice(struct ike *ike, const struct endpoint *local, const struct endpoint *remote,
 	const uint8_t *message, size_t message_len, uint16_t type)
 {
 	trace_sent(ike, local, remote, message, message_len, false, type);
-	ike->host.send(ike->host.context, local, remote, message, message_len);
+	engine_hand_out(ike, local, remote, message, message_len);
 }
 
 /* Tables and the index of identities; where a name stands twice the first one is found. */
@@ -84,6 +91,8 @@ struct ike *ike_new(const struct config *config, const struct ike_host *host)
 	TAILQ_INIT(&ike->ended_quicks);
 	TAILQ_INIT(&ike->ended_children);
 	rc = engine_make_tables(ike);
+	if (rc == 0)
+		rc = fragments_open(ike);
 	if (rc < 0) {
 		ike_free(ike);
 		errno = -rc;
@@ -120,6 +129,7 @@ void ike_free(struct ike *ike)
 	hashmap_free(&ike->by_cookie);
 	hashmap_free(&ike->by_source);
 	hashmap_free(&ike->by_spi);
+	fragments_close(ike);
 	deadline_free(&ike->deadlines);
 	free(ike->identities);
 	OPENSSL_cleanse(ike->plain, sizeof(ike->plain));
@@ -216,6 +226,8 @@ void ike_input(struct ike *ike, const struct endpoint *local, const struct endpo
 		report_message(&message, IKE_EVENT_BAD_MESSAGE, NULL, NULL,
 			"IKE version %u.%u was offered; 1.0 is the one that is supported", message.hdr->version >> 4,
 			message.hdr->version & 15u);
+	} else if (message.hdr->next_payload == ISAKMP_FRAGMENT) {
+		fragment_input(&message);
 	} else {
 		v1_input(&message);
 	}

@@ -9,6 +9,7 @@
 #include "hashmap.h"
 #include "ike/candidates.h"
 #include "ike/deadline.h"
+#include "ike/fragment.h"
 #include "ike/ike.h"
 
 #include <sys/queue.h>
@@ -63,6 +64,7 @@ struct ike {
 	struct quick_list ended_quicks;
 	struct child_sa_list ended_children;
 	struct deadline_heap deadlines;
+	struct fragments fragments;
 	uint8_t plain[IKE_DATAGRAM_MAX]; /* the message at hand, decrypted */
 	uint8_t out[ENGINE_MESSAGE_MAX]; /* the message being written */
 };
@@ -80,7 +82,10 @@ static inline void engine_count(struct ike *ike, enum ike_counter counter)
 /* 0 or negative errno of the host. */
 int engine_random(struct ike *ike, void *out, size_t len);
 
-/* Hands a message to the host: a new one; the same again; one with a notification of this type in it. */
+/*
+ * Hands a message to the host, in pieces where it has to be (fragment.h): a new one; the same again; one with a
+ * notification of this type in it.
+ */
 void engine_send(struct ike *ike, const struct endpoint *local, const struct endpoint *remote, const uint8_t *message,
 	size_t message_len);
 void engine_send_again(struct ike *ike, const struct endpoint *local, const struct endpoint *remote,

@@ -216,6 +216,9 @@ enum ike_counter {
 	IKE_COUNT_REFUSED,        /* exchanges refused: identity, proposal, selectors */
 	IKE_COUNT_ESTABLISHED,
 	IKE_COUNT_CHILDREN,       /* child SAs negotiated */
+	IKE_COUNT_FRAGMENTS,      /* pieces of messages that came */
+	IKE_COUNT_REASSEMBLED,    /* messages that became whole of them */
+	IKE_COUNT_FRAGMENTS_LOST, /* messages that never did: pieces were missing, wrong or too many */
 	IKE_COUNTER_COUNT,
 };
 const char *ike_counter_name(enum ike_counter counter);

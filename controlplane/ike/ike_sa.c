@@ -150,12 +150,33 @@ static void ike_sa_close_half(struct ike_sa *sa)
 	sa->half_open = false;
 }
 
+/*
+ * A client may begin several exchanges side by side and answer only one of them. Those that it leaves are known by its
+ * identity and the endpoint of their first messages: beside the one that is through nobody waits for them.
+ */
+static void ike_sa_end_losers(struct ike_sa *sa)
+{
+	struct hashmap_node *node = hashmap_first(&sa->ike->by_source, sa->by_source.hash), *next;
+
+	for (; node; node = next) {
+		struct ike_sa *other = hashmap_owner(node, struct ike_sa, by_source);
+
+		next = hashmap_next(node);
+		if (other == sa || other->peer != sa->peer)
+			continue;
+		report_sa(other, IKE_EVENT_DELETED, "another exchange that the peer began beside it is through");
+		ike_sa_end(other);
+	}
+}
+
 void ike_sa_establish(struct ike_sa *sa)
 {
 	struct ike *ike = sa->ike;
 	struct ike_sa *other, *oldest = NULL;
 	size_t established = 0;
 
+	if (sa->half_open)
+		ike_sa_end_losers(sa);
 	ike_sa_close_half(sa);
 	sa->heard_ms = engine_now(ike);
 	sa->expires_ms = sa->heard_ms + (uint64_t)sa->lifetime * 1000;

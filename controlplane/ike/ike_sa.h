@@ -65,6 +65,7 @@ struct ike_sa {
 	struct endpoint local, remote; /* where the peer is, by its last authentic message */
 	bool floated;		       /* we talk on the NAT port */
 	enum natt_version natt;
+	bool fragments; /* the peer takes messages in pieces */
 	bool peer_behind_nat, we_behind_nat;
 	struct ike_proposal proposal;
 	uint16_t auth;	   /* enum ike_auth */
@@ -109,7 +110,7 @@ struct ike_sa *ike_sa_find_begun(const struct ike *ike, const struct isakmp_hdr 
 /* Whether one more exchange from this endpoint is within the half-open limits. */
 bool ike_sa_admits(const struct ike *ike, const struct endpoint *remote);
 
-/* The peer is authenticated: no longer half-open; older SAs of its peer beyond the limit go. */
+/* The peer is authenticated: no longer half-open; exchanges that it left for this one, and SAs beyond the limit, go. */
 void ike_sa_establish(struct ike_sa *sa);
 
 /* What the peer authenticated as; before that, what it claims; NULL when it is not known yet. */

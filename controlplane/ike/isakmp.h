@@ -59,6 +59,7 @@ enum isakmp_payload {
 	ISAKMP_NAT_OA = 21,
 	ISAKMP_NAT_D_DRAFT = 130,
 	ISAKMP_NAT_OA_DRAFT = 131,
+	ISAKMP_FRAGMENT = 132, /* private use, see fragment.h */
 };
 
 /* RFC 2408 section 3.2. The RESERVED byte is zero. */

@@ -38,6 +38,7 @@ static int main_mode_send_1(struct ike_sa *sa)
 	message_begin(&builder, sa, ISAKMP_MAIN, 0);
 	phase1_write_offers(&builder, sa->peer, IKE_GROUP_NONE, config->ike.legacy, config->ike.lifetime);
 	natt_write_vendors(&builder, true, NATT_NONE);
+	fragment_write_vendor(sa->ike, &builder);
 	rc = builder_finish(&builder);
 	hdr = (const struct payload_hdr *)(builder.data + sizeof(struct isakmp_hdr));
 	if (rc == 0)

@@ -32,6 +32,8 @@ static int main_mode_send_2(struct ike_sa *sa, const struct v1_message *message,
 	message_begin(&builder, sa, ISAKMP_MAIN, 0);
 	phase1_write_answer(&builder, chosen);
 	natt_write_vendors(&builder, false, sa->natt);
+	if (sa->fragments)
+		fragment_write_vendor(sa->ike, &builder);
 	rc = builder_finish(&builder);
 	if (rc == 0)
 		rc = ike_sa_keep_sent(sa, builder.data, builder.len);

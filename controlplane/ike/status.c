@@ -47,6 +47,9 @@ const char *ike_counter_name(enum ike_counter counter)
 		[IKE_COUNT_REFUSED] = "refused",
 		[IKE_COUNT_ESTABLISHED] = "established",
 		[IKE_COUNT_CHILDREN] = "children",
+		[IKE_COUNT_FRAGMENTS] = "fragments",
+		[IKE_COUNT_REASSEMBLED] = "reassembled",
+		[IKE_COUNT_FRAGMENTS_LOST] = "fragments_lost",
 	};
 
 	return counter < IKE_COUNTER_COUNT ? names[counter] : "unknown";

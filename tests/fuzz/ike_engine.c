@@ -152,7 +152,10 @@ static void step(uint8_t what)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	script = bytes_of(data, size);
-	exchange_start(&x);
+	exchange_prepare(&x);
+	for (int side = 0; size % 2 && side < 2; side++) /* a script of odd length: messages go in pieces */
+		x.sides[side].config.ike.fragment_size = 200;
+	exchange_open(&x);
 	exchange_begin(&x);
 	while (script.len && x.logged < EXCHANGE_LOG_MAX / 2 && x.queued < EXCHANGE_QUEUE_MAX / 2 &&
 		x.sides[BRANCH].n_children < EXCHANGE_CHILDREN_MAX - 20 &&

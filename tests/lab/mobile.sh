@@ -17,7 +17,7 @@
 MOBILE_HOSTS=(client carrier wire inet balancer hq srv)
 MOBILE_POOL=8
 
-# mobile_names: what other parts of the lab call the places of this network.
+# mobile_names: other parts of the lab call the places of this network so from now on.
 # shellcheck disable=SC2034 # they read it
 mobile_names() {
 	LAB_HOSTS=("${MOBILE_HOSTS[@]}")
@@ -113,9 +113,8 @@ mobile_balancer() {
 	NFT
 }
 
-# mobile_up: builds the network, after removing what an earlier lab of this prefix left. hq has no address yet.
+# mobile_up: after mobile_names, builds the network, after removing what an earlier lab of this prefix left. hq has no address yet.
 mobile_up() {
-	mobile_names
 	lab_begin client carrier inet balancer
 	mobile_cables
 	mobile_addresses

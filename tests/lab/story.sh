@@ -74,7 +74,7 @@ story_begin() {
 	lab_up "$@"
 }
 
-# story_mobile: the mobile network stands, and Sluice runs at hq.
+# story_mobile: after mobile_names, the mobile network stands, and Sluice runs at hq.
 story_mobile() {
 	need_sluice
 	need_root

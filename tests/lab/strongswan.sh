@@ -11,6 +11,8 @@ PEER_VERSION=${PEER_VERSION:-1} # IKE
 PEER_AGGRESSIVE=${PEER_AGGRESSIVE:-yes}
 PEER_IKE=${PEER_IKE:-aes256-sha256-modp2048}
 PEER_ESP=${PEER_ESP:-aes128-sha1}
+PEER_FRAGMENTATION=${PEER_FRAGMENTATION:-yes} # of IKE messages; force: the first one, too
+PEER_FRAGMENT_SIZE=${PEER_FRAGMENT_SIZE:-1280}
 PEER_ENCAP=${PEER_ENCAP:-no} # yes: ESP in UDP even when there is no NAT
 PEER_MODE=${PEER_MODE:-tunnel}
 PEER_KERNEL="kernel-libipsec kernel-netlink" # who does ESP, addresses and routes
@@ -32,6 +34,7 @@ strongswan_settings() {
 		    install_routes = $PEER_ROUTES
 		    retransmit_tries = 6
 		    retransmit_timeout = 1.0
+		    fragment_size = $PEER_FRAGMENT_SIZE
 		    filelog {
 		        stderr {
 		            time_format = %H:%M:%S
@@ -60,6 +63,7 @@ strongswan_connection() {
 		        aggressive = $PEER_AGGRESSIVE
 		        proposals = $PEER_IKE
 		        encap = $PEER_ENCAP
+		        fragmentation = $PEER_FRAGMENTATION
 		        remote_addrs = ${5:-%any}
 		        local {
 		            auth = psk

@@ -19,6 +19,7 @@ pool_seen() { grep -c 'is behind a NAT pool' "$LAB_DIR/sluiced.log" || :; }
 
 messages_dropped() { on hq nft list table ip by_address | sed -n 's/.*counter packets \([0-9]*\) .*/\1/p'; }
 
+mobile_names
 story_mobile
 strongswan_start client
 ping_fails || fail "the client reaches srv without any tunnel"

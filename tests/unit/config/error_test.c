@@ -66,6 +66,8 @@ static void test_cut_numbers(void **state)
 		{FILE_IKE("/* \n */ port = 9999999999;"), "t.cfg:6: 9999999999 is not a number of 31 bits; "
 			"expected at most 2147483647, or an L behind it: 9999999999L\n"},
 		{FILE_IKE("port = 9999999999L;"), "t.cfg:5: ike.port: 9999999999 is not a port; expected 1 to 65535\n"},
+		{FILE_IKE("fragment_size = 575;"), "t.cfg:5: ike.fragment_size: 575 is not a size in bytes; expected 576 to "
+			"9216, or 0 for messages that are never cut\n"},
 	);
 	config = fixture_load_text("# 4294967796\n// 4294967796\n/* 4294967796 * / */"
 		FILE_PEER("lifetime_bytes = 4294967796L;") "user = \"u4294967796\"; control_group = \"4294967796\";");
@@ -85,12 +87,13 @@ static void test_names(void **state)
 			"t.cfg:8: peers[0].secert: is not a setting here; did you mean secret?\n"},
 		{FILE_IKE("color = \"" SECRET "\";"), "t.cfg:5: ike.color: is not a setting here; expected one of listen port "
 			"nat_port identity "
-			"certificate key authorities crls require_crl legacy half_open_max half_open_per_source half_open_timeout lifetime keepalive\n"},
+			"certificate key authorities crls require_crl legacy half_open_max half_open_per_source half_open_timeout lifetime keepalive "
+			"fragment_size\n"},
 		{FILE_IKE("a_name_much_longer_than_any_setting_that_there_is = 1;") "logg = {};",
 			"t.cfg:5: ike.a_name_much_longer_than_any_setting_that_there_is: is not a setting here; expected one of "
 			"listen port nat_port identity "
 			"certificate key authorities crls require_crl legacy half_open_max half_open_per_source half_open_timeout lifetime "
-			"keepalive\n"
+			"keepalive fragment_size\n"
 			"t.cfg:7: logg: is not a setting here; did you mean log?\n"},
 	);
 }

@@ -117,6 +117,7 @@ static void check_ike(const struct config_ike *ike)
 	assert_int_equal(ike->half_open_timeout, 30);
 	assert_int_equal(ike->lifetime, 14400);
 	assert_int_equal(ike->keepalive, 20);
+	assert_int_equal(ike->fragment_size, 1280);
 }
 
 static void check_config(const struct config *config)
@@ -172,7 +173,7 @@ static void test_defaults_as_documented(void **state)
 	struct config *spelled;
 
 	(void)state;
-	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 50);
+	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 51);
 	spelled = fixture_load("spelled.cfg");
 	assert_string_equal(fixture_said(), "");
 	assert_non_null(spelled);

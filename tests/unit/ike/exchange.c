@@ -29,6 +29,7 @@ static void side_prepare(struct exchange *exchange, int index)
 		.half_open_timeout = 30,
 		.lifetime = 86400,
 		.keepalive = 20,
+		.fragment_size = 1280,
 	};
 	strcpy(side->config.ike.identity, index == BRANCH ? "branch@example.org" : "hq.example.org");
 	side->config.peers = side->peers;

@@ -156,6 +156,30 @@ static void first_message_again_from_elsewhere(void **state)
 	exchange_stop(&x);
 }
 
+/* Three exchanges of one client, of which it answers only the newest; and one of another client of that name. */
+static void side_by_side(void **state)
+{
+	(void)state;
+	exchange_start(&x);
+	for (int i = 0; i < 3; i++)
+		exchange_begin(&x);
+	x.sides[BRANCH].endpoint.port = 501;
+	exchange_begin(&x);
+	for (int i = 0; i < 4; i++)
+		exchange_deliver(&x);
+	assert_int_equal(exchange_sas(&x, GATEWAY), 4);
+	exchange_lose(&x);
+	exchange_lose(&x);
+	exchange_deliver(&x); /* message 2 of the newest */
+	exchange_lose(&x);
+	exchange_run(&x);
+	assert_int_equal(exchange_established(&x, GATEWAY), 1);
+	assert_int_equal(exchange_sas(&x, GATEWAY), 2);
+	assert_int_equal(x.sides[GATEWAY].events[IKE_EVENT_DELETED], 2);
+	exchange_check_pair(&x);
+	exchange_stop(&x);
+}
+
 static void quick_mode_never_answered(void **state)
 {
 	(void)state;
@@ -217,6 +241,7 @@ int main(void)
 		cmocka_unit_test(third_lost_quick_mode_came),
 		cmocka_unit_test(message_2_only_when_asked),
 		cmocka_unit_test(first_message_again_from_elsewhere),
+		cmocka_unit_test(side_by_side),
 		cmocka_unit_test(quick_mode_never_answered),
 		cmocka_unit_test(gateway_absent),
 		cmocka_unit_test(crossed_rekeys),

@@ -159,10 +159,8 @@ static void several_at_once(void **state)
 	exchange_lose(&x);
 	exchange_run(&x);
 	exchange_check_pair(&x);
-	assert_int_equal(exchange_sas(&x, GATEWAY), 3);
-	assert_int_equal(exchange_established(&x, GATEWAY), 1);
-	exchange_pass_silent(&x, 40000);
 	assert_int_equal(exchange_sas(&x, GATEWAY), 1);
+	assert_int_equal(exchange_established(&x, GATEWAY), 1);
 	assert_int_equal(exchange_installed(&x, GATEWAY), 1);
 	exchange_stop(&x);
 }
