@@ -64,8 +64,23 @@ static void on_message(void *context, const struct endpoint *local, const struct
 {
 	struct gateway *gateway = context;
 
-	if (gateway->ike)
-		ike_input(gateway->ike, local, remote, floated, message, message_len);
+	if (gateway->admission)
+		admission_input(gateway->admission, local, remote, floated, message, message_len);
+}
+
+static enum ike_turn on_arrived(void *context, const uint8_t *message, size_t message_len)
+{
+	const struct gateway *gateway = context;
+
+	return ike_turn_of(gateway->ike, message, message_len);
+}
+
+static void on_admitted(void *context, const struct endpoint *local, const struct endpoint *remote, bool floated,
+	const uint8_t *message, size_t message_len)
+{
+	struct gateway *gateway = context;
+
+	ike_input(gateway->ike, local, remote, floated, message, message_len);
 }
 
 static void on_settle(void *context)
@@ -176,6 +191,8 @@ int gateway_open(struct gateway *gateway, const struct config *config, struct ev
 	static const struct timeval second = {.tv_sec = 1};
 	struct attachment_hooks hooks = {
 		.context = gateway, .attached = on_attached, .detached = on_detached, .events = on_events};
+	struct admission_handler admission = {
+		.context = gateway, .turn_of = on_arrived, .input = on_admitted, .settle = on_settle};
 	struct ike_host host = host_make(gateway);
 	char path[CONFIG_PATH_LEN];
 
@@ -187,6 +204,9 @@ int gateway_open(struct gateway *gateway, const struct config *config, struct ev
 		goto fail;
 	gateway->ike = ike_new(config, &host);
 	if (!gateway->ike)
+		goto fail;
+	gateway->admission = admission_new(base, &admission);
+	if (!gateway->admission)
 		goto fail;
 	gateway->attachment = attachment_new(base, path, &hooks);
 	if (!gateway->attachment)
@@ -203,6 +223,7 @@ void gateway_close(struct gateway *gateway)
 {
 	install_stop(gateway);
 	attachment_free(gateway->attachment);
+	admission_free(gateway->admission);
 	if (gateway->ike)
 		ike_free(gateway->ike);
 	if (gateway->tick)

@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "config/log.h"
+#include "admission.h"
 #include "attachment.h"
 #include "ike/ike.h"
 #include "install.h"
@@ -34,6 +35,7 @@ struct gateway {
 	struct event *ike_timer, *tick;
 	struct peers *peers;
 	struct sockets *sockets;
+	struct admission *admission;
 	struct ike *ike;
 	struct attachment *attachment;
 	struct tables *tables; /* NULL while no data plane is attached, and with it: */

@@ -234,6 +234,18 @@ void ike_input(struct ike *ike, const struct endpoint *local, const struct endpo
 	engine_sweep(ike);
 }
 
+enum ike_turn ike_turn_of(const struct ike *ike, const uint8_t *datagram, size_t datagram_len)
+{
+	static const uint8_t no_cookie[IKE_COOKIE_LEN];
+	const char *why;
+	const struct isakmp_hdr *hdr = payload_header(bytes_of(datagram, datagram_len), &why);
+	const struct ike_sa *sa = hdr ? ike_sa_find(ike, hdr) : NULL;
+
+	if (sa)
+		return sa->state == V1_ESTABLISHED ? IKE_TURN_NOW : IKE_TURN_BEGUN;
+	return hdr && memcmp(hdr->responder_cookie, no_cookie, IKE_COOKIE_LEN) == 0 ? IKE_TURN_NEW : IKE_TURN_NOW;
+}
+
 uint64_t ike_run_timers(struct ike *ike)
 {
 	uint64_t now = engine_now(ike), next;

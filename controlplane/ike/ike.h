@@ -135,6 +135,14 @@ void ike_free(struct ike *ike);
 void ike_input(struct ike *ike, const struct endpoint *local, const struct endpoint *remote, bool floated,
 	const uint8_t *datagram, size_t datagram_len);
 
+/*
+ * Whose turn a datagram is, for a host that has more of them than it can look at: one of an established IKE SA, or one
+ * that is dropped without much ado, now; one of an exchange that has begun; one that begins an exchange. The latter two
+ * may cost a key exchange. Told by the cookies alone, which anybody may have written.
+ */
+enum ike_turn { IKE_TURN_NOW, IKE_TURN_BEGUN, IKE_TURN_NEW };
+enum ike_turn ike_turn_of(const struct ike *ike, const uint8_t *datagram, size_t datagram_len);
+
 /* Runs what is due and returns the milliseconds until the next call is needed, UINT64_MAX when nothing waits. */
 uint64_t ike_run_timers(struct ike *ike);
 

@@ -138,6 +138,8 @@ static void plan_peer(struct config_peer *peer, const char *identity, uint16_t g
 	peer->secret_len = (uint16_t)strlen(CLIENTS_SECRET);
 	memcpy(peer->secret, CLIENTS_SECRET, peer->secret_len);
 	peer->ikev1 = peer->aggressive = true;
+	peer->auth[0] = IKE_AUTH_PSK;
+	peer->n_auth = 1;
 	peer->ike[0] = (struct ike_proposal){IKE_CIPHER_AES_CBC, 128, IKE_HASH_SHA256, group};
 	peer->n_ike = 1;
 	peer->esp[0] = ESP_AES128_GCM;

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Dials a gateway with many clients over UDP, some of them at the same time, and afterwards keeps their sessions for as
+ * long as asked. Meanwhile it asks the gateway over sessions that stand whether it is there (RFC 3706), and measures how
+ * long the answers take. Wants the network 10.64.0.0/12 as addresses of this host, see tests/bench/ike.
+ */
+#include "../../clients/clients.h"
+
+#include "config/proposal.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	PROBES_MAX = 1 << 20,
+	MARKER_LEN = 4,
+	EXCHANGE_AT = 18,
+	INFORMATIONAL = 5,
+	TIMERS_EVERY_US = 100000,
+	RECEIVE_BUFFER = 8 << 20,
+};
+
+struct plan {
+	const char *gateway;
+	size_t count, first, at_once;
+	uint16_t group;
+	unsigned keep_s, probe_us;
+};
+
+struct dialer {
+	const struct plan *plan;
+	struct clients *clients;
+	struct address gateway;
+	int fd[2]; /* UDP 500, and 4500 */
+	size_t begun, connected, failed;
+	bool *stands; /* of each client */
+	size_t probed; /* the client that has been asked and has not answered; SIZE_MAX: none */
+	uint64_t probed_us;
+	uint32_t *answers_us;
+	size_t answers, unanswered;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* --- the clients' host -------------------------------------------------------------------------------------------- */
+
+/* From the client's public address, by the socket of its port. */
+static void on_send(void *context, size_t client, bool floated, const uint8_t *message, size_t message_len)
+{
+	static const uint8_t marker[MARKER_LEN];
+	struct dialer *dialer = context;
+	struct address source = clients_address(dialer->plan->first + client);
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(floated ? 4500 : 500)};
+	struct iovec parts[] = {{(void *)marker, floated ? MARKER_LEN : 0}, {(void *)message, message_len}};
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(struct in_pktinfo))];
+	} control = {.header = {
+			     .cmsg_level = IPPROTO_IP,
+			     .cmsg_type = IP_PKTINFO,
+			     .cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo)),
+		     }};
+	struct in_pktinfo info = {0};
+	struct msghdr datagram = {
+		.msg_name = &to,
+		.msg_namelen = sizeof(to),
+		.msg_iov = parts,
+		.msg_iovlen = 2,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+
+	memcpy(&to.sin_addr, dialer->gateway.bytes, sizeof(to.sin_addr));
+	memcpy(&info.ipi_spec_dst, source.bytes, sizeof(info.ipi_spec_dst));
+	memcpy(CMSG_DATA(&control.header), &info, sizeof(info));
+	if (sendmsg(dialer->fd[floated], &datagram, MSG_DONTWAIT) < 0 && errno != EAGAIN)
+		fprintf(stderr, "bench-ike-dial: a message was not sent: %s\n", strerror(errno));
+}
+
+static void on_connected(void *context, size_t client)
+{
+	struct dialer *dialer = context;
+
+	dialer->connected += !dialer->stands[client];
+	dialer->stands[client] = true;
+}
+
+static void on_failed(void *context, size_t client, const char *why)
+{
+	struct dialer *dialer = context;
+
+	if (dialer->failed++ == 0)
+		fprintf(stderr, "bench-ike-dial: client %zu was not connected: %s\n", dialer->plan->first + client, why);
+}
+
+/* --- the network -------------------------------------------------------------------------------------------------- */
+
+static int open_socket(uint16_t port)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int on = 1, buffer = RECEIVE_BUFFER, fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) < 0 ||
+		bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
+		return -errno;
+	return fd;
+}
+
+static void answered(struct dialer *dialer)
+{
+	if (dialer->answers < PROBES_MAX)
+		dialer->answers_us[dialer->answers++] = (uint32_t)(now_us() - dialer->probed_us);
+	dialer->probed = SIZE_MAX;
+}
+
+/* One datagram. False when none waits. */
+static bool receive_one(struct dialer *dialer, bool floated)
+{
+	static uint8_t buffer[65536];
+	union {
+		struct cmsghdr header;
+		char space[256];
+	} control;
+	struct iovec part = {buffer, sizeof(buffer)};
+	struct msghdr datagram = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
+	ssize_t len = recvmsg(dialer->fd[floated], &datagram, MSG_DONTWAIT);
+	struct cmsghdr *header = len < 0 ? NULL : CMSG_FIRSTHDR(&datagram);
+	size_t skip = floated ? MARKER_LEN : 0, client;
+	struct address to = {.family = ADDRESS_IPV4};
+	struct in_pktinfo info;
+
+	if (len < 0)
+		return false;
+	if (!header || header->cmsg_type != IP_PKTINFO || (size_t)len <= skip + EXCHANGE_AT)
+		return true;
+	memcpy(&info, CMSG_DATA(header), sizeof(info));
+	memcpy(to.bytes, &info.ipi_addr, sizeof(info.ipi_addr));
+	client = clients_number(&to) - dialer->plan->first;
+	if (client >= dialer->plan->count)
+		return true;
+	if (client == dialer->probed && buffer[skip + EXCHANGE_AT] == INFORMATIONAL)
+		answered(dialer);
+	clients_input(dialer->clients, client, floated, buffer + skip, (size_t)len - skip);
+	return true;
+}
+
+static void receive_all(struct dialer *dialer, int wait_ms)
+{
+	struct pollfd ready[] = {{dialer->fd[0], POLLIN, 0}, {dialer->fd[1], POLLIN, 0}};
+
+	if (poll(ready, 2, wait_ms) <= 0)
+		return;
+	for (int i = 0; i < 2; i++)
+		for (int batch = 0; batch < 64 && receive_one(dialer, i == 1); batch++)
+			;
+}
+
+/* --- the load ----------------------------------------------------------------------------------------------------- */
+
+static void dial_more(struct dialer *dialer)
+{
+	while (dialer->begun < dialer->plan->count &&
+		dialer->begun - dialer->connected - dialer->failed < dialer->plan->at_once)
+		clients_dial(dialer->clients, dialer->begun++);
+}
+
+static void run_timers(struct dialer *dialer, uint64_t *next_us)
+{
+	if (now_us() < *next_us)
+		return;
+	*next_us = now_us() + TIMERS_EVERY_US;
+	for (size_t i = 0; i < dialer->begun; i++)
+		if (!dialer->stands[i])
+			clients_run_timers(dialer->clients, i);
+}
+
+/* The next session that stands is asked; an answer that has not come after a second never comes. */
+static void probe(struct dialer *dialer, uint64_t *next_us)
+{
+	static size_t turn;
+	uint64_t now = now_us();
+
+	if (dialer->plan->probe_us == 0 || now < *next_us)
+		return;
+	if (dialer->probed != SIZE_MAX && now - dialer->probed_us < 1000000)
+		return;
+	if (dialer->probed != SIZE_MAX)
+		dialer->unanswered++;
+	dialer->probed = SIZE_MAX;
+	*next_us = now + dialer->plan->probe_us;
+	for (size_t i = 0; i < dialer->begun; i++) {
+		size_t client = turn++ % dialer->begun;
+
+		if (!dialer->stands[client])
+			continue;
+		dialer->probed = client;
+		dialer->probed_us = now_us();
+		clients_probe(dialer->clients, client);
+		return;
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
+
+	return (one > other) - (one < other);
+}
+
+static void report(struct dialer *dialer, uint64_t took_us)
+{
+	double seconds = (double)took_us / 1e6;
+
+	printf("connected %zu failed %zu seconds %.2f rate %.0f\n", dialer->connected, dialer->failed, seconds,
+		(double)dialer->connected / seconds);
+	if (dialer->answers) {
+		qsort(dialer->answers_us, dialer->answers, sizeof(dialer->answers_us[0]), compare);
+		printf("probes %zu unanswered %zu median_ms %.1f p99_ms %.1f most_ms %.1f\n", dialer->answers,
+			dialer->unanswered, dialer->answers_us[dialer->answers / 2] / 1e3,
+			dialer->answers_us[dialer->answers * 99 / 100] / 1e3,
+			dialer->answers_us[dialer->answers - 1] / 1e3);
+	}
+	fflush(stdout);
+	dialer->answers = dialer->unanswered = 0;
+}
+
+static int run(const struct plan *plan)
+{
+	struct dialer dialer = {.plan = plan, .probed = SIZE_MAX};
+	struct clients_hooks hooks = {
+		.context = &dialer, .send = on_send, .connected = on_connected, .failed = on_failed};
+	uint64_t next_timers = 0, next_probe = 0, begun, end;
+
+	if (address_parse(plan->gateway, &dialer.gateway) < 0 || dialer.gateway.family != ADDRESS_IPV4)
+		return -EINVAL;
+	dialer.stands = calloc(plan->count, sizeof(*dialer.stands));
+	dialer.answers_us = calloc(PROBES_MAX, sizeof(*dialer.answers_us));
+	dialer.fd[0] = open_socket(500);
+	dialer.fd[1] = open_socket(4500);
+	dialer.clients = clients_new(plan->count, plan->first, plan->group, &dialer.gateway, &hooks);
+	if (dialer.fd[0] < 0 || dialer.fd[1] < 0 || !dialer.stands || !dialer.answers_us || !dialer.clients)
+		return dialer.fd[0] < 0 ? dialer.fd[0] : dialer.fd[1] < 0 ? dialer.fd[1] : -ENOMEM;
+	begun = now_us();
+	while (!stopped && dialer.connected + dialer.failed < plan->count) {
+		dial_more(&dialer);
+		probe(&dialer, &next_probe);
+		receive_all(&dialer, 1);
+		run_timers(&dialer, &next_timers);
+	}
+	report(&dialer, now_us() - begun);
+	end = now_us() + (uint64_t)plan->keep_s * 1000000;
+	while (!stopped && now_us() < end) {
+		probe(&dialer, &next_probe);
+		receive_all(&dialer, 10);
+	}
+	if (plan->keep_s && dialer.answers)
+		report(&dialer, (uint64_t)plan->keep_s * 1000000);
+	clients_free(dialer.clients);
+	free(dialer.stands);
+	free(dialer.answers_us);
+	return dialer.failed ? -EPROTO : 0;
+}
+
+static const char usage[] =
+	"Usage: bench-ike-dial GATEWAY [OPTION...]\n"
+	"  -n COUNT    clients (default 100)\n"
+	"  -f FIRST    number of the first (0)\n"
+	"  -o COUNT    negotiations at the same time (32)\n"
+	"  -g GROUP    of phase 1: modp2048, ecp256, ... (modp2048)\n"
+	"  -k SECONDS  how long sessions are kept afterwards (0), or until SIGTERM\n"
+	"  -p MS       asks a session that stands whether the gateway is there, so often (never)\n";
+
+int main(int argc, char **argv)
+{
+	struct plan plan = {.count = 100, .at_once = 32, .group = IKE_GROUP_MODP2048};
+	int option, rc;
+
+	while ((option = getopt(argc, argv, "n:f:o:g:k:p:h")) != -1) {
+		switch (option) {
+		case 'n': plan.count = strtoul(optarg, NULL, 10); break;
+		case 'f': plan.first = strtoul(optarg, NULL, 10); break;
+		case 'o': plan.at_once = strtoul(optarg, NULL, 10); break;
+		case 'k': plan.keep_s = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 'p': plan.probe_us = (unsigned)strtoul(optarg, NULL, 10) * 1000; break;
+		case 'g':
+			if (ike_group_parse(optarg, &plan.group) < 0) {
+				fprintf(stderr, "bench-ike-dial: there is no group %s\n", optarg);
+				return EXIT_FAILURE;
+			}
+			break;
+		case 'h': fputs(usage, stdout); return EXIT_SUCCESS;
+		default: fputs(usage, stderr); return EXIT_FAILURE;
+		}
+	}
+	if (optind + 1 != argc || plan.count == 0) {
+		fputs(usage, stderr);
+		return EXIT_FAILURE;
+	}
+	plan.gateway = argv[optind];
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
+	rc = run(&plan);
+	if (rc < 0)
+		fprintf(stderr, "bench-ike-dial: %s\n", strerror(-rc));
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
