@@ -114,12 +114,12 @@ static void fragment_due(void *engine, struct deadline *deadline)
 {
 	struct reassembly *reassembly = hashmap_owner(deadline, struct reassembly, due);
 	struct isakmp_hdr hdr = {.version = ISAKMP_VERSION_1};
-	const struct ike_sa *sa;
+	struct ike_sa *sa;
 
 	memcpy(&hdr, reassembly->cookies, sizeof(reassembly->cookies));
 	sa = ike_sa_find(engine, &hdr);
-	if (sa && sa->handshake)
-		sa->handshake->hint = "a message came in pieces, and not all of them came";
+	if (sa)
+		ike_sa_hint(sa, "a message came in pieces, and not all of them came");
 	fragment_give_up(engine, reassembly);
 }
 
