@@ -147,8 +147,9 @@ int port_start(struct port *port, const struct config_port *config, uint16_t num
 	if (rc == 0)
 		rc = rings_make(port);
 	if (rc < 0) {
-		log_error("event=port_failed port=%s reason=\"%s can't be started: %s\"", config->name, config->device,
-			rte_strerror(-rc));
+		log_error("event=port_failed port=%s reason=\"%s can't be started with an mtu of %u and %u queues: %s; the driver's own "
+			  "words are above, and config/sluice.cfg says what some drivers want for long packets\"",
+			config->name, config->device, config->mtu, n_queues, rte_strerror(-rc));
 		return rc;
 	}
 	steer_port(port, nat_port, n_queues);

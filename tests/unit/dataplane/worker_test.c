@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a worker keeps count of by itself: its part of the IPv4 IDs, and how much it may still give to the kernel. */
+/*
+ * What a worker keeps count of by itself: its part of the IPv4 IDs, and how much it may still give to the kernel. And that
+ * it wakes the main thread.
+ */
 #include "peer.h"
 
 #include <rte_cycles.h>
@@ -8,6 +11,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -62,16 +67,22 @@ static void test_ipv4_ids(void **state)
 	}
 }
 
+/* What the kernel gets: a broadcast. */
+static size_t broadcast(void)
+{
+	static const uint8_t everybody[WIRE_MAC_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+	return wire_ethernet(packet, everybody, harness_port_mac(1), WIRE_TYPE_ARP, packet, 46);
+}
+
 /* How many of so many broadcasts, that far apart, the kernel gets. */
 static uint32_t allowed(uint32_t count, uint64_t apart)
 {
-	static const uint8_t everybody[WIRE_MAC_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	struct worker *worker = &harness.dataplane.workers[0];
 	uint32_t received = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		size_t len = wire_ethernet(packet, everybody, harness_port_mac(1), WIRE_TYPE_ARP, packet, 46);
-		struct rte_mbuf *mbuf = harness_mbuf(packet, len);
+		struct rte_mbuf *mbuf = harness_mbuf(packet, broadcast());
 
 		worker->now += apart;
 		worker_input(worker, 0, &mbuf, 1);
@@ -99,12 +110,41 @@ static void test_kernel_rate(void **state)
 	}
 }
 
+/* A main thread that sleeps is woken by who has something for it, once, and by nobody else. */
+static void test_main_is_woken(void **state)
+{
+	struct dataplane *dataplane = &harness.dataplane;
+	struct worker *worker = &dataplane->workers[0];
+	uint64_t wakes = 0;
+
+	(void)state;
+	worker_turn(worker);
+	dataplane->main_wake = eventfd(0, EFD_NONBLOCK);
+	atomic_store(&dataplane->main_sleeps, true);
+	worker_turn(worker);
+	assert_true(atomic_load(&dataplane->main_sleeps));
+	assert_int_equal(read(dataplane->main_wake, &wakes, sizeof(wakes)), -1);
+
+	harness_send(0, 0, packet, broadcast());
+	worker_turn(worker);
+	assert_false(atomic_load(&dataplane->main_sleeps));
+	assert_int_equal(read(dataplane->main_wake, &wakes, sizeof(wakes)), sizeof(wakes));
+	assert_int_equal(wakes, 1);
+
+	harness_send(0, 0, packet, broadcast());
+	worker_turn(worker);
+	assert_int_equal(read(dataplane->main_wake, &wakes, sizeof(wakes)), -1);
+	close(dataplane->main_wake);
+	dataplane->main_wake = -1;
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_ipv4_ids),
 		TEST(test_kernel_rate),
+		TEST(test_main_is_woken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
