@@ -78,3 +78,26 @@ hq_ipv6() {
 		lab_address hq $HQ_INTERFACE "$address"
 	done
 }
+
+# For SLUICE_CHANGES: the peer of the sample configuration with networks of both families.
+BOTH_FAMILIES='s|\["192.168.2.0/24"\]|["192.168.2.0/24", "fd00:2::/64"]|; s|\["192.168.1.0/24"\]|["192.168.1.0/24", "fd00:1::/64"]|'
+
+# both_families_connection REMOTE_ADDRESS: the branch's for strongswan_run, with a child "net" in IPv4 and "net6" in IPv6.
+both_families_connection() {
+	strongswan_connection "$BRANCH_IDENTITY" "$BRANCH_NETWORK" "$HQ_IDENTITY" "$HQ_NETWORK" "$1" >"$LAB_DIR/swanctl-branch.conf"
+	strongswan_child net6 fd00:1::/64 fd00:2::/64 >>"$LAB_DIR/swanctl-branch.conf"
+}
+
+# story_over_ipv6: Sluice runs at hq with an IPv6 address outside, the branch reaches it, and its connection is written.
+story_over_ipv6() {
+	need_sluice
+	story_begin
+	ipv6_inside
+	ipv6_outside
+	huge_pages_reserve 256 || :
+	sluice_start
+	hq_ipv6 fd00:2::200/64 $HQ6/64
+	lab_route hq 2001:db8::/32 2001:db8:4::1
+	wait_for 10 "the way from branch to hq" on branch ping -q -n -c 1 -W 1 $HQ6
+	both_families_connection $HQ6
+}

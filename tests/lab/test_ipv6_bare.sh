@@ -7,7 +7,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
 PEER_ESP=aes256gcm16-esn
-SLUICE_CHANGES='s|\["192.168.2.0/24"\]|["192.168.2.0/24", "fd00:2::/64"]|; s|\["192.168.1.0/24"\]|["192.168.1.0/24", "fd00:1::/64"]|'
+SLUICE_CHANGES=$BOTH_FAMILIES
 
 ping6_srv() { on pc ping -q -n "$@" $SRV6; }
 
@@ -20,17 +20,7 @@ carries_both_families() {
 
 children_count_in_64_bits() { (($(sluicectl show sas | grep -F branch1 | grep -cw yes) == 2)); }
 
-need_sluice
-story_begin
-ipv6_inside
-ipv6_outside
-huge_pages_reserve 256 || :
-sluice_start
-hq_ipv6 fd00:2::200/64 $HQ6/64
-lab_route hq 2001:db8::/32 2001:db8:4::1
-wait_for 10 "the way from branch to hq" on branch ping -q -n -c 1 -W 1 $HQ6
-strongswan_connection "$BRANCH_IDENTITY" "$BRANCH_NETWORK" "$HQ_IDENTITY" "$HQ_NETWORK" $HQ6 >"$LAB_DIR/swanctl-branch.conf"
-strongswan_child net6 fd00:1::/64 fd00:2::/64 >>"$LAB_DIR/swanctl-branch.conf"
+story_over_ipv6
 esp_peer_start branch 1400
 for network in "$HQ_NETWORK" fd00:2::/64; do
 	ip -n "$(namespace branch)" route add "$network" dev $ESP_PEER_TUN

@@ -6,7 +6,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
-SLUICE_CHANGES='s|\["192.168.2.0/24"\]|["192.168.2.0/24", "fd00:2::/64"]|; s|\["192.168.1.0/24"\]|["192.168.1.0/24", "fd00:1::/64"]|'
+SLUICE_CHANGES=$BOTH_FAMILIES
 
 ping6_srv() { on pc ping -q -n "$@" $SRV6; }
 fragments6() { capture_count "$1" "ip6 src $HQ6 and ip6[6] = 44"; }
@@ -22,17 +22,7 @@ carries_both_families() {
 	say "iperf3 in IPv6: $(iperf_value forward6 mbits) and $(iperf_value reverse6 mbits) Mbit/s"
 }
 
-need_sluice
-story_begin
-ipv6_inside
-ipv6_outside
-huge_pages_reserve 256 || :
-sluice_start
-hq_ipv6 fd00:2::200/64 $HQ6/64
-lab_route hq 2001:db8::/32 2001:db8:4::1
-wait_for 10 "the way from branch to hq" on branch ping -q -n -c 1 -W 1 $HQ6
-strongswan_connection "$BRANCH_IDENTITY" "$BRANCH_NETWORK" "$HQ_IDENTITY" "$HQ_NETWORK" $HQ6 >"$LAB_DIR/swanctl-branch.conf"
-strongswan_child net6 fd00:1::/64 fd00:2::/64 >>"$LAB_DIR/swanctl-branch.conf"
+story_over_ipv6
 strongswan_run branch
 iperf_start
 ping_fails || fail "pc reaches srv without any tunnel"

@@ -12,14 +12,11 @@ LINK_MTU=1280
 # learns_with set|copy: a new tunnel, made with that; then its path gets narrow.
 learns_with() {
 	step "df = \"$1\": HQ learns from the router's ICMP what fits"
-	SLUICE_CHANGES="s/#df = \"clear\"/df = \"$1\"/; s|\\[\"192.168.2.0/24\"\\]|[\"192.168.2.0/24\", \"fd00:2::/64\"]|
-		s|\\[\"192.168.1.0/24\"\\]|[\"192.168.1.0/24\", \"fd00:1::/64\"]|"
+	SLUICE_CHANGES="$BOTH_FAMILIES; s/#df = \"clear\"/df = \"$1\"/"
 	lab_internet_mtu 1500
 	sluice_start
 	hq_ipv6 fd00:2::200/64
-	strongswan_connection "$BRANCH_IDENTITY" "$BRANCH_NETWORK" "$HQ_IDENTITY" "$HQ_NETWORK" "$HQ_OUTSIDE" \
-		>"$LAB_DIR/swanctl-branch.conf"
-	strongswan_child net6 fd00:1::/64 fd00:2::/64 >>"$LAB_DIR/swanctl-branch.conf"
+	both_families_connection "$HQ_OUTSIDE"
 	strongswan_run branch
 	strongswan_initiate
 	strongswan_initiate net6
