@@ -9,6 +9,7 @@
 PEER_SECRET=${PEER_SECRET:-$(sed -n 's/^[[:space:]]*secret = "\(.*\)";.*/\1/p' "$TOP/config/sluice.cfg" | head -n 1)}
 PEER_VERSION=${PEER_VERSION:-1} # IKE
 PEER_AGGRESSIVE=${PEER_AGGRESSIVE:-yes}
+PEER_AUTH=${PEER_AUTH:-psk} # pubkey: with what credentials_give has given it
 PEER_IKE=${PEER_IKE:-aes256-sha256-modp2048}
 PEER_ESP=${PEER_ESP:-aes128-sha1}
 PEER_FRAGMENTATION=${PEER_FRAGMENTATION:-yes} # of IKE messages; force: the first one, too
@@ -29,7 +30,7 @@ strongswan_settings() {
 	cat <<-CONF
 		charon {
 		    load_modular = no
-		    load = random nonce openssl kdf pem pkcs1 x509 pubkey $PEER_KERNEL socket-default vici
+		    load = random nonce openssl kdf pem pkcs1 pkcs8 x509 pubkey $PEER_KERNEL socket-default vici
 		    i_dont_care_about_security_and_use_aggressive_mode_psk = yes
 		    install_routes = $PEER_ROUTES
 		    retransmit_tries = 6
@@ -66,11 +67,11 @@ strongswan_connection() {
 		        fragmentation = $PEER_FRAGMENTATION
 		        remote_addrs = ${5:-%any}
 		        local {
-		            auth = psk
+		            auth = $PEER_AUTH
 		            id = $1
 		        }
 		        remote {
-		            auth = psk
+		            auth = $PEER_AUTH
 		            id = $3
 		        }
 		        children {
