@@ -86,6 +86,14 @@ struct config_ike {
 	uint16_t fragment_size;           /* of an IKE message with IP and UDP headers, bytes; 0: never in pieces */
 };
 
+/* What is remembered of attempts to connect (controlplane/timeline.h). */
+struct config_timeline {
+	uint32_t attempts;      /* whose IKE SA is gone, all together */
+	uint32_t per_peer;      /* of these, of one peer that was authenticated, and as many that were not */
+	uint32_t per_source;    /* of these, from one address by nobody who is configured */
+	uint16_t attempt_bytes; /* of entries in each */
+};
+
 /* A branch or client that may connect with configured credentials. */
 struct config_peer {
 	char name[CONFIG_NAME_LEN];
@@ -137,6 +145,7 @@ struct config {
 	int log_level;                          /* enum log_level */
 	struct config_dataplane dataplane;
 	struct config_ike ike;
+	struct config_timeline timeline;
 	struct config_rule rules[CONFIG_RULES_MAX]; /* the first that matches a packet decides */
 	uint16_t n_rules;
 	struct tunnel_settings tunnel;          /* of peers that say nothing else */

@@ -98,6 +98,16 @@ static const struct setting ike_settings[] = {
 	{0},
 };
 
+static const struct setting timeline_settings[] = {
+	{"attempts", SETTING_INTEGER, "4096", "a number of attempts",
+		RANGE(16, 1048576), FIELD(config_timeline, attempts)},
+	{"per_peer", SETTING_INTEGER, "4", "a number of attempts", RANGE(1, 1024), FIELD(config_timeline, per_peer)},
+	{"per_source", SETTING_INTEGER, "4", "a number of attempts", RANGE(1, 1024), FIELD(config_timeline, per_source)},
+	{"attempt_bytes", SETTING_INTEGER, "1024", "a size in bytes",
+		RANGE(512, 32768), FIELD(config_timeline, attempt_bytes)},
+	{0},
+};
+
 static const struct setting rule_settings[] = {
 	{"action", SETTING_CHOICE, NULL, "an action", .choices = action_choices, FIELD(config_rule, action)},
 	{"source", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED, FIELD(config_rule, source)},
@@ -168,6 +178,7 @@ const struct setting settings_root[] = {
 		.members = dataplane_settings, FIELD(config, dataplane)},
 	{"ike", SETTING_GROUP, NULL, "a group", "a group with at least identity",
 		.members = ike_settings, FIELD(config, ike)},
+	{"timeline", SETTING_GROUP, "", "a group", "{ ... }", .members = timeline_settings, FIELD(config, timeline)},
 	{"rules", SETTING_GROUPS, "", "a list of rules", "at most 256 groups: ( { ... }, { ... } )",
 		.members = rule_settings, ARRAY(config, rules, n_rules)},
 	{"tunnel", SETTING_GROUP, "", "a group", "{ ... }", .members = tunnel_settings},

@@ -22,12 +22,28 @@ static uint32_t event_child(const struct gateway *gateway, const struct tables_e
 	return event->index;
 }
 
+/* The session of the child SA that an event names; NULL. */
+static const struct session *event_session(const struct gateway *gateway, const struct tables_event *event)
+{
+	uint32_t child = event_child(gateway, event);
+
+	return child == TABLES_NONE
+		       ? NULL
+		       : &gateway->install->sessions->sessions[gateway->install->sessions->children[child].session];
+}
+
 static void take_done(struct gateway *gateway, const struct tables_event *event)
 {
+	const struct session *session = event_session(gateway, event);
+	const struct config_peer *peer = session ? session->peer : NULL;
+	uint64_t ike_sa = session ? session->ike_sa : 0;
 	uint32_t refused = install_done(gateway->install, event);
 
-	if (refused)
-		ike_child_delete(gateway->ike, refused);
+	if (!refused)
+		return;
+	timeline_note(gateway->timeline, TIMELINE_DATAPLANE, ike_sa, peer, NULL, clock_now_ms(),
+		"the data plane refused child SA %08x: %s", refused, strerror(-event->result));
+	ike_child_delete(gateway->ike, refused);
 }
 
 /* The data plane followed the peer (dataplane/follow.h): record, IKE and the log follow the data. */
@@ -49,11 +65,24 @@ static void take_moved(struct gateway *gateway, const struct tables_event *event
 	log_info("event=session_moved session=%" PRIu64
 		 " peer=%s from=%s remote=%s reason=\"the newest authentic ESP packet came from there\"",
 		session->id, session->peer->name, endpoint_format(&old, from), endpoint_format(&event->source, to));
+	timeline_note(gateway->timeline, TIMELINE_FOLLOWED, session->ike_sa, session->peer,
+		gateway->tables->sessions[event->index].identity, clock_now_ms(),
+		"the newest authentic ESP packet came from %s, those before from %s", to, from);
 	install_session_follow(gateway->install, event->index);
 	/* What is in force may be newer than the event. */
 	place = sessions_where(gateway->install->sessions, event->index);
 	if (place.encapsulation == TABLES_ENCAPSULATION_UDP)
 		ike_peer_follow(gateway->ike, session->peer, session->identity, &place.local, &place.remote);
+}
+
+static void note_lifetime(struct gateway *gateway, uint32_t child, const char *what)
+{
+	const struct sessions *sessions = gateway->install->sessions;
+	uint32_t session = sessions->children[child].session;
+
+	timeline_note(gateway->timeline, TIMELINE_LIFETIME, sessions->sessions[session].ike_sa,
+		sessions->sessions[session].peer, gateway->tables->sessions[session].identity, clock_now_ms(),
+		"child SA %08x %s", sessions->children[child].spi_in, what);
 }
 
 static void take_soft_lifetime(struct gateway *gateway, const struct tables_event *event)
@@ -66,6 +95,7 @@ static void take_soft_lifetime(struct gateway *gateway, const struct tables_even
 	if (child == TABLES_NONE)
 		return;
 	gateway->counters.soft_lifetimes++;
+	note_lifetime(gateway, child, "is near its limit of bytes or packets: a successor is negotiated");
 	peer = sessions->sessions[sessions->children[child].session].peer;
 	rc = ike_child_rekey(gateway->ike, sessions->children[child].spi_in);
 	if (rc == 0) {
@@ -85,6 +115,7 @@ static void take_hard_lifetime(struct gateway *gateway, const struct tables_even
 	if (child == TABLES_NONE)
 		return;
 	spi_in = gateway->install->sessions->children[child].spi_in;
+	note_lifetime(gateway, child, "has come to its end and carries nothing any more");
 	if (gateway->tables->children[child].expires_at <= clock_unix()) {
 		gateway->counters.expired++;
 		log_info("event=child_expired spi_in=%08x reason=\"its lifetime is over\"", spi_in);

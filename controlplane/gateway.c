@@ -202,7 +202,8 @@ int gateway_open(struct gateway *gateway, const struct config *config, struct ev
 	gateway->tick = event_new(base, -1, EV_PERSIST, on_tick, gateway);
 	if (!gateway->peers || !gateway->ike_timer || !gateway->tick || event_add(gateway->tick, &second) < 0)
 		goto fail;
-	gateway->ike = ike_new(config, &host);
+	gateway->timeline = timeline_new(config);
+	gateway->ike = gateway->timeline ? ike_new(config, &host) : NULL;
 	if (!gateway->ike)
 		goto fail;
 	gateway->admission = admission_new(base, &admission);
@@ -226,6 +227,7 @@ void gateway_close(struct gateway *gateway)
 	admission_free(gateway->admission);
 	if (gateway->ike)
 		ike_free(gateway->ike);
+	timeline_free(gateway->timeline);
 	if (gateway->tick)
 		event_free(gateway->tick);
 	if (gateway->ike_timer)

@@ -15,6 +15,7 @@
 #include "mirror.h"
 #include "peers.h"
 #include "sockets.h"
+#include "timeline.h"
 
 #include <event2/event.h>
 
@@ -37,6 +38,7 @@ struct gateway {
 	struct sockets *sockets;
 	struct admission *admission;
 	struct ike *ike;
+	struct timeline *timeline;
 	struct attachment *attachment;
 	struct tables *tables; /* NULL while no data plane is attached, and with it: */
 	struct install *install;

@@ -61,7 +61,21 @@ static int host_child_install(void *context, const struct ike_child *child)
 {
 	struct gateway *gateway = context;
 
-	return gateway->install ? install_child(gateway->install, child) : -ENODEV;
+	int rc = gateway->install ? install_child(gateway->install, child) : -ENODEV;
+	const struct esp_suite *suite = esp_suite_get(child->suite);
+	char local[PREFIX_TEXT_LEN], remote[PREFIX_TEXT_LEN];
+
+	if (rc < 0)
+		timeline_note(gateway->timeline, TIMELINE_DATAPLANE, child->ike_sa, child->peer, child->identity,
+			clock_now_ms(), "child SA %08x could not be installed: %s", child->spi_in,
+			rc == -ENODEV ? "no data plane is attached" : strerror(-rc));
+	else
+		timeline_note(gateway->timeline, TIMELINE_INSTALLED, child->ike_sa, child->peer, child->identity,
+			clock_now_ms(), "child SA %08x in, %08x out, %s%s%s, %s here, %s there", child->spi_in,
+			child->spi_out, suite ? suite->name : "unknown", child->extended ? " with 64-bit numbers" : "",
+			child->udp_encapsulation ? " in UDP" : "", prefix_format(&child->local_network, local),
+			prefix_format(&child->remote_network, remote));
+	return rc;
 }
 
 /* The engine may still speak of a child SA that went with a data plane, while the next one gave its SPI out again. */
@@ -80,12 +94,27 @@ static void host_child_activate(void *context, uint64_t child_id, uint32_t spi_i
 		install_child_activate(gateway->install, spi_in);
 }
 
+static void host_note_removed(struct gateway *gateway, uint32_t spi_in)
+{
+	const struct sessions *sessions = gateway->install->sessions;
+	uint32_t child = sessions_child_find(sessions, spi_in);
+	struct session_traffic carried = sessions_child_traffic(sessions, child);
+	const struct session *session = &sessions->sessions[sessions->children[child].session];
+
+	timeline_note(gateway->timeline, TIMELINE_REMOVED, session->ike_sa, session->peer,
+		gateway->tables->sessions[sessions->children[child].session].identity, clock_now_ms(),
+		"child SA %08x, which carried %" PRIu64 " packets in and %" PRIu64 " out", spi_in, carried.packets_in,
+		carried.packets_out);
+}
+
 static void host_child_remove(void *context, uint64_t child_id, uint32_t spi_in)
 {
 	struct gateway *gateway = context;
 
-	if (host_knows(gateway, child_id, spi_in))
-		install_child_remove(gateway->install, spi_in);
+	if (!host_knows(gateway, child_id, spi_in))
+		return;
+	host_note_removed(gateway, spi_in);
+	install_child_remove(gateway->install, spi_in);
 }
 
 /* The engine tells why by IKE_EVENT_MOVED; here the data follows. */
@@ -114,9 +143,17 @@ static void host_event(void *context, const struct ike_event *event)
 	struct gateway *gateway = context;
 
 	journal_ike_event(event);
+	timeline_event(gateway->timeline, event, clock_now_ms());
 	/* What the engine knew of it, it removes by itself. */
 	if (event->kind == IKE_EVENT_INITIAL_CONTACT && event->peer && gateway->install)
 		adopt_forget(gateway->install, event->peer, event->identity);
+}
+
+static void host_message(void *context, const struct ike_message *message)
+{
+	struct gateway *gateway = context;
+
+	timeline_message(gateway->timeline, message, clock_now_ms());
 }
 
 struct ike_host host_make(struct gateway *gateway)
@@ -135,5 +172,6 @@ struct ike_host host_make(struct gateway *gateway)
 		.child_remove = host_child_remove,
 		.peer_moved = host_peer_moved,
 		.event = host_event,
+		.message = host_message,
 	};
 }

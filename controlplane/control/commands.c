@@ -3,6 +3,7 @@
 
 #include "server.h"
 #include "status.h"
+#include "status_attempts.h"
 
 #include <errno.h>
 #include <string.h>
@@ -58,6 +59,17 @@ static struct target target_of(const struct gateway *gateway, const char *name)
 	const struct config_peer *peer = peers_find(gateway->peers, name);
 
 	return (struct target){.peer = peer, .identity = peer ? NULL : name};
+}
+
+static json_t *run_attempts(struct gateway *gateway, const struct control_request *request)
+{
+	(void)request;
+	return status_attempts(gateway);
+}
+
+static json_t *run_explain(struct gateway *gateway, const struct control_request *request)
+{
+	return status_explain(gateway, request->arguments[0]);
 }
 
 static json_t *run_delete(struct gateway *gateway, const struct control_request *request)
@@ -126,6 +138,8 @@ static const struct command commands[] = {
 	{"counters", 0, run_counters, "counters of the data plane, of IKE and of the control plane"},
 	{"workers", 0, run_workers, "the data plane's workers"},
 	{"net", 0, run_net, "addresses, routes and neighbours given to the data plane"},
+	{"attempts", 0, run_attempts, "the newest attempts to connect, and what is said of each"},
+	{"explain", 1, run_explain, "the timelines of a peer, an identity, an address or a cookie"},
 	{"delete", 1, run_delete, "ends a peer's sessions, or those of an identity, and their IKE SAs"},
 	{"rekey", 1, run_rekey, "negotiates new child SAs for a peer or an identity"},
 	{"log", 1, run_log, "sets the log level"},

@@ -6,6 +6,7 @@
 #include "client.h"
 #include "config/config.h"
 #include "show.h"
+#include "show_attempts.h"
 #include "suggest.h"
 
 #include <getopt.h>
@@ -58,6 +59,10 @@ static const struct command commands[] = {
 		"what is not zero: packets' exits, drops, IKE; --all: every one"},
 	{"show workers", NULL, "workers", show_workers, "the data plane's workers and how busy they are"},
 	{"show net", NULL, "net", show_net, "addresses, routes and neighbours that the data plane knows"},
+	{"show attempts", NULL, "attempts", show_attempts,
+		"who tried to connect, and the verdict on each; --all: more than the newest"},
+	{"explain", "WHO", "explain", show_explain,
+		"what happened, and what is wrong; WHO: peer, identity, address or cookie"},
 	{"delete", "PEER", "delete", show_deleted, "end the peer's session and tell it"},
 	{"rekey", "PEER", "rekey", show_rekeyed, "negotiate new keys for the peer's child SAs now"},
 	{"log", "LEVEL", "log", show_level, "set the log level: error, warning, info or debug"},
@@ -85,7 +90,7 @@ static void usage(FILE *out)
 	      "                     then /run/sluice/control.sock)\n"
 	      "  -j, --json         print sluiced's answer as it is\n"
 	      "  -v, --verbose      show more\n"
-	      "  -a, --all          show counters that are zero too\n"
+	      "  -a, --all          show counters that are zero too, and every attempt in full\n"
 	      "      --version      show the version, and end\n"
 	      "  -h, --help         show this, and end\n",
 		out);

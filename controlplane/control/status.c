@@ -8,7 +8,7 @@
 
 json_t *status_text(const char *text, size_t max)
 {
-	char copy[512];
+	char copy[STATUS_TEXT_MAX + 1];
 	json_t *string;
 
 	snprintf(copy, sizeof(copy), "%.*s", (int)max, text);

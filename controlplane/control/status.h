@@ -16,7 +16,8 @@ json_t *status_counters(const struct gateway *gateway);
 json_t *status_workers(const struct gateway *gateway);
 json_t *status_net(const struct gateway *gateway);
 
-/* Text that peers may have chosen: what is no UTF-8 or would steer a terminal appears as '?'. */
+/* Text that peers may have chosen, at most STATUS_TEXT_MAX of it: what is no UTF-8 or would steer a terminal appears as '?'. */
+enum { STATUS_TEXT_MAX = 1023 };
 json_t *status_text(const char *text, size_t max);
 json_t *status_address(const struct address *address);
 json_t *status_prefix(const struct prefix *prefix);

@@ -133,6 +133,10 @@ static void test_numbers(void **state)
 		{FILE_IKE("port = true;"), "t.cfg:5: ike.port: true is not a port; expected 1 to 65535\n"},
 		{FILE_IKE("port = [500];"), "t.cfg:5: ike.port: an array is not a port; expected 1 to 65535\n"},
 		{FILE_IKE("port = {};"), "t.cfg:5: ike.port: a group is not a port; expected 1 to 65535\n"},
+		{FILE_IKE("") "timeline = { attempts = 15; };", "t.cfg:7: timeline.attempts: 15 is not a number of attempts; "
+			"expected 16 to 1048576\n"},
+		{FILE_IKE("") "timeline = { attempt_bytes = 511; };", "t.cfg:7: timeline.attempt_bytes: 511 is not a size in "
+			"bytes; expected 512 to 32768\n"},
 		{FILE_IKE("legacy = 1;"), "t.cfg:5: ike.legacy: 1 is not a boolean; expected true or false\n"},
 		{FILE_DATAPLANE("replay_window = 1000;"), "t.cfg:2: dataplane.replay_window: 1000 is not a window in packets; "
 			"expected a power of two, 64 to 65536\n"},

@@ -120,6 +120,14 @@ static void check_ike(const struct config_ike *ike)
 	assert_int_equal(ike->fragment_size, 1280);
 }
 
+static void check_timeline(const struct config_timeline *timeline)
+{
+	assert_int_equal(timeline->attempts, 4096);
+	assert_int_equal(timeline->per_peer, 4);
+	assert_int_equal(timeline->per_source, 4);
+	assert_int_equal(timeline->attempt_bytes, 1024);
+}
+
 static void check_config(const struct config *config)
 {
 	assert_string_equal(config->runtime_dir, "/run/sluice");
@@ -128,6 +136,7 @@ static void check_config(const struct config *config)
 	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
 	check_dataplane(&config->dataplane);
 	check_ike(&config->ike);
+	check_timeline(&config->timeline);
 	assert_int_equal(config->n_rules, 0);
 	check_tunnel(&config->tunnel);
 	assert_int_equal(config->n_peers, 1);
@@ -173,7 +182,7 @@ static void test_defaults_as_documented(void **state)
 	struct config *spelled;
 
 	(void)state;
-	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 51);
+	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 55);
 	spelled = fixture_load("spelled.cfg");
 	assert_string_equal(fixture_said(), "");
 	assert_non_null(spelled);

@@ -89,6 +89,19 @@ static void test_ike(void **state)
 	config_free(config);
 }
 
+static void test_timeline(void **state)
+{
+	struct config *config = fixture_load_text(
+		FILE_IKE("") "timeline = { attempts = 16; per_peer = 1; per_source = 1024; attempt_bytes = 512; };");
+
+	(void)state;
+	assert_int_equal(config->timeline.attempts, 16);
+	assert_int_equal(config->timeline.per_peer, 1);
+	assert_int_equal(config->timeline.per_source, 1024);
+	assert_int_equal(config->timeline.attempt_bytes, 512);
+	config_free(config);
+}
+
 /* A list in the file takes the place of the default, whole. */
 static void test_peer(void **state)
 {
@@ -192,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_dataplane),
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_ike),
+		cmocka_unit_test(test_timeline),
 		cmocka_unit_test(test_peer),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_tunnel),

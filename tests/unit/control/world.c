@@ -18,6 +18,7 @@ static void config_fill(struct world *world)
 	world->config.ike.port = 500;
 	world->config.ike.nat_port = 4500;
 	world->config.dataplane.replay_window = 1024;
+	world->config.timeline = (struct config_timeline){16, 4, 4, 1024};
 	strcpy(world->config.runtime_dir, "/nowhere");
 	for (int i = 0; i < WORLD_PEERS; i++) {
 		snprintf(world->peers[i].name, sizeof(world->peers[i].name), "branch-%d", i);
@@ -29,6 +30,7 @@ void world_start_control(struct world *world)
 {
 	world->gateway = (struct gateway){.config = &world->config, .base = world->base};
 	world->gateway.peers = peers_new(&world->config);
+	world->gateway.timeline = timeline_new(&world->config);
 	world->gateway.ike = ike_new(&world->config, NULL);
 	world->host = host_make(&world->gateway);
 	assert_int_equal(gateway_attached(&world->gateway, &world->tables, world->changes_fd), 0);

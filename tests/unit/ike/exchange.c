@@ -58,15 +58,19 @@ void exchange_prepare(struct exchange *exchange)
 	side_prepare(exchange, GATEWAY);
 }
 
+void exchange_reopen(struct exchange *exchange, int side)
+{
+	struct exchange_side *at = &exchange->sides[side];
+	struct ike_host host = exchange_host(at);
+
+	at->ike = ike_new(&at->config, &host);
+	assert_non_null(at->ike);
+}
+
 void exchange_open(struct exchange *exchange)
 {
-	for (int i = 0; i < 2; i++) {
-		struct exchange_side *side = &exchange->sides[i];
-		struct ike_host host = exchange_host(side);
-
-		side->ike = ike_new(&side->config, &host);
-		assert_non_null(side->ike);
-	}
+	for (int i = 0; i < 2; i++)
+		exchange_reopen(exchange, i);
 }
 
 void exchange_start(struct exchange *exchange)

@@ -47,6 +47,10 @@ struct exchange_side {
 	unsigned events[IKE_EVENT_KINDS];
 	char why[IKE_EVENT_KINDS][EXCHANGE_WHY_LEN]; /* of the last event of each kind */
 	unsigned moves, keepalives;
+	/* The test's, or NULL: they are told what the engine tells. */
+	void (*on_event)(struct exchange_side *side, const struct ike_event *event);
+	void (*on_message)(struct exchange_side *side, const struct ike_message *message);
+	struct timeline *timeline; /* of a test that keeps one */
 	bool fail_random, fail_install, fail_spi;
 	size_t random_until_failure; /* calls; 0: never */
 };
@@ -72,6 +76,9 @@ struct exchange {
 /* Configurations are filled in; the test may change them before exchange_open makes the engines. */
 void exchange_prepare(struct exchange *exchange);
 void exchange_open(struct exchange *exchange);
+
+/* One side's engine anew: what the old one knew, which the caller has freed, is forgotten. */
+void exchange_reopen(struct exchange *exchange, int side);
 
 /* The host of one side, for exchange_open. */
 struct ike_host exchange_host(struct exchange_side *side);

@@ -133,6 +133,16 @@ static void side_event(void *context, const struct ike_event *event)
 	assert_non_null(event->why);
 	side->events[event->kind]++;
 	strncpy(side->why[event->kind], event->why, EXCHANGE_WHY_LEN - 1);
+	if (side->on_event)
+		side->on_event(side, event);
+}
+
+static void side_message(void *context, const struct ike_message *message)
+{
+	struct exchange_side *side = context;
+
+	if (side->on_message)
+		side->on_message(side, message);
 }
 
 struct ike_host exchange_host(struct exchange_side *side)
@@ -151,5 +161,6 @@ struct ike_host exchange_host(struct exchange_side *side)
 		.child_remove = side_remove,
 		.peer_moved = side_moved,
 		.event = side_event,
+		.message = side_message,
 	};
 }
