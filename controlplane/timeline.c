@@ -148,6 +148,15 @@ static void attempt_judge(struct attempt *attempt, const char *verdict, bool pro
 	attempt->provisional = provisional;
 }
 
+/* Of whom nothing is configured, the identity is the other half of the reason. */
+static void attempt_judge_refusal(struct attempt *attempt, const struct ike_event *event)
+{
+	char text[ENTRY_TEXT_MAX + CONFIG_IDENTITY_LEN];
+
+	snprintf(text, sizeof(text), "%s: it calls itself \"%s\"", event->why, event->identity ? event->identity : "");
+	attempt_judge(attempt, !event->peer && event->identity ? text : event->why, false);
+}
+
 /* An IKE SA is gone: what was said last says why. */
 static void attempt_end(struct timeline *timeline, struct attempt *attempt)
 {
@@ -155,7 +164,7 @@ static void attempt_end(struct timeline *timeline, struct attempt *attempt)
 	struct entry last;
 	const char *said;
 
-	if (attempt->entries.last < attempt->entries.len) {
+	if (!attempt->settled && attempt->entries.last < attempt->entries.len) {
 		entries_read(&attempt->entries, attempt->entries.last, &last, &said);
 		snprintf(text, sizeof(text), "%.*s", (int)last.text_len, said);
 		if (!(last.flags & ENTRY_MESSAGE) &&
@@ -189,7 +198,7 @@ static void timeline_outcome(struct timeline *timeline, struct attempt *attempt,
 	case IKE_EVENT_REFUSED:
 		if (!attempt->open)
 			attempt->outcome = TIMELINE_FAILED;
-		attempt_judge(attempt, event->why, false);
+		attempt_judge_refusal(attempt, event);
 		break;
 	case IKE_EVENT_BAD_MESSAGE:
 	case IKE_EVENT_UNKNOWN_COOKIES:
@@ -243,8 +252,10 @@ void timeline_note(struct timeline *timeline, enum timeline_what what, uint64_t 
 	va_end(arguments);
 	attempt->last_ms = now_ms;
 	attempt_say(timeline, attempt, what, text, now_ms);
-	if (what == TIMELINE_DATAPLANE)
+	if (what == TIMELINE_DATAPLANE || what == TIMELINE_SILENT) {
 		attempt_judge(attempt, text, false);
+		attempt->settled = true;
+	}
 }
 
 void timeline_each(const struct timeline *timeline,
@@ -301,6 +312,7 @@ const char *timeline_what_name(unsigned what)
 		[TIMELINE_FOLLOWED] = "followed",
 		[TIMELINE_DATAPLANE] = "data plane",
 		[TIMELINE_LIFETIME] = "lifetime",
+		[TIMELINE_SILENT] = "silent",
 	};
 
 	return what < TIMELINE_KINDS && names[what] ? names[what] : "unknown";

@@ -32,6 +32,7 @@ enum timeline_what {
 	TIMELINE_FOLLOWED,  /* the data came from elsewhere */
 	TIMELINE_DATAPLANE, /* it could not do what it was asked */
 	TIMELINE_LIFETIME,
+	TIMELINE_SILENT, /* the peer is taken for dead */
 	TIMELINE_KINDS,
 };
 const char *timeline_what_name(unsigned what);

@@ -38,6 +38,7 @@ struct attempt {
 	char *claimed; /* the identity that a stranger named; NULL */
 	char *verdict; /* NULL: none */
 	bool provisional; /* the verdict may be mended by what comes */
+	bool settled;	  /* it stands when the IKE SA ends */
 	struct timeline_probes probes;
 	struct timeline_place *places;
 	uint8_t n_places;

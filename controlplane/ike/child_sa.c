@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CHILD_REPLACED_MS = 5000, CHILD_RETRY_MS = 40000, CHILD_DEADLINES = 3 };
+enum { CHILD_REPLACED_MS = 5000, CHILD_RETRY_MS = 40000, CHILD_DEADLINES = 3, CHILD_CROSSED_MS = 10000 };
 
 static uint64_t child_sa_hash(const struct ike *ike, uint32_t spi_in)
 {
@@ -39,17 +39,39 @@ struct child_sa *child_sa_find_outbound(const struct party *party, uint32_t spi_
 	return NULL;
 }
 
+static bool child_sa_same_networks(const struct child_sa *a, const struct child_sa *b)
+{
+	return prefix_equal(&a->local_network, &b->local_network) &&
+	       prefix_equal(&a->remote_network, &b->remote_network);
+}
+
+/* Another one that carries what this one does, and stays; NULL. */
+static struct child_sa *child_sa_sibling(const struct child_sa *child)
+{
+	struct child_sa *other;
+
+	TAILQ_FOREACH(other, &child->party->children, in_party)
+		if (other != child && other->active && !other->replaced && child_sa_same_networks(child, other))
+			return other;
+	return NULL;
+}
+
 /* Whether one of much later end serves the same networks: then this one need not be renewed. */
 static bool child_sa_has_successor(const struct child_sa *child)
 {
 	const struct child_sa *other;
 
 	TAILQ_FOREACH(other, &child->party->children, in_party)
-		if (other != child && other->active && prefix_equal(&other->local_network, &child->local_network) &&
-			prefix_equal(&other->remote_network, &child->remote_network) &&
+		if (other != child && other->active && child_sa_same_networks(other, child) &&
 			other->expires_ms > child->expires_ms + (uint64_t)child->lifetime * 200)
 			return true;
 	return false;
+}
+
+/* By which two pairs are told apart: the same for both sides. */
+static uint32_t child_sa_first_spi(const struct child_sa *child)
+{
+	return child->spi_in < child->spi_out ? child->spi_in : child->spi_out;
 }
 
 static void child_sa_carry(void *engine, struct deadline *deadline)
@@ -57,7 +79,42 @@ static void child_sa_carry(void *engine, struct deadline *deadline)
 	struct child_sa *child = hashmap_owner(deadline, struct child_sa, carry);
 	struct ike *ike = engine;
 
+	child->carries = true;
 	ike->host.child_activate(ike->host.context, child->id, child->spi_in);
+}
+
+/* The peer began its own before ours was there: else it would be a successor of ours. */
+static bool child_sa_crossed(const struct child_sa *a, const struct child_sa *b)
+{
+	const struct child_sa *ours = a->initiator ? a : b, *theirs = a->initiator ? b : a;
+
+	return ours->initiator && !theirs->initiator && ours->renewal && theirs->id < ours->id &&
+	       ours->created_ms - theirs->created_ms < CHILD_CROSSED_MS;
+}
+
+/*
+ * Both sides have renewed the same child SA at the same time, and there are two where one is wanted. Both sides see the
+ * same two pairs of SPIs, so both choose the same one to go: first it is not used outbound any more, then, when nothing
+ * is on its way in it, it is deleted.
+ */
+static void child_sa_settle_crossed(struct child_sa *child)
+{
+	struct child_sa *other, *loser, *winner;
+	struct ike *ike = child->ike;
+	uint64_t now = engine_now(ike);
+
+	TAILQ_FOREACH(other, &child->party->children, in_party)
+		if (other != child && other->active && !other->replaced && child_sa_same_networks(child, other) &&
+			child_sa_crossed(child, other))
+			break;
+	if (!other)
+		return;
+	loser = child_sa_first_spi(child) < child_sa_first_spi(other) ? child : other;
+	winner = loser == child ? other : child;
+	deadline_cancel(&ike->deadlines, &loser->carry);
+	if (loser->carries)
+		deadline_set(&ike->deadlines, &winner->carry, now + CHILD_SA_CARRY_LATER_MS);
+	child_sa_replace(loser);
 }
 
 /* Its life nears the end, and it was we who began it. */
@@ -80,7 +137,16 @@ static void child_sa_expire(void *engine, struct deadline *deadline)
 {
 	struct child_sa *child = hashmap_owner(deadline, struct child_sa, expire);
 	struct ike_sa *sa = ike_sa_newest(child->party);
+	struct ike *ike = engine;
 
+	/* What had taken its place is gone already, so it is needed again. */
+	if (child->replaced && engine_now(ike) < child->expires_ms && !child_sa_sibling(child)) {
+		child->replaced = false;
+		deadline_set(&ike->deadlines, &child->expire, child->expires_ms);
+		deadline_set(&ike->deadlines, &child->renew, engine_now(ike) + CHILD_RETRY_MS);
+		child_sa_carry(engine, &child->carry);
+		return;
+	}
 	if (sa)
 		notify_delete_child(sa, child->spi_in);
 	report_party(engine, child->replaced ? IKE_EVENT_DELETED : IKE_EVENT_EXPIRED, child->party, child->ike_sa,
@@ -121,6 +187,7 @@ struct child_sa *child_sa_install(struct ike *ike, struct party *party, struct i
 		.remote_network = terms->remote_network,
 		.lifetime = terms->lifetime,
 		.initiator = terms->initiator,
+		.created_ms = engine_now(ike),
 		.carry.fire = child_sa_carry,
 		.renew.fire = child_sa_renew,
 		.expire.fire = child_sa_expire,
@@ -150,6 +217,19 @@ void child_sa_activate(struct child_sa *child, uint32_t delay_ms)
 		deadline_set(&ike->deadlines, &child->carry, now + delay_ms);
 	else
 		child_sa_carry(ike, &child->carry);
+	child_sa_settle_crossed(child);
+}
+
+void child_sa_connected(struct party *party, uint32_t spi)
+{
+	struct child_sa *child;
+
+	TAILQ_FOREACH(child, &party->children, in_party) {
+		if (!child->active || child->carries || (spi != child->spi_in && spi != child->spi_out))
+			continue;
+		deadline_cancel(&child->ike->deadlines, &child->carry);
+		child_sa_carry(child->ike, &child->carry);
+	}
 }
 
 void child_sa_end(struct child_sa *child, bool tell_host)

@@ -19,8 +19,10 @@ struct child_sa {
 	struct prefix local_network, remote_network;
 	uint32_t lifetime;
 	bool initiator, active;
+	bool renewal;  /* we negotiated it in the place of another */
+	bool carries;  /* the host has been told that it may be used outbound */
 	bool replaced; /* a newer one has taken its place: it goes soon */
-	uint64_t expires_ms;
+	uint64_t created_ms, expires_ms;
 	struct deadline carry, renew, expire;
 };
 
@@ -34,8 +36,11 @@ struct child_sa *child_sa_install(struct ike *ike, struct party *party, struct i
  * Its life begins, and the host may use it outbound: at once, or after `delay_ms` while an older one still carries. Who
  * has just sent quick mode's third message gives the other side the time to take it.
  */
-enum { CHILD_SA_CARRY_LATER_MS = 1000 };
+enum { CHILD_SA_CARRY_LATER_MS = 1000, CHILD_SA_COMMIT_MS = 3000 };
 void child_sa_activate(struct child_sa *child, uint32_t delay_ms);
+
+/* The peer says that it has taken quick mode's third message (CONNECTED, RFC 2408 section 3.1): no need to wait. */
+void child_sa_connected(struct party *party, uint32_t spi);
 
 /* By inbound SPI; by the peer's. NULL when there is none. */
 struct child_sa *child_sa_find(const struct ike *ike, uint32_t spi_in);

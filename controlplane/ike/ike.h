@@ -180,9 +180,11 @@ size_t ike_peer_delete(struct ike *ike, const struct config_peer *peer, const ch
  * errno. When to ask and how long to wait is the host's to say: it knows when data has come.
  */
 int ike_peer_probe(struct ike *ike, const struct config_peer *peer);
+int ike_identity_probe(struct ike *ike, const struct config_peer *peer, const char *identity); /* of many of one peer */
 
 /* When the last fresh, authentic IKE message of this peer came, by the host's clock; 0: no IKE SA is established. */
 uint64_t ike_peer_heard(struct ike *ike, const struct config_peer *peer);
+uint64_t ike_identity_heard(struct ike *ike, const struct config_peer *peer, const char *identity);
 
 /* Gives up what we have begun with a peer and not established, without a word to it. Returns how many there were. */
 size_t ike_peer_abandon(struct ike *ike, const struct config_peer *peer);

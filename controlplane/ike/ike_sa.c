@@ -10,7 +10,7 @@
 #include <string.h>
 #include <openssl/crypto.h>
 
-enum { IKE_SA_DEADLINES = 3 };
+enum { IKE_SA_DEADLINES = 4 };
 
 static const uint8_t no_cookie[IKE_COOKIE_LEN];
 
@@ -152,7 +152,8 @@ static void ike_sa_close_half(struct ike_sa *sa)
 
 /*
  * A client may begin several exchanges side by side and answer only one of them. Those that it leaves are known by its
- * identity and the endpoint of their first messages: beside the one that is through nobody waits for them.
+ * identity and the endpoint of their first messages: beside the one that is through nobody waits for
+ * them. One that was begun after it may be answered yet.
  */
 static void ike_sa_end_losers(struct ike_sa *sa)
 {
@@ -162,7 +163,7 @@ static void ike_sa_end_losers(struct ike_sa *sa)
 		struct ike_sa *other = hashmap_owner(node, struct ike_sa, by_source);
 
 		next = hashmap_next(node);
-		if (other == sa || other->peer != sa->peer)
+		if (other->id >= sa->id || other->peer != sa->peer)
 			continue;
 		report_sa(other, IKE_EVENT_DELETED, "another exchange that the peer began beside it is through");
 		ike_sa_end(other);
@@ -303,6 +304,7 @@ void ike_sa_end(struct ike_sa *sa)
 	deadline_cancel(&ike->deadlines, &sa->due);
 	deadline_cancel(&ike->deadlines, &sa->linger);
 	deadline_cancel(&ike->deadlines, &sa->keepalive);
+	deadline_cancel(&ike->deadlines, &sa->renew);
 	deadline_retire(&ike->deadlines, IKE_SA_DEADLINES);
 	hashmap_remove(&ike->by_cookie, &sa->by_cookie);
 	if (sa->party) {

@@ -84,10 +84,13 @@ struct ike_sa {
 	bool initial_contact;	 /* it has been told once, and counts once */
 	struct quick_list quicks;
 	size_t n_quicks;
-	size_t next_pair;	/* initiator: the next pair of networks to negotiate */
+	size_t next_pair;	/* initiator: the next pair of networks to negotiate, unless it renews another */
 	struct deadline due;	/* retransmission, half-open timeout, or end of life */
 	struct deadline linger; /* the last message overtaken, or the handshake no longer needed */
 	struct deadline keepalive;
+	struct deadline renew; /* initiator: its successor is to be negotiated */
+	uint64_t renews;       /* the SA whose successor it is to be; 0: none */
+	bool replaced;	       /* its successor is there: it goes soon */
 	uint64_t created_ms, expires_ms;
 };
 

@@ -2,6 +2,7 @@
 #include "ike/informational.h"
 
 #include "ike/child_sa.h"
+#include "ike/names.h"
 #include "ike/notify.h"
 #include "ike/quick.h"
 #include "ike/report.h"
@@ -126,10 +127,13 @@ static bool informational_notification(struct v1_message *message, const struct 
 		return false;
 	if (notice->type == ISAKMP_INITIAL_CONTACT && (notice->spi.len == 0 || informational_is_own(sa, notice->spi)))
 		informational_initial_contact(sa);
+	else if (notice->type == ISAKMP_CONNECTED && notice->spi.len == 4)
+		child_sa_connected(sa->party, bytes_get32(notice->spi.data));
 	else if (notice->type <= ISAKMP_NOTIFY_ERROR_MAX && notice->protocol != ISAKMP_PROTO_ISAKMP)
 		quick_refused_by_peer(sa, notice->spi.len == 4 ? bytes_get32(notice->spi.data) : 0, notice->type);
 	else if (notice->type <= ISAKMP_NOTIFY_ERROR_MAX)
-		report_sa(sa, IKE_EVENT_REFUSED, "the peer reports error %u", notice->type);
+		report_sa(sa, IKE_EVENT_REFUSED, "the peer reports %s (%u)",
+			ike_notify_name(notice->type) ? ike_notify_name(notice->type) : "error", notice->type);
 	return true; /* what else there is needs no answer */
 }
 

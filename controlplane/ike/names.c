@@ -55,7 +55,7 @@ const char *ike_notify_name(uint16_t type)
 	if (type < sizeof(errors) / sizeof(errors[0]))
 		return errors[type];
 	switch (type) {
-	case 16384: return "CONNECTED";
+	case ISAKMP_CONNECTED: return "CONNECTED";
 	case ISAKMP_RESPONDER_LIFETIME: return "RESPONDER-LIFETIME";
 	case ISAKMP_REPLAY_STATUS: return "REPLAY-STATUS";
 	case ISAKMP_INITIAL_CONTACT: return "INITIAL-CONTACT";

@@ -37,10 +37,11 @@ void natt_write_vendors(struct builder *builder, bool initiator, enum natt_versi
 {
 	if (initiator || natt == NATT_RFC3947)
 		natt_write_vendor(builder, VENDOR_NATT_RFC3947);
-	if (initiator || natt == NATT_DRAFT)
+	if (initiator || natt == NATT_DRAFT) {
 		natt_write_vendor(builder, VENDOR_NATT_DRAFT_03);
-	if (initiator || natt == NATT_DRAFT)
 		natt_write_vendor(builder, VENDOR_NATT_DRAFT_02_N);
+		natt_write_vendor(builder, VENDOR_NATT_DRAFT_02);
+	}
 	natt_write_vendor(builder, VENDOR_DPD);
 }
 

@@ -2,6 +2,7 @@
 /* What both roles of quick mode share. */
 #include "ike/quick.h"
 
+#include "ike/names.h"
 #include "ike/natt.h"
 #include "ike/report.h"
 
@@ -131,6 +132,8 @@ int quick_install(struct quick *quick, struct bytes peer_ke)
 	quick->spi_reserved = false; /* from here on it is the host's, installed or free */
 	child = child_sa_install(sa->ike, sa->party, terms, quick->group);
 	rc = child ? 0 : -errno;
+	if (child)
+		child->renewal = quick->replaces != 0;
 	if (rc < 0)
 		terms->id = 0;
 out:
@@ -214,6 +217,7 @@ void quick_repeat(struct quick *quick)
 
 void quick_refused_by_peer(struct ike_sa *sa, uint32_t spi, uint16_t type)
 {
+	char local[PREFIX_TEXT_LEN], remote[PREFIX_TEXT_LEN];
 	struct quick *quick, *found = NULL;
 	size_t waiting = 0;
 
@@ -231,11 +235,9 @@ void quick_refused_by_peer(struct ike_sa *sa, uint32_t spi, uint16_t type)
 	if (waiting != 1)
 		return;
 	engine_count(sa->ike, IKE_COUNT_REFUSED);
-	report_sa(sa, IKE_EVENT_REFUSED, "the peer refused quick mode: %s",
-		type == ISAKMP_NO_PROPOSAL_CHOSEN	 ? "no proposal was acceptable to it (NO-PROPOSAL-CHOSEN)"
-		: type == ISAKMP_INVALID_ID_INFORMATION	 ? "the traffic selectors were not (INVALID-ID-INFORMATION)"
-		: type == ISAKMP_INVALID_KEY_INFORMATION ? "the key exchange was not (INVALID-KEY-INFORMATION)"
-							 : "it gave another reason");
+	report_sa(sa, IKE_EVENT_REFUSED, "the peer refused quick mode for %s here and %s there: %s (%u)",
+		prefix_format(&found->terms.local_network, local), prefix_format(&found->terms.remote_network, remote),
+		ike_notify_name(type) ? ike_notify_name(type) : "error", type);
 	quick_end(found);
 	quick_begin_next_pair(sa);
 }

@@ -79,7 +79,7 @@ void quick_begin_next_pair(struct ike_sa *sa)
 	const struct config_peer *peer = sa->peer;
 	size_t n_remote = peer->n_remote ? peer->n_remote : 1, n_local = peer->n_local ? peer->n_local : 1;
 
-	while (sa->initiator && sa->next_pair < n_local * n_remote) {
+	while (sa->initiator && sa->renews == 0 && sa->next_pair < n_local * n_remote) {
 		size_t pair = sa->next_pair++;
 		struct prefix local = quick_host_network(&sa->local.address);
 		struct prefix remote = quick_host_network(&sa->remote.address);
@@ -220,9 +220,12 @@ enum v1_verdict quick_receive_2(struct v1_message *message)
 	replaced = quick->replaces ? child_sa_find(sa->ike, quick->replaces_spi) : NULL;
 	if (replaced && replaced->id != quick->replaces)
 		replaced = NULL;
-	child_sa_activate(quick_child(quick), replaced ? CHILD_SA_CARRY_LATER_MS : 0);
+	/* With the commit bit set the peer asks us to wait until it says CONNECTED (RFC 2408 section 3.1). */
 	if (replaced)
 		child_sa_replace(replaced);
+	child_sa_activate(quick_child(quick), replaced			? CHILD_SA_CARRY_LATER_MS
+				      : message->hdr->flags & ISAKMP_FLAG_COMMIT ? CHILD_SA_COMMIT_MS
+									  : 0);
 	quick_begin_next_pair(sa);
 	return V1_TAKEN;
 }

@@ -10,6 +10,7 @@
 #include "ike/message.h"
 #include "ike/notify.h"
 #include "ike/report.h"
+#include "ike/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -50,13 +51,37 @@ static bool quick_within(const struct prefix *networks, size_t count, const stru
 	return false;
 }
 
+static void quick_append_networks(char *text, size_t text_len, const struct prefix *networks, size_t count)
+{
+	enum { SHOWN = 4 };
+	char network[PREFIX_TEXT_LEN];
+
+	for (size_t i = 0; i < count && i < SHOWN; i++)
+		text_append(text, text_len, "%s%s", i ? ", " : "", prefix_format(&networks[i], network));
+	if (count > SHOWN)
+		text_append(text, text_len, " and %zu more", count - SHOWN);
+}
+
+/* What was offered and what is configured, in the same order. */
+static void quick_explain_networks(
+	const struct config_peer *peer, const struct ike_child *terms, char *text, size_t text_len)
+{
+	char local[PREFIX_TEXT_LEN], remote[PREFIX_TEXT_LEN];
+
+	snprintf(text, text_len,
+		"traffic selectors %s to %s are not within this peer's local and remote networks; configured are ",
+		prefix_format(&terms->remote_network, remote), prefix_format(&terms->local_network, local));
+	quick_append_networks(text, text_len, peer->remote_networks, peer->n_remote);
+	text_append(text, text_len, " to ");
+	quick_append_networks(text, text_len, peer->local_networks, peer->n_local);
+}
+
 /* IDci is the peer's side, IDcr ours; both must lie within what is configured. NULL, or what is wrong. */
 static const char *quick_select(
 	struct v1_message *message, struct quick_request *request, struct ike_child *terms, char *text, size_t text_len)
 {
 	const struct payload_list *list = &message->payloads;
 	const struct config_peer *peer = message->sa->peer;
-	char local[PREFIX_TEXT_LEN], remote[PREFIX_TEXT_LEN];
 	const char *why;
 
 	request->id_i = payload_find(list, ISAKMP_ID, NULL);
@@ -73,8 +98,7 @@ static const char *quick_select(
 	if (quick_within(peer->local_networks, peer->n_local, &terms->local_network) &&
 		quick_within(peer->remote_networks, peer->n_remote, &terms->remote_network))
 		return quick_check_hosts(message->quick);
-	snprintf(text, text_len, "traffic selectors %s to %s are not within this peer's local and remote networks",
-		prefix_format(&terms->remote_network, remote), prefix_format(&terms->local_network, local));
+	quick_explain_networks(peer, terms, text, text_len);
 	return text;
 }
 

@@ -21,7 +21,7 @@ static uint16_t trace_notify(const struct v1_message *message)
 {
 	const struct payload *at = payload_find(&message->payloads, ISAKMP_NOTIFICATION, NULL);
 
-	return at && message->hdr->exchange == ISAKMP_INFORMATIONAL
+	return at && at->body.len >= sizeof(struct notify_hdr) && message->hdr->exchange == ISAKMP_INFORMATIONAL
 		       ? bytes_get16(((const struct notify_hdr *)at->body.data)->type)
 		       : 0;
 }

@@ -10,6 +10,7 @@
 #include "ike/quick.h"
 #include "ike/report.h"
 #include "ike/trace.h"
+#include "ike/verdict.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -312,12 +313,13 @@ void v1_input(struct v1_message *message)
 	} else if (sa->state == V1_ESTABLISHED) {
 		v1_phase2(message);
 	} else if (v1_awaits_last(sa->state) && message->message_id != 0 && message->encrypted) {
-		v1_hold(message);
+		if (hdr->exchange != ISAKMP_INFORMATIONAL || !verdict_read_refusal(message))
+			v1_hold(message);
 	} else {
 		/* Most likely a refusal, which anybody could have written: it is remembered for the verdict, no more.
 		 */
 		if (sa->initiator && hdr->exchange == ISAKMP_INFORMATIONAL)
-			ike_sa_hint(sa, "a refusal came (not authenticated)");
+			verdict_note_refusal(message);
 		v1_drop(message, IKE_COUNT_UNEXPECTED, "not allowed in this state");
 	}
 }

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happens when the peer is silent: retransmission, half-open timeout, end of life, NAT keepalive. */
+#include "ike/aggressive.h"
 #include "ike/ike_sa.h"
+#include "ike/main_mode.h"
 #include "ike/notify.h"
 #include "ike/quick.h"
 #include "ike/report.h"
 #include "ike/v1.h"
+#include "ike/verdict.h"
 
 enum {
 	RETRANSMIT_FIRST_MS = 1000, /* doubled each time */
 	RETRANSMIT_TIMES = 4,	    /* after 1, 2, 4 and 8 seconds */
 	LINGER_MS = 60000,
+	RENEW_RETRY_MS = 60000,
+	REPLACED_MS = 5000,
 };
 
 static void v1_set_retransmit(struct ike *ike, struct deadline *deadline, unsigned tries)
@@ -17,39 +22,23 @@ static void v1_set_retransmit(struct ike *ike, struct deadline *deadline, unsign
 	deadline_set(&ike->deadlines, deadline, engine_now(ike) + ((uint64_t)RETRANSMIT_FIRST_MS << tries));
 }
 
-static void v1_expire_sa(struct ike_sa *sa, const char *what)
-{
-	const char *hint = sa->handshake ? sa->handshake->hint : NULL;
-
-	report_sa(sa, IKE_EVENT_EXPIRED, "%s%s%s", what, hint ? "; " : "", hint ? hint : "");
-	ike_sa_end(sa);
-}
-
-static const char *v1_unanswered(enum v1_state state)
-{
-	switch (state) {
-	case V1_AGGRESSIVE_SENT_2:
-	case V1_MAIN_SENT_2: return "message 2 was not answered";
-	case V1_MAIN_SENT_3: return "message 3 was not answered";
-	case V1_MAIN_SENT_4: return "message 4 was not answered";
-	case V1_MAIN_SENT_5: return "message 5 was not answered";
-	default: return "message 1 was not answered";
-	}
-}
-
 static void v1_sa_due(void *engine, struct deadline *deadline)
 {
 	struct ike_sa *sa = hashmap_owner(deadline, struct ike_sa, due);
 	struct ike *ike = engine;
+	char text[VERDICT_TEXT_LEN];
 
 	if (v1_awaits_answer(sa->state) && ++sa->handshake->tries <= RETRANSMIT_TIMES) {
 		engine_send_again(ike, &sa->local, &sa->remote, sa->handshake->sent, sa->handshake->sent_len);
 		v1_set_retransmit(ike, deadline, sa->handshake->tries);
 	} else if (sa->state != V1_ESTABLISHED) {
-		v1_expire_sa(sa, v1_unanswered(sa->state));
+		report_sa(sa, IKE_EVENT_EXPIRED, "%s", verdict_silent(sa, text));
+		ike_sa_end(sa);
 	} else {
 		notify_delete_sa(sa);
-		v1_expire_sa(sa, "its lifetime is over");
+		report_sa(sa, sa->replaced ? IKE_EVENT_DELETED : IKE_EVENT_EXPIRED, "%s",
+			sa->replaced ? "a newer IKE SA has taken its place" : "its lifetime is over");
+		ike_sa_end(sa);
 	}
 }
 
@@ -60,6 +49,9 @@ static void v1_sa_linger(void *engine, struct deadline *deadline)
 	if (sa->state == V1_ESTABLISHED) {
 		ike_sa_end_handshake(sa);
 	} else if (v1_awaits_last(sa->state) && sa->handshake->repeats < ENGINE_REPEATS) {
+		/* What was held was not in advance of the last message, so it has to be taken for what it seems. */
+		if (sa->handshake->hint)
+			report_sa(sa, IKE_EVENT_BAD_MESSAGE, "%s", sa->handshake->hint);
 		sa->handshake->repeats++;
 		engine_count(engine, IKE_COUNT_RETRANSMITTED);
 		engine_send_again(engine, &sa->local, &sa->remote, sa->handshake->sent, sa->handshake->sent_len);
@@ -92,12 +84,57 @@ static void v1_quick_due(void *engine, struct deadline *deadline)
 	}
 }
 
-/* From establishment on: the end of its life, and keepalives when the mapping to be kept is ours. */
+/*
+ * The life of an SA that we began nears its end: its successor is negotiated by the same exchange, with the peer where it
+ * is now. That may fail: there is time for another attempt.
+ */
+static void v1_sa_renew(void *engine, struct deadline *deadline)
+{
+	struct ike_sa *sa = hashmap_owner(deadline, struct ike_sa, renew);
+	struct ike *ike = engine;
+	int rc;
+
+	if (ike_sa_newest(sa->party) != sa)
+		return;
+	rc = sa->exchange == ISAKMP_MAIN ? main_mode_begin(ike, sa->peer, &sa->local, &sa->remote)
+					 : aggressive_begin(ike, sa->peer, &sa->local, &sa->remote);
+	if (rc == 0)
+		TAILQ_LAST(&ike->sas, ike_sa_list)->renews = sa->id;
+	if (engine_now(ike) + RENEW_RETRY_MS < sa->expires_ms)
+		deadline_set(&ike->deadlines, &sa->renew, engine_now(ike) + RENEW_RETRY_MS);
+}
+
+/* The successor is there: what still runs over the old one has a moment to end. */
+static void v1_replace(struct ike_sa *sa)
+{
+	struct ike_sa *old;
+
+	TAILQ_FOREACH(old, &sa->party->sas, in_party)
+		if (old->id == sa->renews && old->state == V1_ESTABLISHED) {
+			old->replaced = true;
+			deadline_cancel(&sa->ike->deadlines, &old->renew);
+			deadline_set(&sa->ike->deadlines, &old->due, engine_now(sa->ike) + REPLACED_MS);
+		}
+}
+
+/* From establishment on: the end of its life, its renewal before, and keepalives when the mapping to be kept is ours. */
 static void v1_wait_lifetime(struct ike_sa *sa)
 {
 	struct ike *ike = sa->ike;
 
 	deadline_set(&ike->deadlines, &sa->due, sa->expires_ms);
+	if (sa->initiator) {
+		uint64_t life_ms = (uint64_t)sa->lifetime * 1000;
+		uint8_t jitter = 128;
+
+		/* At 85 to 95 percent, so that many made at once are not renewed at once. */
+		(void)engine_random(ike, &jitter, sizeof(jitter));
+		sa->renew.fire = v1_sa_renew;
+		deadline_set(&ike->deadlines, &sa->renew,
+			engine_now(ike) + life_ms * (850 + jitter * 100u / 255) / 1000);
+	}
+	if (sa->renews)
+		v1_replace(sa);
 	if (!sa->we_behind_nat || !sa->floated || ike->config->ike.keepalive == 0)
 		return;
 	sa->keepalive.fire = v1_sa_keepalive;

@@ -68,7 +68,12 @@ void ike_peer_follow(struct ike *ike, const struct config_peer *peer, const char
 
 int ike_peer_probe(struct ike *ike, const struct config_peer *peer)
 {
-	struct party *party = engine_party(ike, peer, peer->identity, false);
+	return ike_identity_probe(ike, peer, peer->identity);
+}
+
+int ike_identity_probe(struct ike *ike, const struct config_peer *peer, const char *identity)
+{
+	struct party *party = engine_party(ike, peer, identity, false);
 	struct ike_sa *sa = party ? ike_sa_newest(party) : NULL;
 	uint8_t cookies[2 * IKE_COOKIE_LEN], sequence[4];
 	int rc = 0;
@@ -94,7 +99,12 @@ int ike_peer_probe(struct ike *ike, const struct config_peer *peer)
 
 uint64_t ike_peer_heard(struct ike *ike, const struct config_peer *peer)
 {
-	const struct party *party = engine_party(ike, peer, peer->identity, false);
+	return ike_identity_heard(ike, peer, peer->identity);
+}
+
+uint64_t ike_identity_heard(struct ike *ike, const struct config_peer *peer, const char *identity)
+{
+	const struct party *party = engine_party(ike, peer, identity, false);
 	const struct ike_sa *sa;
 	uint64_t heard_ms = 0;
 

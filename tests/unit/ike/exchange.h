@@ -28,7 +28,7 @@ enum exchange_nat {
 struct exchange_child {
 	struct ike_child terms;
 	uint8_t keymat_in[ESP_KEYMAT_MAX], keymat_out[ESP_KEYMAT_MAX];
-	bool active, gone;
+	bool active, outbound, gone; /* outbound: what this side sends goes through it */
 };
 
 struct exchange_side {

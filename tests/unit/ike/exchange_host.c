@@ -98,17 +98,38 @@ static struct exchange_child *side_child(struct exchange_side *side, uint64_t id
 	return NULL;
 }
 
+static bool same_networks(const struct exchange_child *a, const struct exchange_child *b)
+{
+	return prefix_equal(&a->terms.local_network, &b->terms.local_network) &&
+	       prefix_equal(&a->terms.remote_network, &b->terms.remote_network);
+}
+
 static void side_activate(void *context, uint64_t child_id, uint32_t spi_in)
 {
-	struct exchange_child *child = side_child(context, child_id, spi_in);
+	struct exchange_side *side = context;
+	struct exchange_child *child = side_child(side, child_id, spi_in);
 
-	assert_false(child->active);
-	child->active = true;
+	/* Of those with the same networks the last one that was named carries, as install_child_activate has it. */
+	for (size_t i = 0; i < side->n_children; i++)
+		if (same_networks(&side->children[i], child))
+			side->children[i].outbound = false;
+	child->active = child->outbound = true;
 }
 
 static void side_remove(void *context, uint64_t child_id, uint32_t spi_in)
 {
-	side_child(context, child_id, spi_in)->gone = true;
+	struct exchange_side *side = context;
+	struct exchange_child *child = side_child(side, child_id, spi_in);
+	bool carried = child->outbound;
+
+	child->gone = true;
+	child->outbound = false;
+	/* The newest that is left, and has carried before, does so again, as install_child_remove has it. */
+	for (size_t i = side->n_children; carried && i-- > 0;)
+		if (side->children[i].active && !side->children[i].gone && same_networks(&side->children[i], child)) {
+			side->children[i].outbound = true;
+			return;
+		}
 }
 
 static void side_moved(void *context, const struct config_peer *peer, const char *identity, uint64_t ike_sa,

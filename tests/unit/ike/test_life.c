@@ -2,6 +2,9 @@
 /* What happens after the negotiation: deletes, renewal, expiry, INITIAL-CONTACT, several IKE SAs of one peer. */
 #include "exchange.h"
 
+#include "ike/ike_sa.h"
+#include "ike/notify.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,7 +138,8 @@ static void child_outlives_ike_sa(void **state)
 	x.sides[BRANCH].config.ike.lifetime = 600;
 	exchange_open(&x);
 	exchange_connect(&x);
-	exchange_pass(&x, 700000);
+	exchange_pass(&x, 500000);
+	exchange_pass_silent(&x, 200000); /* so that it can't be renewed */
 	assert_int_equal(exchange_sas(&x, BRANCH) + exchange_sas(&x, GATEWAY), 0);
 	assert_int_equal(exchange_active(&x, BRANCH), 1);
 	assert_int_equal(exchange_active(&x, GATEWAY), 1);
@@ -147,6 +151,78 @@ static void child_outlives_ike_sa(void **state)
 	exchange_run(&x);
 	assert_int_equal(exchange_installed(&x, BRANCH) + exchange_installed(&x, GATEWAY), 0);
 	exchange_stop(&x);
+}
+
+/* The side that began an IKE SA renews it in time, with the same children, and the old one goes. */
+static void ike_sa_renewed(void **state)
+{
+	(void)state;
+	for (int nat = EXCHANGE_NO_NAT; nat <= EXCHANGE_NAT_POOL; nat++) {
+		exchange_prepare(&x);
+		x.sides[BRANCH].config.ike.lifetime = 600;
+		exchange_open(&x);
+		x.nat = (enum exchange_nat)nat;
+		exchange_connect(&x);
+		for (int i = 0; i < 100; i++) {
+			exchange_pass(&x, 30000);
+			assert_true(exchange_established(&x, BRANCH) >= 1);
+			assert_true(exchange_established(&x, GATEWAY) >= 1);
+		}
+		assert_int_equal(exchange_sas(&x, BRANCH), 1);
+		assert_int_equal(exchange_sas(&x, GATEWAY), 1);
+		assert_int_equal(exchange_count(&x, GATEWAY, IKE_COUNT_ESTABLISHED), 6);
+		assert_int_equal(x.sides[GATEWAY].n_children, 1);
+		assert_int_equal(x.sides[GATEWAY].events[IKE_EVENT_EXPIRED], 0);
+		assert_int_equal(x.sides[GATEWAY].events[IKE_EVENT_INITIAL_CONTACT], 1);
+		exchange_stop(&x);
+	}
+}
+
+/* The gateway is away when it is time: the branch tries again, and has it in the end. */
+static void ike_sa_renewed_late(void **state)
+{
+	(void)state;
+	exchange_prepare(&x);
+	x.sides[BRANCH].config.ike.lifetime = 3600;
+	exchange_open(&x);
+	exchange_connect(&x);
+	exchange_pass(&x, 3050000);
+	exchange_pass_silent(&x, 400000);
+	exchange_pass(&x, 100000);
+	assert_int_equal(exchange_established(&x, GATEWAY), 1);
+	assert_int_equal(exchange_count(&x, GATEWAY, IKE_COUNT_ESTABLISHED), 2);
+	exchange_stop(&x);
+}
+
+/* A peer that sets the commit bit is waited for, until it says CONNECTED or a moment has passed. */
+static void commit_bit(void **state)
+{
+	(void)state;
+	for (int says = 0; says < 2; says++) {
+		struct ike_sa *sa;
+		uint8_t spi[4];
+
+		exchange_start(&x);
+		exchange_begin(&x);
+		for (int i = 0; i < 4; i++)
+			exchange_deliver(&x);
+		x.queue[0].data[offsetof(struct isakmp_hdr, flags)] |= ISAKMP_FLAG_COMMIT;
+		exchange_run(&x);
+		assert_int_equal(exchange_active(&x, GATEWAY), 1);
+		assert_int_equal(exchange_active(&x, BRANCH), 0);
+		sa = TAILQ_FIRST(&x.sides[GATEWAY].ike->sas);
+		bytes_put32(spi, exchange_newest(&x, GATEWAY)->terms.spi_in);
+		if (says) {
+			notify_send(sa, ISAKMP_PROTO_ESP, ISAKMP_CONNECTED, bytes_of(spi, 4), bytes_of(NULL, 0));
+			exchange_run(&x);
+		} else {
+			exchange_pass(&x, CHILD_SA_COMMIT_MS);
+		}
+		assert_int_equal(exchange_active(&x, BRANCH), 1);
+		exchange_pass(&x, 10000);
+		exchange_check_pair(&x);
+		exchange_stop(&x);
+	}
 }
 
 /* The branch starts anew: the gateway forgets what is older, and only that. */
@@ -286,6 +362,9 @@ int main(void)
 		cmocka_unit_test(renewed_with_its_group),
 		cmocka_unit_test(hard_expiry),
 		cmocka_unit_test(child_outlives_ike_sa),
+		cmocka_unit_test(ike_sa_renewed),
+		cmocka_unit_test(ike_sa_renewed_late),
+		cmocka_unit_test(commit_bit),
 		cmocka_unit_test(initial_contact),
 		cmocka_unit_test(branch_restarts),
 		cmocka_unit_test(sas_per_peer_are_capped),

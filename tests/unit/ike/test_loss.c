@@ -210,25 +210,92 @@ static void gateway_absent(void **state)
 	exchange_stop(&x);
 }
 
+/* The pair that a side sends through; fails when there is none. */
+static const struct exchange_child *outbound(int side)
+{
+	const struct exchange_side *at = &x.sides[side];
+
+	for (size_t i = 0; i < at->n_children; i++)
+		if (at->children[i].outbound && !at->children[i].gone)
+			return &at->children[i];
+	fail_msg("side %d has nothing to send through", side);
+	return NULL;
+}
+
+/* What either side sends now is taken by the other. */
+static void nothing_is_lost(void)
+{
+	for (int side = 0; side < 2; side++) {
+		const struct exchange_child *from = outbound(side);
+		const struct exchange_side *to = &x.sides[!side];
+		bool taken = false;
+
+		for (size_t i = 0; i < to->n_children; i++)
+			taken |= !to->children[i].gone && to->children[i].terms.spi_in == from->terms.spi_out;
+		assert_true(taken);
+	}
+}
+
+/* Both sides renew at once: never a moment without a pair, and in the end one, the same for both. */
 static void crossed_rekeys(void **state)
 {
 	(void)state;
-	exchange_start(&x);
-	exchange_connect(&x);
-	assert_int_equal(ike_child_rekey(x.sides[GATEWAY].ike, exchange_newest(&x, GATEWAY)->terms.spi_in), 0);
-	assert_int_equal(ike_child_rekey(x.sides[BRANCH].ike, exchange_newest(&x, BRANCH)->terms.spi_in), 0);
-	assert_int_equal(x.queued, 2);
-	exchange_run(&x);
-	/* Who answered uses the successor at once; who began gives the other a moment. */
-	assert_int_equal(exchange_active(&x, GATEWAY), 2);
-	assert_int_equal(exchange_active(&x, BRANCH), 2);
-	exchange_pass(&x, CHILD_SA_CARRY_LATER_MS);
-	assert_int_equal(exchange_active(&x, GATEWAY), 3);
-	assert_int_equal(exchange_active(&x, BRANCH), 3);
-	exchange_pass(&x, 10000);
-	assert_int_equal(exchange_active(&x, GATEWAY), 2);
-	assert_int_equal(exchange_active(&x, BRANCH), 2);
-	exchange_stop(&x);
+	for (int first = 0; first < 2; first++)
+		for (int swap = 0; swap < 3; swap++) {
+			exchange_start(&x);
+			exchange_connect(&x);
+			x.sides[GATEWAY].next_spi += swap == 1 ? 0x10000 : 0; /* so that either may be the one that goes */
+			x.sides[BRANCH].next_spi += swap == 2 ? 0x10000 : 0;
+			for (int i = 0; i < 2; i++) {
+				int side = i ? !first : first;
+
+				assert_int_equal(ike_child_rekey(x.sides[side].ike,
+							 exchange_newest(&x, side)->terms.spi_in), 0);
+			}
+			assert_int_equal(x.queued, 2);
+			while (x.queued) {
+				exchange_deliver(&x);
+				nothing_is_lost();
+			}
+			assert_int_equal(exchange_installed(&x, GATEWAY), 3);
+			for (int i = 0; i < 100; i++) {
+				exchange_pass(&x, 100);
+				nothing_is_lost();
+			}
+			assert_int_equal(exchange_installed(&x, GATEWAY), 1);
+			assert_int_equal(exchange_installed(&x, BRANCH), 1);
+			assert_int_equal(outbound(GATEWAY)->terms.spi_out, outbound(BRANCH)->terms.spi_in);
+			assert_int_equal(outbound(BRANCH)->terms.spi_out, outbound(GATEWAY)->terms.spi_in);
+			exchange_stop(&x);
+		}
+}
+
+/* One side renews and a moment later the other: that is no crossing, and the last one stays. */
+static void rekeys_in_turn(void **state)
+{
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		exchange_start(&x);
+		exchange_connect(&x);
+		for (int i = 0; i < 6; i++) {
+			int side = i & 1 ? !first : first;
+
+			assert_int_equal(
+				ike_child_rekey(x.sides[side].ike, exchange_newest(&x, side)->terms.spi_in), 0);
+			exchange_run(&x);
+			nothing_is_lost();
+			exchange_pass(&x, 500);
+			nothing_is_lost();
+		}
+		for (int i = 0; i < 100; i++) {
+			exchange_pass(&x, 100);
+			nothing_is_lost();
+		}
+		assert_int_equal(exchange_installed(&x, GATEWAY), 1);
+		assert_int_equal(exchange_installed(&x, BRANCH), 1);
+		exchange_check_pair(&x);
+		exchange_stop(&x);
+	}
 }
 
 int main(void)
@@ -245,6 +312,7 @@ int main(void)
 		cmocka_unit_test(quick_mode_never_answered),
 		cmocka_unit_test(gateway_absent),
 		cmocka_unit_test(crossed_rekeys),
+		cmocka_unit_test(rekeys_in_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What child SAs may be beside IPv4 tunnels: both address families, transport mode, 64-bit sequence numbers. */
 #include "exchange.h"
+
+#include "ike/ike_sa.h"
+#include "ike/vendor.h"
 #include "ike/natt.h"
 #include "ike/quick.h"
 
@@ -293,6 +296,45 @@ static void original_addresses(void **state)
 	}
 }
 
+/* Makes a vendor ID of a message one that nobody knows; it is under no hash. */
+static void spoil_vendor(struct exchange_message *message, enum vendor vendor)
+{
+	struct bytes body = vendor_body(vendor);
+	uint8_t *at = memmem(message->data, message->len, body.data, body.len);
+
+	assert_non_null(at);
+	at[0] ^= 0xff;
+}
+
+/* A peer that knows the drafts of RFC 3947 alone: other payload numbers, other numbers of the modes. */
+static void nat_traversal_by_drafts(void **state)
+{
+	static const enum vendor drafts[] = {VENDOR_NATT_DRAFT_03, VENDOR_NATT_DRAFT_02_N, VENDOR_NATT_DRAFT_02};
+
+	(void)state;
+	for (size_t known = 0; known < 3; known++)
+		for (int nat = EXCHANGE_NO_NAT; nat <= EXCHANGE_NAT_POOL; nat++) {
+			const struct ike_sa *sa;
+
+			exchange_start(&x);
+			x.nat = (enum exchange_nat)nat;
+			exchange_begin(&x);
+			spoil_vendor(&x.queue[0], VENDOR_NATT_RFC3947);
+			for (size_t i = 0; i < 3; i++)
+				if (i != known)
+					spoil_vendor(&x.queue[0], drafts[i]);
+			exchange_run(&x);
+			exchange_check_pair(&x);
+			for (int side = 0; side < 2; side++) {
+				sa = TAILQ_FIRST(&x.sides[side].ike->sas);
+				assert_int_equal(sa->natt, NATT_DRAFT);
+				assert_int_equal(sa->floated, nat != EXCHANGE_NO_NAT);
+				assert_int_equal(exchange_newest(&x, side)->terms.udp_encapsulation, nat != EXCHANGE_NO_NAT);
+			}
+			exchange_stop(&x);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +349,7 @@ int main(void)
 		cmocka_unit_test(modes_that_differ),
 		cmocka_unit_test(transport_for_others),
 		cmocka_unit_test(original_addresses),
+		cmocka_unit_test(nat_traversal_by_drafts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,7 +145,6 @@ static void behind_nat_pool(void **state)
 	exchange_stop(&x);
 }
 
-/* Side by side with other cookies; only the newest is answered by the client, the others run out. */
 /* A first message begins an exchange; message 3 is of one that has begun; quick mode is of an established IKE SA. */
 static void whose_turn_it_is(void **state)
 {
@@ -164,19 +163,33 @@ static void whose_turn_it_is(void **state)
 	exchange_stop(&x);
 }
 
+/*
+ * Side by side with other cookies; the client answers one of them and forgets those before it. One from another port is
+ * another client's, one that was begun later may be answered yet.
+ */
 static void several_at_once(void **state)
 {
 	(void)state;
 	exchange_start(&x);
 	x.nat = EXCHANGE_NAT_POOL;
-	for (int i = 0; i < 3; i++)
+	x.sides[BRANCH].endpoint.port = 501;
+	exchange_begin(&x);
+	x.sides[BRANCH].endpoint.port = 500;
+	for (int i = 0; i < 4; i++)
 		exchange_begin(&x);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 5; i++)
 		exchange_deliver(&x);
-	exchange_lose(&x);
+	assert_int_equal(exchange_sas(&x, GATEWAY), 5);
+	for (int i = 0; i < 3; i++)
+		exchange_lose(&x);
+	exchange_deliver(&x); /* the answer to the third from port 500 */
 	exchange_lose(&x);
 	exchange_run(&x);
 	exchange_check_pair(&x);
+	assert_int_equal(exchange_sas(&x, GATEWAY), 3);
+	assert_int_equal(exchange_established(&x, GATEWAY), 1);
+	assert_int_equal(x.sides[GATEWAY].events[IKE_EVENT_DELETED], 2);
+	exchange_pass_silent(&x, 40000);
 	assert_int_equal(exchange_sas(&x, GATEWAY), 1);
 	assert_int_equal(exchange_established(&x, GATEWAY), 1);
 	assert_int_equal(exchange_installed(&x, GATEWAY), 1);

@@ -2,7 +2,8 @@
 /* What the gateway's administrator is told of attempts that two engines make: each verdict, and both sides' values. */
 #include "exchange.h"
 
-#include "ike/isakmp.h"
+#include "ike/ike_sa.h"
+#include "ike/notify.h"
 #include "timeline.h"
 
 #include <setjmp.h>
@@ -155,7 +156,8 @@ static void peer_silent(void **state)
 	(void)state;
 	begin(NULL);
 	exchange_pass_silent(&x, 60000);
-	says(BRANCH, TIMELINE_FAILED, "message 1 was not answered");
+	says(BRANCH, TIMELINE_FAILED, "message 1 was not answered; nothing came from there at all (it went to "
+				      "198.51.100.1:500 5 times)");
 	exchange_begin(&x);
 	exchange_deliver(&x);
 	exchange_pass_silent(&x, 60000);
@@ -173,7 +175,8 @@ static void identity_unknown(void **state)
 	(void)state;
 	begin(stranger);
 	exchange_run(&x);
-	says(GATEWAY, TIMELINE_FAILED, "the identity is not that of a configured peer");
+	says(GATEWAY, TIMELINE_FAILED, "the identity is not that of a configured peer: it calls itself "
+				       "\"stranger.example.org\"");
 	assert_null(told.newest.peer);
 	assert_string_equal(told.identity, "stranger.example.org");
 	end();
@@ -190,7 +193,7 @@ static void no_common_proposal(void **state)
 	(void)state;
 	begin(other_proposal);
 	exchange_run(&x);
-	says(GATEWAY, TIMELINE_FAILED, "offered aes128-sha256-modp2048; acceptable aes256-sha256-ecp256");
+	says(GATEWAY, TIMELINE_FAILED, "offered aes128-sha256-modp2048 with psk; acceptable aes256-sha256-ecp256 with psk");
 	assert_ptr_equal(told.newest.peer, &x.sides[GATEWAY].peers[0]);
 	assert_false(told.newest.proven);
 	end();
@@ -212,6 +215,56 @@ static void wrong_key(void **state)
 	end();
 }
 
+/* The NAT does not pass message 3, which goes to another port; the peer's own word is not heard either. */
+static void nat_port_blocked(void **state)
+{
+	(void)state;
+	begin(NULL);
+	x.nat = EXCHANGE_NAT;
+	exchange_deliver(&x);
+	exchange_deliver(&x);
+	assert_int_equal(x.queue[0].destination.port, 4500);
+	exchange_pass_silent(&x, 60000);
+	says(GATEWAY, TIMELINE_FAILED, "there is a NAT on the way (what came before came from port 20500), so message 3 "
+				       "comes to UDP 4500, and nothing came there");
+	says(GATEWAY, TIMELINE_FAILED, "may not pass UDP 4500 to 198.51.100.1");
+	end();
+}
+
+/* A peer with the same key does not like what it got, and says so. One with another key says something, too. */
+static void peer_gave_up(void **state)
+{
+	(void)state;
+	for (int other = 0; other < 2; other++) {
+		struct ike_sa *sa;
+
+		begin(NULL);
+		exchange_deliver(&x);
+		exchange_deliver(&x);
+		while (x.queued)
+			exchange_lose(&x);
+		sa = TAILQ_FIRST(&x.sides[BRANCH].ike->sas);
+		if (other)
+			sa->keys.skeyid_a[0] ^= 1;
+		if (other)
+			sa->keys.key[0] ^= 1;
+		memcpy(sa->iv, TAILQ_FIRST(&x.sides[GATEWAY].ike->sas)->iv, sizeof(sa->iv)); /* before message 3 */
+		notify_send(sa, ISAKMP_PROTO_ISAKMP, 24, bytes_of(NULL, 0), bytes_of(NULL, 0));
+		exchange_deliver(&x);
+		exchange_pass_silent(&x, 400);
+		if (other)
+			says(GATEWAY, TIMELINE_OPEN, "instead of message 3 came a notice that can't be decrypted: the "
+						     "pre-shared keys differ");
+		else
+			says(GATEWAY, TIMELINE_FAILED,
+				"the peer gave up after message 2, and said why: AUTHENTICATION-FAILED (24)");
+		exchange_pass_silent(&x, 60000);
+		if (other)
+			says(GATEWAY, TIMELINE_FAILED, "message 2 was not answered; instead of message 3 came a notice");
+		end();
+	}
+}
+
 static void other_networks(void)
 {
 	prefix_parse("10.1.0.0/17", &x.sides[GATEWAY].peers[0].remote_networks[0]);
@@ -222,7 +275,9 @@ static void selectors_refused(void **state)
 	(void)state;
 	begin(other_networks);
 	exchange_run(&x);
-	says(GATEWAY, TIMELINE_ESTABLISHED, "traffic selectors 10.1.0.0/16 to 10.2.0.0/16 are not within");
+	says(GATEWAY, TIMELINE_ESTABLISHED, "traffic selectors 10.1.0.0/16 to 10.2.0.0/16 are not within this "
+					    "peer's local and remote networks; configured are 10.1.0.0/17 to "
+					    "10.2.0.0/16");
 	says(BRANCH, TIMELINE_ESTABLISHED, "INVALID-ID-INFORMATION");
 	end();
 }
@@ -328,6 +383,8 @@ int main(void)
 		cmocka_unit_test(identity_unknown),
 		cmocka_unit_test(no_common_proposal),
 		cmocka_unit_test(wrong_key),
+		cmocka_unit_test(nat_port_blocked),
+		cmocka_unit_test(peer_gave_up),
 		cmocka_unit_test(selectors_refused),
 		cmocka_unit_test(address_pool),
 		cmocka_unit_test(unknown_cookie),
