@@ -84,6 +84,7 @@ struct config_ike {
 	uint32_t lifetime;                /* seconds, of an IKE SA, at most; the peer may ask for less */
 	uint32_t keepalive;               /* seconds between NAT keepalives; 0: none */
 	uint16_t fragment_size;           /* of an IKE message with IP and UDP headers, bytes; 0: never in pieces */
+	uint32_t dpd_delay, dpd_timeout;  /* seconds of silence until a peer is probed, 0: never; and is given up */
 };
 
 /* What is remembered of attempts to connect (controlplane/timeline.h). */

@@ -95,6 +95,8 @@ static const struct setting ike_settings[] = {
 	{"lifetime", SETTING_INTEGER, "14400", "a time in seconds", RANGE(120, 604800), FIELD(config_ike, lifetime)},
 	{"keepalive", SETTING_INTEGER, "20", "a time in seconds", RANGE(0, 3600), FIELD(config_ike, keepalive)},
 	{"fragment_size", SETTING_INTEGER, "1280", "a size in bytes", RANGE(0, 9216), FIELD(config_ike, fragment_size)},
+	{"dpd_delay", SETTING_INTEGER, "30", "a time in seconds", RANGE(0, 3600), FIELD(config_ike, dpd_delay)},
+	{"dpd_timeout", SETTING_INTEGER, "120", "a time in seconds", RANGE(10, 7200), FIELD(config_ike, dpd_timeout)},
 	{0},
 };
 

@@ -66,7 +66,7 @@ static void take_moved(struct gateway *gateway, const struct tables_event *event
 		 " peer=%s from=%s remote=%s reason=\"the newest authentic ESP packet came from there\"",
 		session->id, session->peer->name, endpoint_format(&old, from), endpoint_format(&event->source, to));
 	timeline_note(gateway->timeline, TIMELINE_FOLLOWED, session->ike_sa, session->peer,
-		gateway->tables->sessions[event->index].identity, clock_now_ms(),
+		session->identity, clock_now_ms(),
 		"the newest authentic ESP packet came from %s, those before from %s", to, from);
 	install_session_follow(gateway->install, event->index);
 	/* What is in force may be newer than the event. */
@@ -81,7 +81,7 @@ static void note_lifetime(struct gateway *gateway, uint32_t child, const char *w
 	uint32_t session = sessions->children[child].session;
 
 	timeline_note(gateway->timeline, TIMELINE_LIFETIME, sessions->sessions[session].ike_sa,
-		sessions->sessions[session].peer, gateway->tables->sessions[session].identity, clock_now_ms(),
+		sessions->sessions[session].peer, sessions->sessions[session].identity, clock_now_ms(),
 		"child SA %08x %s", sessions->children[child].spi_in, what);
 }
 

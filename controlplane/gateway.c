@@ -3,6 +3,7 @@
 
 #include "adopt.h"
 #include "clock.h"
+#include "dpd.h"
 #include "events.h"
 #include "host.h"
 #include "lost.h"
@@ -56,6 +57,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 		return;
 	adopt_expire(gateway->install, clock_unix());
 	lost_tick(gateway);
+	dpd_tick(gateway, clock_now_ms());
 	on_events(gateway);
 }
 

@@ -48,6 +48,7 @@ struct gateway {
 	int64_t started_at, attached_at; /* Unix time */
 	uint64_t lost_ms;		 /* when a data plane went whose peers were not told yet; monotonic, 0: none */
 	unsigned lost_ticks;
+	uint32_t dpd_next; /* the session slot that was looked at last */
 	uint32_t adopted; /* sessions taken over at the last attachment */
 };
 

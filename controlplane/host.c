@@ -102,7 +102,7 @@ static void host_note_removed(struct gateway *gateway, uint32_t spi_in)
 	const struct session *session = &sessions->sessions[sessions->children[child].session];
 
 	timeline_note(gateway->timeline, TIMELINE_REMOVED, session->ike_sa, session->peer,
-		gateway->tables->sessions[sessions->children[child].session].identity, clock_now_ms(),
+		session->identity, clock_now_ms(),
 		"child SA %08x, which carried %" PRIu64 " packets in and %" PRIu64 " out", spi_in, carried.packets_in,
 		carried.packets_out);
 }

@@ -40,6 +40,9 @@ struct session {
 	uint32_t first_child; /* newest */
 	uint32_t n_children;
 	uint32_t n_moves;		/* on their way to the data plane */
+	uint32_t probes;		/* that were not answered yet (dpd.h) */
+	uint64_t heard_ms;		/* when something of it came, as seen at the last look; monotonic, 0: never looked */
+	uint64_t heard_packets;		/* its packets_in then */
 	struct session_traffic carried; /* by children that are gone */
 };
 

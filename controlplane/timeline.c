@@ -70,8 +70,7 @@ static struct attempt *timeline_attempt_of(struct timeline *timeline, uint64_t i
 }
 
 /* Which of the attempt's places this is; one more than there may be when there is no room for it. */
-static uint8_t attempt_place(
-	struct attempt *attempt, const struct endpoint *local, const struct endpoint *remote)
+static uint8_t attempt_place(struct attempt *attempt, const struct endpoint *local, const struct endpoint *remote)
 {
 	struct timeline_place *wider;
 
@@ -167,8 +166,7 @@ static void attempt_end(struct timeline *timeline, struct attempt *attempt)
 	if (!attempt->settled && attempt->entries.last < attempt->entries.len) {
 		entries_read(&attempt->entries, attempt->entries.last, &last, &said);
 		snprintf(text, sizeof(text), "%.*s", (int)last.text_len, said);
-		if (!(last.flags & ENTRY_MESSAGE) &&
-			(last.what == IKE_EVENT_DELETED || last.what == IKE_EVENT_EXPIRED))
+		if (!(last.flags & ENTRY_MESSAGE) && (last.what == IKE_EVENT_DELETED || last.what == IKE_EVENT_EXPIRED))
 			attempt_judge(attempt, text, false);
 	}
 	attempt->outcome = attempt->outcome == TIMELINE_ESTABLISHED ? TIMELINE_ENDED : TIMELINE_FAILED;
@@ -223,8 +221,8 @@ void timeline_event(struct timeline *timeline, const struct ike_event *event, ui
 			now_ms, "%s", event->why);
 		return;
 	}
-	attempt = timeline_attempt_of(timeline, event->ike_sa, event->initiator_cookie, event->responder_cookie,
-		&event->remote, now_ms);
+	attempt = timeline_attempt_of(
+		timeline, event->ike_sa, event->initiator_cookie, event->responder_cookie, &event->remote, now_ms);
 	if (!attempt)
 		return;
 	timeline_identify(timeline, attempt, event);
@@ -258,8 +256,8 @@ void timeline_note(struct timeline *timeline, enum timeline_what what, uint64_t 
 	}
 }
 
-void timeline_each(const struct timeline *timeline,
-	bool (*each)(void *context, const struct timeline_attempt *attempt), void *context)
+void timeline_each(const struct timeline *timeline, bool (*each)(void *context, const struct timeline_attempt *attempt),
+	void *context)
 {
 	const struct attempt *attempt;
 

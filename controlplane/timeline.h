@@ -76,7 +76,7 @@ struct timeline_attempt {
 };
 
 /* Calls `each` for every attempt, newest first, until it returns false. */
-void timeline_each(const struct timeline *timeline,
-	bool (*each)(void *context, const struct timeline_attempt *attempt), void *context);
+void timeline_each(const struct timeline *timeline, bool (*each)(void *context, const struct timeline_attempt *attempt),
+	void *context);
 
 size_t timeline_count(const struct timeline *timeline);

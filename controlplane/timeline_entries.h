@@ -2,8 +2,8 @@
 /*
  * The entries of one attempt, oldest first, in a buffer of bounded size: 24 bytes for a message, and the text where
  * there is one. When it is full the beginning stays, since that is where attempts fail, and of the rest the newest;
- * what lay between is counted. What repeats itself, alone or in pairs (a message and its answer), is one entry that says
- * how often and until when.
+ * what lay between is counted. What repeats itself, alone or in pairs (a message and its answer), is one entry that
+ * says how often and until when.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ struct entry {
 	uint8_t place;	/* of a message: which addresses */
 	uint16_t times; /* that it happened, 1 at first */
 	uint16_t notify;
-	uint16_t len;	  /* of a message, bytes */
+	uint16_t len;	   /* of a message, bytes */
 	uint16_t text_len; /* which follows */
 	uint32_t message_id;
 	uint32_t at_ms, last_ms; /* since the attempt began */
@@ -35,7 +35,7 @@ struct entry {
 struct entries {
 	uint8_t *data;
 	uint16_t len, capacity;
-	uint16_t head;		   /* bytes that stay; 0: it was never full */
+	uint16_t head;		    /* bytes that stay; 0: it was never full */
 	uint16_t last, before_last; /* where the newest two begin; beyond `len`: nowhere */
 	uint32_t left_out;
 };

@@ -15,11 +15,10 @@ static uint64_t subject_hash(const struct timeline *timeline, const struct confi
 	return hashmap_hash(&timeline->subjects, key, sizeof(peer) + len);
 }
 
-static struct subject *subject_find(struct timeline *timeline, const struct config_peer *peer, const char *identity,
-	const struct address *address)
+static struct subject *subject_find(
+	struct timeline *timeline, const struct config_peer *peer, const char *identity, const struct address *address)
 {
-	struct hashmap_node *node =
-		hashmap_first(&timeline->subjects, subject_hash(timeline, peer, identity, address));
+	struct hashmap_node *node = hashmap_first(&timeline->subjects, subject_hash(timeline, peer, identity, address));
 
 	for (; node; node = hashmap_next(node)) {
 		struct subject *subject = hashmap_owner(node, struct subject, by_key);
@@ -31,8 +30,8 @@ static struct subject *subject_find(struct timeline *timeline, const struct conf
 	return NULL;
 }
 
-static struct subject *subject_get(struct timeline *timeline, const struct config_peer *peer, const char *identity,
-	const struct address *address)
+static struct subject *subject_get(
+	struct timeline *timeline, const struct config_peer *peer, const char *identity, const struct address *address)
 {
 	struct subject *subject = subject_find(timeline, peer, identity, address);
 	size_t len = peer ? strlen(identity) : 0;
@@ -220,8 +219,7 @@ void store_open(struct timeline *timeline, struct attempt *attempt, uint64_t ike
 
 	attempt->open = true;
 	attempt->ike_sa = ike_sa;
-	hashmap_add(
-		&timeline->by_sa, &attempt->by_sa, hashmap_hash(&timeline->by_sa, &ike_sa, sizeof(ike_sa)));
+	hashmap_add(&timeline->by_sa, &attempt->by_sa, hashmap_hash(&timeline->by_sa, &ike_sa, sizeof(ike_sa)));
 	attempt_link(timeline, attempt, subject);
 }
 

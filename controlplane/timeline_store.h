@@ -19,7 +19,7 @@ struct subject {
 	struct hashmap_node by_key;
 	const struct config_peer *peer; /* NULL: it is the address */
 	struct address address;
-	struct attempt_list open;	   /* newest last */
+	struct attempt_list open;	    /* newest last */
 	struct attempt_list closed[TRUSTS]; /* newest last */
 	unsigned n_closed[TRUSTS];
 	char identity[]; /* of a peer */
@@ -35,10 +35,10 @@ struct attempt {
 	uint64_t ike_sa, began_ms, last_ms;
 	uint8_t initiator_cookie[IKE_COOKIE_LEN], responder_cookie[IKE_COOKIE_LEN];
 	struct endpoint first; /* where it began */
-	char *claimed; /* the identity that a stranger named; NULL */
-	char *verdict; /* NULL: none */
-	bool provisional; /* the verdict may be mended by what comes */
-	bool settled;	  /* it stands when the IKE SA ends */
+	char *claimed;	       /* the identity that a stranger named; NULL */
+	char *verdict;	       /* NULL: none */
+	bool provisional;      /* the verdict may be mended by what comes */
+	bool settled;	       /* it stands when the IKE SA ends */
 	struct timeline_probes probes;
 	struct timeline_place *places;
 	uint8_t n_places;

@@ -188,7 +188,8 @@ static void show_whole(const json_t *attempt, FILE *out)
 	show_head(attempt, out);
 	if (text_of(attempt, "identity")[0])
 		fprintf(out, "Identity:  %s (%s)\n", text_of(attempt, "identity"),
-			json_is_true(json_object_get(attempt, "authenticated")) ? "authenticated" : "not authenticated");
+			json_is_true(json_object_get(attempt, "authenticated")) ? "authenticated"
+										: "not authenticated");
 	fprintf(out, "Addresses: %s here, %s there\n", text_of(attempt, "local"), text_of(attempt, "remote"));
 	fprintf(out, "Cookies:   %s:%s\n", json_string_value(json_array_get(cookies, 0)),
 		json_string_value(json_array_get(cookies, 1)));

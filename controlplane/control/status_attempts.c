@@ -113,10 +113,9 @@ static json_t *entry_message(const struct timeline_attempt *attempt, const struc
 
 static json_t *entry_status(const struct timeline_attempt *attempt, const struct entry *entry, const char *text)
 {
-	json_t *object = entry->flags & ENTRY_MESSAGE
-				 ? entry_message(attempt, entry)
-				 : json_pack("{s:s, s:o}", "what", timeline_what_name(entry->what), "text",
-					   status_text(text, entry->text_len));
+	json_t *object = entry->flags & ENTRY_MESSAGE ? entry_message(attempt, entry)
+						      : json_pack("{s:s, s:o}", "what", timeline_what_name(entry->what),
+								"text", status_text(text, entry->text_len));
 	json_t *times = json_pack("{s:I, s:I, s:i}", "at_ms", (json_int_t)entry->at_ms, "until_ms",
 		(json_int_t)entry->last_ms, "times", (int)entry->times);
 
@@ -135,8 +134,8 @@ static json_t *attempt_status(const struct timeline_attempt *attempt, uint64_t n
 
 	for (size_t at = 0; at < attempt->entries->len;) {
 		if (at == attempt->entries->head && attempt->entries->left_out)
-			json_array_append_new(list,
-				json_pack("{s:I}", "left_out", (json_int_t)attempt->entries->left_out));
+			json_array_append_new(
+				list, json_pack("{s:I}", "left_out", (json_int_t)attempt->entries->left_out));
 		at = entries_read(attempt->entries, at, &entry, &text);
 		json_array_append_new(list, entry_status(attempt, &entry, text));
 	}
@@ -158,9 +157,9 @@ struct walk {
 	uint64_t now_ms;
 	const char *who;
 	const struct config_peer *peer;
-	size_t left;	      /* attempts that may still be taken */
-	size_t strangers;     /* attempts of nobody configured */
-	const char **words;   /* that may have been meant */
+	size_t left;	    /* attempts that may still be taken */
+	size_t strangers;   /* attempts of nobody configured */
+	const char **words; /* that may have been meant */
 	size_t n_words;
 };
 
@@ -233,18 +232,23 @@ static json_t *explain_nothing(const struct gateway *gateway, struct walk *walk)
 	const char *near;
 
 	format_age(clock_unix() - gateway->started_at, age);
-	snprintf(heard, sizeof(heard), "%zu attempts are remembered since sluiced started %s ago, %zu of them by nobody "
-		 "who is configured; see sluicectl show attempts", known, age, walk->strangers);
+	snprintf(heard, sizeof(heard),
+		"%zu attempts are remembered since sluiced started %s ago, %zu of them by nobody "
+		"who is configured; see sluicectl show attempts",
+		known, age, walk->strangers);
 	if (walk->peer)
 		return server_refusal("peer \"%s\" is configured, with the identity \"%s\", and has never been heard "
-				      "of: %s", walk->peer->name, walk->peer->identity, heard);
+				      "of: %s",
+			walk->peer->name, walk->peer->identity, heard);
 	for (size_t i = 0; i < gateway->config->n_peers && walk->n_words < WORDS_MAX; i++)
 		walk->words[walk->n_words++] = gateway->config->peers[i].name;
 	walk->words[walk->n_words] = NULL;
 	near = suggest(walk->who, walk->words);
-	return server_refusal("nothing is known of \"%s\", which is no peer's name, no identity, no address and no cookie "
-			      "(at least %d digits) of an attempt%s%s%s; %s", walk->who, COOKIE_DIGITS_MIN,
-		near ? "; do you mean \"" : "", near ? near : "", near ? "\"?" : "", heard);
+	return server_refusal(
+		"nothing is known of \"%s\", which is no peer's name, no identity, no address and no cookie "
+		"(at least %d digits) of an attempt%s%s%s; %s",
+		walk->who, COOKIE_DIGITS_MIN, near ? "; do you mean \"" : "", near ? near : "", near ? "\"?" : "",
+		heard);
 }
 
 json_t *status_explain(const struct gateway *gateway, const char *who)
@@ -261,9 +265,9 @@ json_t *status_explain(const struct gateway *gateway, const char *who)
 
 	if (walk.words && walk.list) {
 		timeline_each(gateway->timeline, take_match, &walk);
-		reply = json_array_size(walk.list) ? json_pack("{s:I, s:O}", "now", (json_int_t)clock_unix(),
-							     "attempts", walk.list)
-						   : explain_nothing(gateway, &walk);
+		reply = json_array_size(walk.list)
+				? json_pack("{s:I, s:O}", "now", (json_int_t)clock_unix(), "attempts", walk.list)
+				: explain_nothing(gateway, &walk);
 	}
 	free(walk.words);
 	json_decref(walk.list);

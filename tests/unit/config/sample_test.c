@@ -118,6 +118,8 @@ static void check_ike(const struct config_ike *ike)
 	assert_int_equal(ike->lifetime, 14400);
 	assert_int_equal(ike->keepalive, 20);
 	assert_int_equal(ike->fragment_size, 1280);
+	assert_int_equal(ike->dpd_delay, 30);
+	assert_int_equal(ike->dpd_timeout, 120);
 }
 
 static void check_timeline(const struct config_timeline *timeline)
@@ -182,7 +184,7 @@ static void test_defaults_as_documented(void **state)
 	struct config *spelled;
 
 	(void)state;
-	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 55);
+	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 57);
 	spelled = fixture_load("spelled.cfg");
 	assert_string_equal(fixture_said(), "");
 	assert_non_null(spelled);

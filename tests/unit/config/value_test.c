@@ -69,7 +69,7 @@ static void test_ike(void **state)
 	struct config *config = fixture_load_text(FILE_IKE("listen = [\"2001:db8::1\", \"192.0.2.2\"]; port = 65535; "
 							   "nat_port = 1; legacy = true; half_open_max = 2; "
 							   "half_open_per_source = 1; half_open_timeout = 600; "
-							   "lifetime = 120; keepalive = 0; fragment_size = 0;"));
+							   "lifetime = 120; keepalive = 0; fragment_size = 0; dpd_delay = 0; dpd_timeout = 7200;"));
 	const struct config_ike *ike = &config->ike;
 
 	(void)state;
@@ -85,6 +85,8 @@ static void test_ike(void **state)
 	assert_int_equal(ike->lifetime, 120);
 	assert_int_equal(ike->keepalive, 0);
 	assert_int_equal(ike->fragment_size, 0);
+	assert_int_equal(ike->dpd_delay, 0);
+	assert_int_equal(ike->dpd_timeout, 7200);
 	assert_int_equal(config->n_peers, 0);
 	config_free(config);
 }

@@ -111,14 +111,15 @@ static void test_under_way(void **state)
 			"Cookies:   abcdef0102030405:1234560708090000\n",
 			"received  aggressive mode message 1    452  198.51.100.7:40000 to 192.168.2.200:500\n",
 			"sent      aggressive mode message 2    452  192.168.2.200:500 to 198.51.100.7:40000; 2 times "
-			"until +0.", NULL});
+			"until +0.",
+			NULL});
 	json_decref(reply);
 }
 
 static void test_found_by(void **state)
 {
-	static const char *const names[] = {"branch-1", "branch-1.example", "198.51.100.7", "198.51.100.7:40000", "abcd",
-		"ABCDEF0102030405", "12345607", "abcdef0102030405:1234560708090000"};
+	static const char *const names[] = {"branch-1", "branch-1.example", "198.51.100.7", "198.51.100.7:40000",
+		"abcd", "ABCDEF0102030405", "12345607", "abcdef0102030405:1234560708090000"};
 	static const char *const others[] = {"198.51.100.8", "198.51.100.7:40001", "abc", "abcdef0102030406", "ffff"};
 	struct world *world = *state;
 
@@ -158,8 +159,10 @@ static void test_several(void **state)
 	json_decref(reply);
 	reply = ask(world, "attempts", NULL);
 	assert_shown(reply, false,
-		(const char *const[]){"BEGAN  PEER", "branch-1  198.51.100.7:40000  abcdef0102030405  failed       the "
-					"first reason\n", "established  the second reason\n", NULL});
+		(const char *const[]){"BEGAN  PEER",
+			"branch-1  198.51.100.7:40000  abcdef0102030405  failed       the "
+			"first reason\n",
+			"established  the second reason\n", NULL});
 	json_decref(reply);
 }
 
@@ -192,7 +195,8 @@ static void test_gateway_speaks(void **state)
 	reply = ask(world, "explain", "branch-1");
 	assert_shown(reply, false,
 		(const char *const[]){"installed", "aes256gcm in UDP, 192.168.2.0/24 here, 192.168.1.0/24 there",
-			"the newest authentic ESP packet came from 198.51.100.9:5, those before from 198.51.100.7:40000",
+			"the newest authentic ESP packet came from 198.51.100.9:5, those before from "
+			"198.51.100.7:40000",
 			"which carried 0 packets in and 0 out", "Verdict:   the data plane refused child SA", NULL});
 	json_decref(reply);
 }

@@ -60,6 +60,23 @@ int ike_child_delete(struct ike *ike, uint32_t spi_in)
 	return fake_ike.delete_result;
 }
 
+int ike_identity_probe(struct ike *ike, const struct config_peer *peer, const char *identity)
+{
+	(void)ike;
+	(void)peer;
+	(void)identity;
+	fake_ike.n_probes++;
+	return fake_ike.probe_result;
+}
+
+uint64_t ike_identity_heard(struct ike *ike, const struct config_peer *peer, const char *identity)
+{
+	(void)ike;
+	(void)peer;
+	(void)identity;
+	return fake_ike.heard_ms;
+}
+
 void ike_peer_follow(struct ike *ike, const struct config_peer *peer, const char *identity,
 	const struct endpoint *local, const struct endpoint *remote)
 {

@@ -10,6 +10,9 @@ struct fake_ike {
 	int rekey_result, delete_result;
 	unsigned n_followed;
 	struct endpoint followed_local, followed_remote;
+	unsigned n_probes;
+	int probe_result;
+	uint64_t heard_ms; /* by IKE */
 	size_t peer_sas; /* what ike_peer_delete returns */
 	unsigned n_inputs;
 	struct endpoint input_local, input_remote;

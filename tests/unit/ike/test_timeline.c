@@ -156,8 +156,9 @@ static void peer_silent(void **state)
 	(void)state;
 	begin(NULL);
 	exchange_pass_silent(&x, 60000);
-	says(BRANCH, TIMELINE_FAILED, "message 1 was not answered; nothing came from there at all (it went to "
-				      "198.51.100.1:500 5 times)");
+	says(BRANCH, TIMELINE_FAILED,
+		"message 1 was not answered; nothing came from there at all (it went to "
+		"198.51.100.1:500 5 times)");
 	exchange_begin(&x);
 	exchange_deliver(&x);
 	exchange_pass_silent(&x, 60000);
@@ -175,8 +176,9 @@ static void identity_unknown(void **state)
 	(void)state;
 	begin(stranger);
 	exchange_run(&x);
-	says(GATEWAY, TIMELINE_FAILED, "the identity is not that of a configured peer: it calls itself "
-				       "\"stranger.example.org\"");
+	says(GATEWAY, TIMELINE_FAILED,
+		"the identity is not that of a configured peer: it calls itself "
+		"\"stranger.example.org\"");
 	assert_null(told.newest.peer);
 	assert_string_equal(told.identity, "stranger.example.org");
 	end();
@@ -193,7 +195,8 @@ static void no_common_proposal(void **state)
 	(void)state;
 	begin(other_proposal);
 	exchange_run(&x);
-	says(GATEWAY, TIMELINE_FAILED, "offered aes128-sha256-modp2048 with psk; acceptable aes256-sha256-ecp256 with psk");
+	says(GATEWAY, TIMELINE_FAILED,
+		"offered aes128-sha256-modp2048 with psk; acceptable aes256-sha256-ecp256 with psk");
 	assert_ptr_equal(told.newest.peer, &x.sides[GATEWAY].peers[0]);
 	assert_false(told.newest.proven);
 	end();
@@ -225,8 +228,9 @@ static void nat_port_blocked(void **state)
 	exchange_deliver(&x);
 	assert_int_equal(x.queue[0].destination.port, 4500);
 	exchange_pass_silent(&x, 60000);
-	says(GATEWAY, TIMELINE_FAILED, "there is a NAT on the way (what came before came from port 20500), so message 3 "
-				       "comes to UDP 4500, and nothing came there");
+	says(GATEWAY, TIMELINE_FAILED,
+		"there is a NAT on the way (what came before came from port 20500), so message 3 "
+		"comes to UDP 4500, and nothing came there");
 	says(GATEWAY, TIMELINE_FAILED, "may not pass UDP 4500 to 198.51.100.1");
 	end();
 }
@@ -253,14 +257,16 @@ static void peer_gave_up(void **state)
 		exchange_deliver(&x);
 		exchange_pass_silent(&x, 400);
 		if (other)
-			says(GATEWAY, TIMELINE_OPEN, "instead of message 3 came a notice that can't be decrypted: the "
-						     "pre-shared keys differ");
+			says(GATEWAY, TIMELINE_OPEN,
+				"instead of message 3 came a notice that can't be decrypted: the "
+				"pre-shared keys differ");
 		else
 			says(GATEWAY, TIMELINE_FAILED,
 				"the peer gave up after message 2, and said why: AUTHENTICATION-FAILED (24)");
 		exchange_pass_silent(&x, 60000);
 		if (other)
-			says(GATEWAY, TIMELINE_FAILED, "message 2 was not answered; instead of message 3 came a notice");
+			says(GATEWAY, TIMELINE_FAILED,
+				"message 2 was not answered; instead of message 3 came a notice");
 		end();
 	}
 }
@@ -275,9 +281,10 @@ static void selectors_refused(void **state)
 	(void)state;
 	begin(other_networks);
 	exchange_run(&x);
-	says(GATEWAY, TIMELINE_ESTABLISHED, "traffic selectors 10.1.0.0/16 to 10.2.0.0/16 are not within this "
-					    "peer's local and remote networks; configured are 10.1.0.0/17 to "
-					    "10.2.0.0/16");
+	says(GATEWAY, TIMELINE_ESTABLISHED,
+		"traffic selectors 10.1.0.0/16 to 10.2.0.0/16 are not within this "
+		"peer's local and remote networks; configured are 10.1.0.0/17 to "
+		"10.2.0.0/16");
 	says(BRANCH, TIMELINE_ESTABLISHED, "INVALID-ID-INFORMATION");
 	end();
 }
@@ -336,7 +343,8 @@ static void vendors_are_named(void **state)
 	exchange_run(&x);
 	ask(GATEWAY);
 	assert_int_equal(told.entries[1].what, IKE_EVENT_VENDORS);
-	assert_string_equal(told.texts[1], "NAT-T (RFC 3947), NAT-T (draft 03), NAT-T (draft 02), DPD (RFC 3706)");
+	assert_string_equal(told.texts[1],
+		"NAT-T (RFC 3947), NAT-T (draft 03), NAT-T (draft 02), DPD (RFC 3706), IKE fragmentation");
 	end();
 }
 
