@@ -206,7 +206,6 @@ VAES static __m128i seal_long(struct stream *stream)
 	return _mm_xor_si128(pad, hash_tail(stream, tail, plan.n_tail));
 }
 
-/* The ICV that the packet should have. */
 VAES static __m128i open_long(struct stream *stream)
 {
 	struct plan plan = plan_of(stream);
@@ -226,6 +225,18 @@ VAES static __m128i open_long(struct stream *stream)
 	hash = hash_tail(stream, stream->at, plan.n_tail);
 	crypt_tail(stream, plan.n_tail);
 	return _mm_xor_si128(pad, hash);
+}
+
+/* The ICV that the packet should have. */
+VAES static inline __m128i open_stream(struct stream *stream)
+{
+	size_t n_blocks = stream_n_blocks(stream);
+	__m128i hash;
+
+	if (n_blocks > TAIL_MAX)
+		return open_long(stream);
+	hash = hash_tail(stream, stream->at, n_blocks);
+	return _mm_xor_si128(hash, crypt_tail(stream, n_blocks));
 }
 
 VAES static inline __m128i *stream_icv(const struct esp_packet *packet)
@@ -268,19 +279,12 @@ VAES void gcm_vaes_open(const struct engine_batch *batch)
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		struct esp_packet *packet = batch->packets[i];
-		__m128i received = _mm_loadu_si128(stream_icv(packet)), expected;
+		__m128i received = _mm_loadu_si128(stream_icv(packet)), difference;
 		struct stream stream;
-		size_t n_blocks;
 
 		stream_start(&stream, packet);
-		n_blocks = stream_n_blocks(&stream);
-		if (n_blocks <= TAIL_MAX) {
-			expected = hash_tail(&stream, stream.at, n_blocks);
-			expected = _mm_xor_si128(expected, crypt_tail(&stream, n_blocks));
-		} else {
-			expected = open_long(&stream);
-		}
-		received = _mm_xor_si128(received, expected);
-		packet->status = _mm_testz_si128(received, received) ? ESP_OK : ESP_BAD_ICV;
+		difference = _mm_xor_si128(received, open_stream(&stream));
+		/* Here a secret becomes public, and nowhere else: whether the ICV is the right one. */
+		packet->status = _mm_testz_si128(difference, difference) ? ESP_OK : ESP_BAD_ICV;
 	}
 }

@@ -21,6 +21,7 @@ struct stream {
 	const struct esp_key *key;
 	uint8_t *at;	  /* the next block to be encrypted or decrypted, a multiple of 16 from the packet's start */
 	size_t text_len;  /* of all */
+	size_t aad_len;	  /* of the associated data, whose last or only block stands in `add` */
 	__m256i counters; /* of the next two blocks, bytes reversed, so that the counter is the lowest 32 bits */
 	__m256i keep;	  /* of the next two blocks of keystream, what is applied: not that at the header's place */
 	__m256i mask;	  /* of the next two blocks to be hashed, what counts, and ... */
@@ -46,9 +47,11 @@ VAES static inline void stream_start(struct stream *stream, const struct esp_pac
 		uint32_t high = htobe32((uint32_t)(packet->sequence >> 32));
 
 		aad = _mm_insert_epi32(_mm_insert_epi32(aad, (int)high, 1), 0, 3);
+		stream->aad_len = 12;
 		stream->mask = _mm256_set_epi64x(-1, -1, 0, 0);
 		stream->add = _mm256_zextsi128_si256(aad);
 	} else {
+		stream->aad_len = 8;
 		stream->mask = _mm256_set_epi64x(-1, -1, 0, -1);
 		stream->add = _mm256_setzero_si256();
 	}
@@ -148,7 +151,7 @@ VAES static inline __attribute__((always_inline)) __m128i hash_blocks(
 	const struct stream *stream, const uint8_t *at, const unsigned int n_blocks)
 {
 	const uint8_t(*powers)[BLOCK_LEN] = stream->key->gcm_vaes.powers + TAIL_MAX - n_blocks;
-	__m128i lengths = _mm_set_epi64x(stream->key->extended ? 96 : 64, (int64_t)stream->text_len * 8);
+	__m128i lengths = _mm_set_epi64x((int64_t)stream->aad_len * 8, (int64_t)stream->text_len * 8);
 	__m128i last_mask = math_mask(stream_last_len(stream));
 	struct sums sums = sums_zero();
 
