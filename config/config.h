@@ -34,6 +34,16 @@ enum {
 
 enum config_poll { CONFIG_POLL_ADAPTIVE, CONFIG_POLL_BUSY };
 enum config_huge_pages { CONFIG_HUGE_PAGES_AUTO, CONFIG_HUGE_PAGES_REQUIRE, CONFIG_HUGE_PAGES_NEVER };
+/* What encrypts: the fastest, or what has a name in config_crypto_names; the last one is for AES-GCM alone. */
+enum config_crypto {
+	CONFIG_CRYPTO_AUTO,
+	CONFIG_CRYPTO_SSE,
+	CONFIG_CRYPTO_AVX,
+	CONFIG_CRYPTO_AVX2,
+	CONFIG_CRYPTO_AVX512,
+	CONFIG_CRYPTO_VAES,
+};
+extern const char *const config_crypto_names[];
 enum config_mode { CONFIG_MODE_TUNNEL, CONFIG_MODE_TRANSPORT };
 enum config_exception { CONFIG_EXCEPTION_TAP, CONFIG_EXCEPTION_VIRTIO_USER };
 
@@ -52,6 +62,7 @@ struct config_dataplane {
 	uint16_t worker_cores[CONFIG_WORKERS_MAX];
 	uint16_t n_workers;
 	enum config_poll poll;
+	enum config_crypto crypto_gcm, crypto_others; /* of AES-GCM, and of all other suites */
 	enum config_huge_pages huge_pages;
 	uint32_t memory; /* MiB for DPDK */
 	uint32_t packet_buffers;

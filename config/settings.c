@@ -7,6 +7,14 @@ const char *const settings_level_choices[] = {"error", "warning", "info", "debug
 const char *const settings_fragment_choices[] = {
 	[TUNNEL_FRAGMENT_BEFORE] = "before", [TUNNEL_FRAGMENT_AFTER] = "after", NULL};
 static const char *const poll_choices[] = {"adaptive", "busy", NULL};
+const char *const config_crypto_names[] = {[CONFIG_CRYPTO_AUTO] = "auto",
+	[CONFIG_CRYPTO_SSE] = "sse",
+	[CONFIG_CRYPTO_AVX] = "avx",
+	[CONFIG_CRYPTO_AVX2] = "avx2",
+	[CONFIG_CRYPTO_AVX512] = "avx512",
+	[CONFIG_CRYPTO_VAES] = "vaes",
+	NULL};
+static const char *const crypto_others_choices[] = {"auto", "sse", "avx", "avx2", "avx512", NULL};
 static const char *const huge_pages_choices[] = {"auto", "require", "never", NULL};
 static const char *const exception_choices[] = {"net_tap", "virtio_user", NULL};
 static const char *const mode_choices[] = {
@@ -47,6 +55,14 @@ static const struct setting port_settings[] = {
 	{0},
 };
 
+static const struct setting crypto_settings[] = {
+	{"gcm", SETTING_CHOICE, "\"auto\"", "a set of instructions",
+		.choices = config_crypto_names, FIELD(config_dataplane, crypto_gcm)},
+	{"others", SETTING_CHOICE, "\"auto\"", "a set of instructions",
+		.choices = crypto_others_choices, FIELD(config_dataplane, crypto_others)},
+	{0},
+};
+
 static const struct setting dataplane_settings[] = {
 	{"main_core", SETTING_INTEGER, "0", "a core", RANGE(0, 1023), FIELD(config_dataplane, main_core)},
 	{"worker_cores", SETTING_INTEGER, "[1]", "a core",
@@ -67,6 +83,7 @@ static const struct setting dataplane_settings[] = {
 		RANGE(64, 65536), FIELD(config_dataplane, replay_window)},
 	{"exception_rate", SETTING_INTEGER, "20000", "a rate in packets a second",
 		RANGE(1, 100000000), FIELD(config_dataplane, exception_rate)},
+	{"crypto", SETTING_GROUP, "", "a group", "{ ... }", .members = crypto_settings},
 	{"fragments", SETTING_GROUP, "", "a group", "{ ... }", .members = fragments_settings},
 	{"ports", SETTING_GROUPS, NULL, "a list of ports", "1 to 16 groups: ( { ... }, { ... } )",
 		.members = port_settings, .count_min = 1, ARRAY(config_dataplane, ports, n_ports)},

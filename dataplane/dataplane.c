@@ -3,6 +3,7 @@
 
 #include "changes.h"
 #include "config/log.h"
+#include "crypto.h"
 #include "packet.h"
 
 #include <rte_cycles.h>
@@ -44,6 +45,7 @@ uint16_t dataplane_packet_room(const struct config *config)
 static int tables_make(struct dataplane *dataplane)
 {
 	const struct config_dataplane *config = &dataplane->config->dataplane;
+	struct crypto_choice crypto[ESP_SUITE_COUNT];
 	struct tables_dimensions dimensions = {
 		.n_sessions = config->max_sessions,
 		.n_children = config->max_children,
@@ -52,6 +54,7 @@ static int tables_make(struct dataplane *dataplane)
 		.n_reasons = REASON_COUNT,
 		.reason_names = reason_names,
 		.reason_kinds = reason_kinds,
+		.crypto = crypto,
 		.replay_window = config->replay_window,
 		.tsc_hz = rte_get_tsc_hz(),
 		.huge_pages = config->huge_pages != CONFIG_HUGE_PAGES_NEVER,
@@ -59,6 +62,7 @@ static int tables_make(struct dataplane *dataplane)
 	char error[TABLES_ERROR_LEN];
 	int rc;
 
+	crypto_describe(dataplane->engine, dataplane->config, crypto);
 	for (uint16_t i = 0; i < config->n_ports; i++)
 		dimensions.port_names[i] = config->ports[i].name;
 	rc = tables_create(&dataplane->tables, &dimensions, error);
@@ -101,20 +105,17 @@ static int workers_make(struct dataplane *dataplane, const char *name)
 	return rc;
 }
 
-/* What encrypts, for each suite that some peer may use. */
-static void engine_log(const struct dataplane *dataplane)
+static int engine_make(struct dataplane *dataplane)
 {
-	const struct config *config = dataplane->config;
-	bool used[ESP_SUITE_COUNT] = {false};
-	char text[ESP_ENGINE_TEXT_LEN];
+	const struct config_dataplane *config = &dataplane->config->dataplane;
 
-	for (size_t i = 0; i < config->n_peers; i++)
-		for (uint16_t k = 0; k < config->peers[i].n_esp; k++)
-			used[config->peers[i].esp[k]] = true;
-	for (uint32_t suite = ESP_SUITE_NONE + 1; suite < ESP_SUITE_COUNT; suite++)
-		if (used[suite])
-			log_debug("event=crypto suite=%s instructions=\"%s\"", esp_suite_get(suite)->name,
-				esp_engine_describe(dataplane->engine, suite, text));
+	dataplane->engine = crypto_engine_new(config);
+	if (dataplane->engine)
+		return 0;
+	if (errno != ENOTSUP)
+		return -ENOMEM;
+	crypto_log_refusal(config);
+	return -ENOTSUP;
 }
 
 int dataplane_init(struct dataplane *dataplane, const struct config *config, const char *name)
@@ -128,14 +129,19 @@ int dataplane_init(struct dataplane *dataplane, const struct config *config, con
 	dataplane->config = config;
 	dataplane->n_workers = limits->n_workers;
 	rules_fill(&dataplane->rules, config);
-	rc = tables_make(dataplane);
-	if (rc < 0)
+	rc = engine_make(dataplane);
+	if (rc == -ENOTSUP)
 		return rc;
-	rc = -ENOMEM;
-	dataplane->engine = esp_engine_new();
-	if (!dataplane->engine || rcu_make(dataplane) < 0 || pools_make(dataplane, name) < 0)
+	if (rc < 0)
 		goto fail;
-	engine_log(dataplane);
+	rc = tables_make(dataplane);
+	if (rc < 0) {
+		esp_engine_free(dataplane->engine);
+		return rc;
+	}
+	rc = -ENOMEM;
+	if (rcu_make(dataplane) < 0 || pools_make(dataplane, name) < 0)
+		goto fail;
 	if (sa_store_init(&dataplane->sas, limits->max_sessions, limits->max_children, limits->n_workers,
 		    limits->replay_window) < 0)
 		goto fail;

@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include "classify.h"
+#include "crypto.h"
 #include "dataplane.h"
 #include "exits.h"
 #include "inbound.h"
@@ -58,7 +59,7 @@ int worker_init(struct worker *worker, struct dataplane *dataplane, uint16_t num
 	worker->events = &dataplane->tables.events[number + 1];
 	ipv4_ids_begin(worker);
 	ipv6_ids_begin(worker);
-	worker->engine = esp_engine_new();
+	worker->engine = crypto_engine_new(config);
 	worker->reassembly = reassembly_new(&limits);
 	snprintf(ring_name, sizeof(ring_name), "%s-handoff-%u", name, number);
 	worker->handoff = rte_ring_create(ring_name, WORKER_HANDOFF_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);

@@ -39,6 +39,12 @@ static json_t *run_workers(struct gateway *gateway, const struct control_request
 	return status_workers(gateway);
 }
 
+static json_t *run_crypto(struct gateway *gateway, const struct control_request *request)
+{
+	(void)request;
+	return status_crypto(gateway);
+}
+
 static json_t *run_net(struct gateway *gateway, const struct control_request *request)
 {
 	(void)request;
@@ -137,6 +143,7 @@ static const struct command commands[] = {
 	{"ike", 0, run_ike, "IKE SAs"},
 	{"counters", 0, run_counters, "counters of the data plane, of IKE and of the control plane"},
 	{"workers", 0, run_workers, "the data plane's workers"},
+	{"crypto", 0, run_crypto, "what encrypts in the data plane, for each suite"},
 	{"net", 0, run_net, "addresses, routes and neighbours given to the data plane"},
 	{"attempts", 0, run_attempts, "the newest attempts to connect, and what is said of each"},
 	{"explain", 1, run_explain, "the timelines of a peer, an identity, an address or a cookie"},

@@ -232,6 +232,47 @@ void show_workers(const json_t *reply, bool wide, FILE *out)
 	format_table_end(table, out, "No workers.");
 }
 
+/* `measured` may be NULL: figures of 0. */
+static void put_crypto(struct format_table *table, const json_t *suite, const char *instructions, const char *by,
+	const json_t *measured)
+{
+	static const char *const sizes[] = {"64", "512", "1420"};
+	const json_t *cycles = json_object_get(measured, "cycles");
+
+	format_table_put(table, text_of(suite, "suite"));
+	format_table_put(table, instructions);
+	format_table_put(table, by);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		put_count(table, (uint64_t)json_real_value(json_object_get(cycles, sizes[i])));
+}
+
+/* What serves each suite; wide: what else was measured, too. */
+void show_crypto(const json_t *reply, bool wide, FILE *out)
+{
+	static const char *const headings[] = {
+		"SUITE", "INSTRUCTIONS", "CHOSEN BY", ">CYCLES AT 64 B", ">512 B", ">1,420 B", NULL};
+	struct format_table *table = format_table_new(headings);
+	const json_t *suite, *measured;
+	size_t i, k;
+
+	head_dataplane(reply, out);
+	json_array_foreach(json_object_get(reply, "suites"), i, suite) {
+		const char *chosen = text_of(suite, "instructions");
+		const json_t *of_chosen = NULL;
+
+		json_array_foreach(json_object_get(suite, "measured"), k, measured) {
+			if (strcmp(text_of(measured, "instructions"), chosen) == 0)
+				of_chosen = measured;
+		}
+		put_crypto(table, suite, chosen, text_of(suite, "by"), of_chosen);
+		json_array_foreach(json_object_get(suite, "measured"), k, measured) {
+			if (wide && measured != of_chosen)
+				put_crypto(table, suite, text_of(measured, "instructions"), "", measured);
+		}
+	}
+	format_table_end(table, out, "No suite is in use.");
+}
+
 static void net_addresses(const json_t *reply, FILE *out)
 {
 	static const char *const headings[] = {"ADDRESS", "INTERFACE", NULL};

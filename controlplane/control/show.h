@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sluiced's answers as a person reads them. Each function prints one view of a reply to `out`; `wide` asks for what is
- * left out otherwise (child SAs under sessions, counters that are zero).
+ * left out otherwise (child SAs under sessions, counters that are zero, instructions that were not chosen).
  */
 #pragma once
 
@@ -14,4 +14,5 @@ void show_sas(const json_t *reply, bool wide, FILE *out);
 void show_ike(const json_t *reply, bool wide, FILE *out);
 void show_counters(const json_t *reply, bool wide, FILE *out);
 void show_workers(const json_t *reply, bool wide, FILE *out);
+void show_crypto(const json_t *reply, bool wide, FILE *out);
 void show_net(const json_t *reply, bool wide, FILE *out);

@@ -58,6 +58,8 @@ static const struct command commands[] = {
 	{"show counters", NULL, "counters", show_counters,
 		"what is not zero: packets' exits, drops, IKE; --all: every one"},
 	{"show workers", NULL, "workers", show_workers, "the data plane's workers and how busy they are"},
+	{"show crypto", NULL, "crypto", show_crypto,
+		"which instructions encrypt, and their cycles a packet; with --verbose all that were measured"},
 	{"show net", NULL, "net", show_net, "addresses, routes and neighbours that the data plane knows"},
 	{"show attempts", NULL, "attempts", show_attempts,
 		"who tried to connect, and the verdict on each; --all: more than the newest"},

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <x86intrin.h>
 
-enum { LENGTHS = 3, PACKETS = 16, ROUNDS = 3, ROOM_BEFORE = 64, ROOM_BEHIND = 64, PAYLOAD_MAX = 1420 };
+enum { PACKETS = 16, ROUNDS = 3, ROOM_BEFORE = 64, ROOM_BEHIND = 64, PAYLOAD_MAX = 1420 };
 
-static const uint32_t payload_lens[LENGTHS] = {64, 512, PAYLOAD_MAX};
+static const uint32_t payload_lens[CRYPTO_SIZES] = CRYPTO_SIZE_LIST;
 
 /* Another architecture has to be that much faster than the widest to be preferred: what is less may be noise. */
 static const float preferred_below = 0.95f;
@@ -29,6 +29,20 @@ void choice_fix(struct choice *choice, enum arch arch, enum arch gcm)
 	choice->arch[choice_class(esp_suite_get(ESP_AES128_GCM))] = (uint8_t)gcm;
 }
 
+void choice_configure(struct choice *choice, enum arch gcm, enum arch others)
+{
+	unsigned int gcm_class = choice_class(esp_suite_get(ESP_AES128_GCM));
+
+	for (unsigned int class = 0; class < CHOICE_CLASSES; class ++) {
+		enum arch arch = class == gcm_class ? gcm : others;
+
+		if (arch == ARCH_COUNT)
+			continue;
+		choice->arch[class] = (uint8_t)arch;
+		choice->configured[class] = true;
+	}
+}
+
 static void probe_fill(struct probe *probe, uint32_t payload_len)
 {
 	for (size_t i = 0; i < PACKETS; i++)
@@ -42,7 +56,10 @@ static void probe_fill(struct probe *probe, uint32_t payload_len)
 		};
 }
 
-/* The shortest time in which a burst is sealed and opened again, in ticks; none for an implementation that fails. */
+/*
+ * Cycles for a packet, the mean of sealing and opening, in the best of a few bursts; FLT_MAX for an implementation that
+ * fails.
+ */
 static float probe_time(struct esp_engine *engine, struct probe *probe, uint32_t payload_len)
 {
 	uint64_t best = UINT64_MAX;
@@ -57,44 +74,63 @@ static float probe_time(struct esp_engine *engine, struct probe *probe, uint32_t
 		ticks = __rdtsc() - ticks;
 		best = ticks < best ? ticks : best;
 	}
-	return (float)best;
+	return (float)best / (2 * PACKETS);
 }
 
-/* With AVX-512, the library has wider registers than gcm_vaes.c. */
+/* Can `arch` serve the suite on this processor? */
 static bool choice_has(const struct esp_suite *suite, enum arch arch, enum arch widest)
 {
 	if (arch == ARCH_VAES)
-		return suite->mode == ESP_MODE_GCM && widest < ARCH_AVX512 && gcm_vaes_available();
+		return suite->mode == ESP_MODE_GCM && gcm_vaes_available();
 	return arch <= widest;
+}
+
+/* Its time as a multiple of the widest one's, each size counting alike. */
+static float choice_cost(const float cycles[ARCH_COUNT][CRYPTO_SIZES], enum arch arch, enum arch widest)
+{
+	float cost = 0;
+
+	for (size_t i = 0; i < CRYPTO_SIZES; i++)
+		cost += cycles[arch][i] / cycles[widest][i] / CRYPTO_SIZES;
+	return cost;
+}
+
+enum arch choice_best(const struct choice *choice, const struct esp_suite *suite, enum arch widest)
+{
+	enum arch best = widest;
+	float least = preferred_below;
+
+	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++) {
+		const float(*cycles)[CRYPTO_SIZES] = choice->cycles[choice_class(suite)];
+		float cost;
+
+		if (cycles[arch][0] <= 0 || (arch == ARCH_VAES && widest == ARCH_AVX512))
+			continue;
+		cost = choice_cost(cycles, arch, widest);
+		if (cost < least) {
+			least = cost;
+			best = arch;
+		}
+	}
+	return best;
 }
 
 static void choice_measure_class(struct esp_engine *engine, struct probe *probe, uint32_t suite_id, enum arch widest)
 {
 	static const uint8_t keymat[ESP_KEYMAT_MAX];
 	const struct esp_suite *suite = esp_suite_get(suite_id);
-	float ticks[ARCH_COUNT][LENGTHS], *cost = engine->choice.cost[choice_class(suite)];
-	uint8_t *chosen = &engine->choice.arch[choice_class(suite)];
-	enum arch best = widest;
+	unsigned int class = choice_class(suite);
 
 	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++) {
 		if (!choice_has(suite, arch, widest))
 			continue;
-		*chosen = arch;
+		engine->choice.arch[class] = (uint8_t)arch;
 		/* Anew each time: the tables of a GCM key differ between architectures. */
 		esp_key_expand(engine, suite_id, false, keymat, esp_suite_keymat_len(suite), &probe->key);
-		for (size_t i = 0; i < LENGTHS; i++)
-			ticks[arch][i] = probe_time(engine, probe, payload_lens[i]);
+		for (size_t i = 0; i < CRYPTO_SIZES; i++)
+			engine->choice.cycles[class][arch][i] = probe_time(engine, probe, payload_lens[i]);
 	}
-	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++) {
-		if (!choice_has(suite, arch, widest))
-			continue;
-		cost[arch] = 0;
-		for (size_t i = 0; i < LENGTHS; i++)
-			cost[arch] += ticks[arch][i] / ticks[widest][i] / LENGTHS;
-		if (cost[arch] < preferred_below && cost[arch] < cost[best])
-			best = arch;
-	}
-	*chosen = best;
+	engine->choice.arch[class] = (uint8_t)choice_best(&engine->choice, suite, widest);
 }
 
 void choice_measure(struct esp_engine *engine, enum arch widest)
@@ -105,7 +141,7 @@ void choice_measure(struct esp_engine *engine, enum arch widest)
 		return;
 	memset(probe, 0, sizeof(*probe));
 	for (uint32_t id = ESP_SUITE_NONE + 1; id < ESP_SUITE_COUNT; id++)
-		if (engine->choice.cost[choice_class(esp_suite_get(id))][widest] == 0)
+		if (engine->choice.cycles[choice_class(esp_suite_get(id))][widest][0] == 0)
 			choice_measure_class(engine, probe, id, widest);
 	free(probe);
 }

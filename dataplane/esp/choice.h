@@ -6,11 +6,18 @@
  * the process use the result. AES-GCM has our own implementation (gcm_vaes.h) as one candidate more, unless the
  * processor has AVX-512. What never differed in measurements is no matter of choice: AES-GCM by a direct call a
  * packet, the rest by bursts of jobs.
+ *
+ * The choice is by suite, and not by packet, though one may be ahead with short packets and another with long ones: an
+ * SA's key is expanded once, in the layout of one implementation. Two layouts would be twice the memory, and a branch
+ * for each packet. So each size counts alike, as a multiple of what the widest implementation takes for it. The figures
+ * of each size are kept and shown, and the configuration may say otherwise (choice_configure).
  */
 #pragma once
 
+#include "tables/crypto.h"
 #include "tables/suite.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct esp_engine;
@@ -29,9 +36,10 @@ enum arch {
 enum { CHOICE_HASHES = ESP_INTEGRITY_SHA512_256, CHOICE_CLASSES = ESP_MODE_COUNT * CHOICE_HASHES };
 
 struct choice {
-	uint8_t arch[CHOICE_CLASSES]; /* enum arch */
-	/* Time for packets of 64, 512 and 1,420 bytes as a multiple of the widest architecture's; 0: not measured. */
-	float cost[CHOICE_CLASSES][ARCH_COUNT];
+	uint8_t arch[CHOICE_CLASSES];	 /* enum arch */
+	bool configured[CHOICE_CLASSES]; /* not the measurement's */
+	/* Cycles of the TSC, the mean of sealing and opening a packet of each size; 0: not measured. */
+	float cycles[CHOICE_CLASSES][ARCH_COUNT][CRYPTO_SIZES];
 };
 
 static inline unsigned int choice_class(const struct esp_suite *suite)
@@ -45,6 +53,15 @@ static inline unsigned int choice_class(const struct esp_suite *suite)
 
 /* One architecture of the library for all, and perhaps another for AES-GCM. */
 void choice_fix(struct choice *choice, enum arch arch, enum arch gcm);
+
+/* What is to serve AES-GCM and what all other suites, measured or not; ARCH_COUNT: as it is. */
+void choice_configure(struct choice *choice, enum arch gcm, enum arch others);
+
+/*
+ * The fastest by the choice's figures; the library's widest, unless another is clearly faster. With AVX-512, the
+ * library has wider registers than gcm_vaes.c, which is not chosen then.
+ */
+enum arch choice_best(const struct choice *choice, const struct esp_suite *suite, enum arch widest);
 
 /*
  * Measures all classes on an engine that has the managers of every architecture up to `widest`, and changes its choice

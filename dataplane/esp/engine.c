@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +25,8 @@ static const struct {
 	[ARCH_AVX512] = {"avx512", IMB_CPUFLAGS_AVX512, init_mb_mgr_avx512},
 	[ARCH_VAES] = {"vaes", IMB_CPUFLAGS_SSE, NULL},
 };
+
+_Static_assert(CRYPTO_CANDIDATES_MAX >= (int)ARCH_COUNT, "esp_engine_describe");
 
 static pthread_once_t measured_once = PTHREAD_ONCE_INIT;
 static struct choice measured;
@@ -120,28 +121,59 @@ static void engine_measure(void)
 	esp_engine_free(engine);
 }
 
-struct esp_engine *esp_engine_new(void)
+/* ARCH_COUNT: no such name. */
+static enum arch engine_find(const char *instructions)
 {
+	enum arch arch = ARCH_SSE;
+
+	while (arch < ARCH_COUNT && strcmp(archs[arch].name, instructions) != 0)
+		arch++;
+	return arch;
+}
+
+bool esp_engine_can(const char *instructions)
+{
+	enum arch arch = engine_find(instructions);
+
+	return arch < ARCH_COUNT && engine_has(arch);
+}
+
+struct esp_engine *esp_engine_new_configured(const char *gcm, const char *others)
+{
+	struct choice choice;
+
+	/* Ours is for AES-GCM alone. */
+	if ((gcm && !esp_engine_can(gcm)) ||
+		(others && (!esp_engine_can(others) || engine_find(others) == ARCH_VAES))) {
+		errno = ENOTSUP;
+		return NULL;
+	}
 	pthread_once(&measured_once, engine_measure);
 	if (measured_error != 0) {
 		errno = measured_error;
 		return NULL;
 	}
-	return engine_make(&measured);
+	choice = measured;
+	choice_configure(&choice, gcm ? engine_find(gcm) : ARCH_COUNT, others ? engine_find(others) : ARCH_COUNT);
+	return engine_make(&choice);
+}
+
+struct esp_engine *esp_engine_new(void)
+{
+	return esp_engine_new_configured(NULL, NULL);
 }
 
 struct esp_engine *esp_engine_new_on(const char *instructions)
 {
+	enum arch arch = engine_find(instructions);
 	struct choice choice;
 
-	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++) {
-		if (strcmp(archs[arch].name, instructions) != 0)
-			continue;
-		choice_fix(&choice, arch == ARCH_VAES ? engine_widest() : arch, arch);
-		return engine_make(&choice);
+	if (arch == ARCH_COUNT) {
+		errno = ENOTSUP;
+		return NULL;
 	}
-	errno = ENOTSUP;
-	return NULL;
+	choice_fix(&choice, arch == ARCH_VAES ? engine_widest() : arch, arch);
+	return engine_make(&choice);
 }
 
 void esp_engine_free(struct esp_engine *engine)
@@ -157,27 +189,23 @@ void esp_engine_free(struct esp_engine *engine)
 	free(engine);
 }
 
-const char *esp_engine_describe(const struct esp_engine *engine, uint32_t suite_id, char *text)
+void esp_engine_describe(const struct esp_engine *engine, uint32_t suite_id, struct crypto_choice *description)
 {
 	const struct esp_suite *suite = esp_suite_get(suite_id);
-	const char *before = "; times as long:";
-	const float *cost;
-	enum arch chosen;
-	int len;
+	unsigned int class = choice_class(suite);
 
-	if (!suite)
-		return strcpy(text, "none");
-	cost = engine->choice.cost[choice_class(suite)];
-	chosen = engine->choice.arch[choice_class(suite)];
-	len = snprintf(text, ESP_ENGINE_TEXT_LEN, "%s", archs[chosen].name);
-	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT && len < ESP_ENGINE_TEXT_LEN; arch++) {
-		if (arch == chosen || cost[arch] <= 0)
+	memset(description, 0, sizeof(*description));
+	strcpy(description->name, archs[engine->choice.arch[class]].name);
+	description->configured = engine->choice.configured[class];
+	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++) {
+		struct crypto_candidate *candidate = &description->candidates[description->n_candidates];
+
+		if (engine->choice.cycles[class][arch][0] <= 0)
 			continue;
-		len += snprintf(text + len, (size_t)(ESP_ENGINE_TEXT_LEN - len), "%s %s %.2f", before, archs[arch].name,
-			(double)(cost[arch] / cost[chosen]));
-		before = "";
+		strcpy(candidate->name, archs[arch].name);
+		memcpy(candidate->cycles, engine->choice.cycles[class][arch], sizeof(candidate->cycles));
+		description->n_candidates++;
 	}
-	return text;
 }
 
 IMB_MGR *engine_manager(const struct esp_engine *engine, const struct esp_suite *suite)

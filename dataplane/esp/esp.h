@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "tables/crypto.h"
 #include "tables/suite.h"
 
 #include <endian.h>
@@ -40,17 +41,22 @@ struct esp_engine;
  */
 struct esp_engine *esp_engine_new(void);
 
-/* Without a measurement, on "sse", "avx", "avx2" or "avx512", or "vaes": our own AES-GCM, the rest on the widest.
- * ENOTSUP too where the processor lacks these. */
+/*
+ * The same, but with instructions that the caller names for AES-GCM and for all other suites instead of the fastest;
+ * NULL: these. Names are "sse", "avx", "avx2" and "avx512", which are the library's, and for AES-GCM alone "vaes", our
+ * own. ENOTSUP too where the processor lacks one.
+ */
+struct esp_engine *esp_engine_new_configured(const char *gcm, const char *others);
+
+/* Without a measurement, on one of these; with "vaes", the rest on the widest of the library's. */
 struct esp_engine *esp_engine_new_on(const char *instructions);
 void esp_engine_free(struct esp_engine *engine);
 
-/*
- * Which instructions the engine uses for a suite, and how the others compare where that was measured ("avx512; times
- * as long: sse 1.73 avx 1.74 avx2 1.73"). Writes to `text`, ESP_ENGINE_TEXT_LEN bytes, and returns it.
- */
-enum { ESP_ENGINE_TEXT_LEN = 128 };
-const char *esp_engine_describe(const struct esp_engine *engine, uint32_t suite, char *text);
+/* Is that one of these names, and does this processor have what it needs? */
+bool esp_engine_can(const char *instructions);
+
+/* What serves a suite, and what was measured of each implementation. */
+void esp_engine_describe(const struct esp_engine *engine, uint32_t suite, struct crypto_choice *description);
 
 /*
  * The expanded key of one direction of one SA: round keys, GHASH tables, HMAC inner and outer state. Read-only once

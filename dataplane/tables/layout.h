@@ -15,6 +15,7 @@
 #pragma once
 
 #include "tables/address.h"
+#include "tables/crypto.h"
 #include "tables/place.h"
 #include "tables/ring.h"
 #include "tables/suite.h"
@@ -26,7 +27,7 @@
 #define TABLES_MAGIC 0x3130454349554c53ULL /* "SLUICE01", little-endian */
 
 enum {
-	TABLES_LAYOUT_VERSION = 6,
+	TABLES_LAYOUT_VERSION = 7,
 	TABLES_WORKERS_MAX = 64,
 	TABLES_PORTS_MAX = 16,
 	TABLES_REASONS_MAX = 64,
@@ -246,4 +247,5 @@ struct tables_header {
 	uint8_t reason_kinds[TABLES_REASONS_MAX]; /* enum tables_reason_kind */
 	char reason_names[TABLES_REASONS_MAX][TABLES_REASON_NAME_LEN];
 	char port_names[TABLES_PORTS_MAX][TABLES_NAME_LEN]; /* the kernel interfaces, by port number */
+	struct crypto_choice crypto[ESP_SUITE_COUNT];       /* by suite */
 };

@@ -116,6 +116,8 @@ static void header_fill(struct tables_header *h, const struct tables_dimensions 
 	}
 	for (uint32_t i = 0; i < d->n_ports; i++)
 		snprintf(h->port_names[i], sizeof(h->port_names[i]), "%s", d->port_names[i]);
+	if (d->crypto)
+		memcpy(h->crypto, d->crypto, sizeof(h->crypto));
 }
 
 int tables_create(struct tables *tables, const struct tables_dimensions *dimensions, char error[TABLES_ERROR_LEN])

@@ -32,6 +32,7 @@ struct tables_dimensions {
 	const char *const *reason_names;
 	const uint8_t *reason_kinds; /* enum tables_reason_kind; NULL: all of them notes */
 	const char *port_names[TABLES_PORTS_MAX];
+	const struct crypto_choice *crypto; /* ESP_SUITE_COUNT of them, by suite; NULL: nothing to tell */
 	uint32_t replay_window;
 	uint64_t tsc_hz;
 	bool huge_pages; /* try them first */

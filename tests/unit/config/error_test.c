@@ -193,6 +193,12 @@ static void test_texts(void **state)
 	EXPECT(
 		{FILE_DATAPLANE("poll = \"lazy\";"),
 			"t.cfg:2: dataplane.poll: \"lazy\" is not a way to poll; expected \"adaptive\" or \"busy\"\n"},
+		{FILE_DATAPLANE("crypto = { gcm = \"neon\"; };"),
+			"t.cfg:2: dataplane.crypto.gcm: \"neon\" is not a set of instructions; expected \"auto\", \"sse\", "
+			"\"avx\", \"avx2\", \"avx512\" or \"vaes\"\n"},
+		{FILE_DATAPLANE("crypto = { others = \"vaes\"; };"),
+			"t.cfg:2: dataplane.crypto.others: \"vaes\" is not a set of instructions; expected \"auto\", \"sse\", "
+			"\"avx\", \"avx2\" or \"avx512\"\n"},
 		{FILE_IKE("") "log = { level = \"loud\"; };", "t.cfg:7: log.level: \"loud\" is not a log level; "
 			"expected \"error\", \"warning\", \"info\" or \"debug\"\n"},
 		{FILE_IKE("") "log = 7;", "t.cfg:7: log: 7 is not a group; expected { ... }\n"},

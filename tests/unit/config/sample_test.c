@@ -90,6 +90,8 @@ static void check_dataplane(const struct config_dataplane *dataplane)
 	assert_int_equal(dataplane->n_workers, 1);
 	assert_int_equal(dataplane->worker_cores[0], 1);
 	assert_int_equal(dataplane->poll, CONFIG_POLL_ADAPTIVE);
+	assert_int_equal(dataplane->crypto_gcm, CONFIG_CRYPTO_AUTO);
+	assert_int_equal(dataplane->crypto_others, CONFIG_CRYPTO_AUTO);
 	assert_int_equal(dataplane->huge_pages, CONFIG_HUGE_PAGES_AUTO);
 	assert_int_equal(dataplane->memory, 512);
 	assert_int_equal(dataplane->packet_buffers, 16384);
@@ -184,7 +186,7 @@ static void test_defaults_as_documented(void **state)
 	struct config *spelled;
 
 	(void)state;
-	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 57);
+	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 58);
 	spelled = fixture_load("spelled.cfg");
 	assert_string_equal(fixture_said(), "");
 	assert_non_null(spelled);

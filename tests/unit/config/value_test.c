@@ -9,6 +9,7 @@ static void test_dataplane(void **state)
 {
 	struct config *config = fixture_load_text(
 		"dataplane = { main_core = 1023; worker_cores = (0, 7); poll = \"busy\"; huge_pages = \"never\";\n"
+		"crypto = { gcm = \"vaes\"; others = \"avx512\"; };\n"
 		"memory = 64; packet_buffers = 1024; max_sessions = 1; max_children = 1048576; replay_window = 65536;\n"
 		"exception_rate = 1; fragments = { pending = 2; per_source = 1; timeout = 120000; };\n"
 		"ports = ( { name = \"a\"; device = \"net_null0\"; } ); };\n" IKE(
@@ -27,6 +28,8 @@ static void test_dataplane(void **state)
 	assert_int_equal(dataplane->worker_cores[0], 0);
 	assert_int_equal(dataplane->worker_cores[1], 7);
 	assert_int_equal(dataplane->poll, CONFIG_POLL_BUSY);
+	assert_int_equal(dataplane->crypto_gcm, CONFIG_CRYPTO_VAES);
+	assert_int_equal(dataplane->crypto_others, CONFIG_CRYPTO_AVX512);
 	assert_int_equal(dataplane->huge_pages, CONFIG_HUGE_PAGES_NEVER);
 	assert_int_equal(dataplane->memory, 64);
 	assert_int_equal(dataplane->packet_buffers, 1024);

@@ -174,6 +174,26 @@ static void test_workers(void **state)
 	json_decref(reply);
 }
 
+static void test_crypto(void **state)
+{
+	struct world *world = *state;
+	json_t *reply = ask(world, "crypto", NULL), *suites = json_object_get(reply, "suites");
+	const json_t *gcm = json_array_get(suites, 0), *measured = json_object_get(gcm, "measured");
+	const json_t *cycles = json_object_get(json_array_get(measured, 1), "cycles");
+
+	assert_int_equal(json_array_size(suites), 2);
+	assert_string_equal(json_string_value(json_object_get(gcm, "suite")), "aes256gcm");
+	assert_string_equal(json_string_value(json_object_get(gcm, "instructions")), "vaes");
+	assert_string_equal(json_string_value(json_object_get(gcm, "by")), "measurement");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(suites, 1), "by")), "configuration");
+	assert_int_equal(json_array_size(measured), 2);
+	assert_true(json_real_value(json_object_get(cycles, "64")) == 200);
+	assert_true(json_real_value(json_object_get(cycles, "1420")) == 1024);
+	assert_shows(reply, show_crypto, false, "1,024");
+	assert_shows(reply, show_crypto, true, "1,950"); /* sse's, which was not chosen */
+	json_decref(reply);
+}
+
 static void test_ike(void **state)
 {
 	struct world *world = *state;
@@ -236,7 +256,7 @@ static void test_refusals(void **state)
 
 static void test_without_data_plane(void **state)
 {
-	static const char *const commands[] = {"sessions", "counters", "workers", "net", "ike", "help"};
+	static const char *const commands[] = {"sessions", "counters", "workers", "crypto", "net", "ike", "help"};
 	struct world *world = *state;
 	json_t *reply;
 
@@ -261,6 +281,7 @@ int main(void)
 		WORLD_TEST(test_strange_identity),
 		WORLD_TEST(test_counters),
 		WORLD_TEST(test_workers),
+		WORLD_TEST(test_crypto),
 		WORLD_TEST(test_ike),
 		WORLD_TEST(test_delete_and_rekey),
 		WORLD_TEST(test_refusals),

@@ -51,6 +51,16 @@ int world_setup(void **state)
 {
 	static const char *const reasons[] = {"received", "sent"};
 	static const uint8_t kinds[] = {TABLES_REASON_IN, TABLES_REASON_OUT};
+	static const struct crypto_choice crypto[ESP_SUITE_COUNT] = {
+		[ESP_AES256_GCM] = {.name = "vaes",
+			.n_candidates = 2,
+			.candidates = {{.name = "sse", .cycles = {310, 900, 1950}},
+				{.name = "vaes", .cycles = {200, 480, 1024}}}},
+		[ESP_AES128_CBC_SHA1_96] = {.name = "avx2",
+			.configured = 1,
+			.n_candidates = 1,
+			.candidates = {{.name = "avx2", .cycles = {400, 500, 600}}}},
+	};
 	struct tables_dimensions dimensions = {
 		.n_sessions = 8,
 		.n_children = 16,
@@ -60,6 +70,7 @@ int world_setup(void **state)
 		.reason_names = reasons,
 		.reason_kinds = kinds,
 		.port_names = {"sluice-test0"},
+		.crypto = crypto,
 		.replay_window = 1024,
 		.tsc_hz = 1000000000,
 	};

@@ -122,25 +122,69 @@ static void all_engines_of_a_process_choose_alike(void **state)
 
 		assert_in_range(class, 0, CHOICE_CLASSES - 1);
 		assert_non_null(engine_manager(a, esp_suite_get(id)));
-		assert_true(a->choice.cost[class][a->choice.arch[class]] > 0);
+		assert_true(a->choice.cycles[class][a->choice.arch[class]][0] > 0);
 	}
 	esp_engine_free(a);
 	check_engine(b);
 }
 
-static void description_names_the_choice(void **state)
+static void description_says_what_was_measured(void **state)
 {
 	struct esp_engine *fixed = esp_engine_new_on("sse");
-	char text[ESP_ENGINE_TEXT_LEN];
+	unsigned int gcm = choice_class(esp_suite_get(ESP_AES128_GCM));
+	struct crypto_choice description;
 
 	(void)state;
-	assert_string_equal(esp_engine_describe(fixed, ESP_AES128_GCM, text), "sse");
-	assert_string_equal(esp_engine_describe(fixed, ESP_SUITE_NONE, text), "none");
-	fixed->choice.arch[choice_class(esp_suite_get(ESP_AES128_GCM))] = ARCH_AVX2;
-	memcpy(fixed->choice.cost[choice_class(esp_suite_get(ESP_AES128_GCM))], (float[ARCH_COUNT]){1.5f, 1, 0.5f},
-		sizeof(float[ARCH_COUNT]));
-	assert_string_equal(esp_engine_describe(fixed, ESP_AES256_GCM, text), "avx2; times as long: sse 3.00 avx 2.00");
+	esp_engine_describe(fixed, ESP_AES128_GCM, &description);
+	assert_string_equal(description.name, "sse");
+	assert_int_equal(description.n_candidates, 0);
+	fixed->choice.arch[gcm] = ARCH_VAES;
+	fixed->choice.configured[gcm] = true;
+	for (size_t i = 0; i < CRYPTO_SIZES; i++) {
+		fixed->choice.cycles[gcm][ARCH_AVX2][i] = 100 + i;
+		fixed->choice.cycles[gcm][ARCH_VAES][i] = 200 + i;
+	}
+	esp_engine_describe(fixed, ESP_AES256_GCM, &description);
+	assert_string_equal(description.name, "vaes");
+	assert_int_equal(description.configured, 1);
+	assert_int_equal(description.n_candidates, 2);
+	assert_string_equal(description.candidates[0].name, "avx2");
+	assert_string_equal(description.candidates[1].name, "vaes");
+	assert_true(description.candidates[1].cycles[CRYPTO_SIZES - 1] == 202);
 	esp_engine_free(fixed);
+}
+
+/* The library's registers are wider than ours there. */
+static void with_avx512_the_library_is_chosen(void **state)
+{
+	const struct esp_suite *suite = esp_suite_get(ESP_AES256_GCM);
+	struct choice choice = {0};
+
+	(void)state;
+	for (enum arch arch = ARCH_SSE; arch < ARCH_COUNT; arch++)
+		for (size_t i = 0; i < CRYPTO_SIZES; i++)
+			choice.cycles[choice_class(suite)][arch][i] = arch == ARCH_VAES ? 50 : 100;
+	assert_int_equal(choice_best(&choice, suite, ARCH_AVX512), ARCH_AVX512);
+	assert_int_equal(choice_best(&choice, suite, ARCH_AVX2), ARCH_VAES);
+}
+
+/* Each size counts alike: what is twice as fast with short packets makes up for a little with the long ones. */
+static void cheapest_over_all_sizes_is_chosen(void **state)
+{
+	struct choice choice = {0};
+	float(*cycles)[CRYPTO_SIZES] = choice.cycles[choice_class(esp_suite_get(ESP_AES128_GCM))];
+	const struct esp_suite *suite = esp_suite_get(ESP_AES128_GCM);
+
+	(void)state;
+	memcpy(cycles[ARCH_AVX], (float[]){100, 400, 1000}, sizeof(cycles[0]));
+	memcpy(cycles[ARCH_SSE], (float[]){99, 390, 990}, sizeof(cycles[0]));
+	assert_int_equal(choice_best(&choice, suite, ARCH_AVX), ARCH_AVX); /* that little may be noise */
+	memcpy(cycles[ARCH_SSE], (float[]){50, 440, 1100}, sizeof(cycles[0]));
+	assert_int_equal(choice_best(&choice, suite, ARCH_AVX), ARCH_SSE);
+	memcpy(cycles[ARCH_SSE], (float[]){110, 430, 600}, sizeof(cycles[0]));
+	assert_int_equal(choice_best(&choice, suite, ARCH_AVX), ARCH_SSE);
+	memcpy(cycles[ARCH_SSE], (float[]){150, 430, 900}, sizeof(cycles[0]));
+	assert_int_equal(choice_best(&choice, suite, ARCH_AVX), ARCH_AVX);
 }
 
 static void unknown_instructions_are_refused(void **state)
@@ -161,7 +205,9 @@ int main(void)
 		cmocka_unit_test(each_implementation_agrees_with_openssl),
 		cmocka_unit_test(several_implementations_share_a_burst),
 		cmocka_unit_test(all_engines_of_a_process_choose_alike),
-		cmocka_unit_test(description_names_the_choice),
+		cmocka_unit_test(description_says_what_was_measured),
+		cmocka_unit_test(with_avx512_the_library_is_chosen),
+		cmocka_unit_test(cheapest_over_all_sizes_is_chosen),
 		cmocka_unit_test(unknown_instructions_are_refused),
 	};
 
