@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which processor instructions serve a suite, and what each implementation costs here: what esp/ measures at start, and
- * the operator is shown.
+ * the operator is shown. Suites that differ in the length of the key alone, or as SHA-384 and SHA-512, have the figures
+ * of the first one of them.
  */
 #pragma once
 
