@@ -253,8 +253,8 @@ static const struct {
 static void check_code(size_t row, bool extended)
 {
 	struct reference_sa sa = sa_of(codes[row].suite);
-	size_t key_len = strlen(codes[row].key), len = strlen(codes[row].text) - (extended ? 4 : 0);
-	uint64_t sequence = (uint64_t)esp_read_spi((const uint8_t *)codes[row].text + len) << 32;
+	size_t key_len = strlen(codes[row].key), text_len = strlen(codes[row].text), len = text_len - (extended ? 4 : 0);
+	uint64_t sequence = (uint64_t)esp_read_spi((const uint8_t *)codes[row].text + text_len - 4) << 32;
 	uint8_t esp[ROOM], buffer[ROOM];
 	struct esp_packet packet;
 
