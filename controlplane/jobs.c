@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "jobs.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+TAILQ_HEAD(job_list, job);
+
+struct jobs {
+	struct event *event; /* some job has ended */
+	int fd;
+	size_t waiting_max, pending; /* `pending` is the event loop's alone */
+	pthread_mutex_t lock;	     /* of what follows */
+	pthread_cond_t wake;
+	struct job_list waiting, ended;
+	size_t n_waiting;
+	bool stopping;
+	unsigned n_threads;
+	pthread_t threads[];
+};
+
+static void *jobs_help(void *context)
+{
+	struct jobs *jobs = context;
+	static const uint64_t one = 1;
+	struct job *job;
+
+	pthread_mutex_lock(&jobs->lock);
+	for (;;) {
+		while (!jobs->stopping && TAILQ_EMPTY(&jobs->waiting))
+			pthread_cond_wait(&jobs->wake, &jobs->lock);
+		if (jobs->stopping)
+			break;
+		job = TAILQ_FIRST(&jobs->waiting);
+		TAILQ_REMOVE(&jobs->waiting, job, in_list);
+		jobs->n_waiting--;
+		pthread_mutex_unlock(&jobs->lock);
+		job->work(job);
+		pthread_mutex_lock(&jobs->lock);
+		TAILQ_INSERT_TAIL(&jobs->ended, job, in_list);
+		/* An eventfd takes more wake-ups than there can be jobs. */
+		if (write(jobs->fd, &one, sizeof(one)) < 0)
+			abort();
+	}
+	pthread_mutex_unlock(&jobs->lock);
+	return NULL;
+}
+
+/* `done` may submit further jobs: the list is taken off first. */
+static void jobs_finish(struct jobs *jobs, struct job_list *from)
+{
+	struct job_list list = TAILQ_HEAD_INITIALIZER(list);
+	struct job *job;
+
+	pthread_mutex_lock(&jobs->lock);
+	TAILQ_CONCAT(&list, from, in_list);
+	pthread_mutex_unlock(&jobs->lock);
+	while ((job = TAILQ_FIRST(&list))) {
+		TAILQ_REMOVE(&list, job, in_list);
+		jobs->pending--;
+		job->done(job);
+	}
+}
+
+static void on_ended(evutil_socket_t fd, short what, void *context)
+{
+	struct jobs *jobs = context;
+	uint64_t count;
+
+	(void)what;
+	if (read(fd, &count, sizeof(count)) > 0)
+		jobs_finish(jobs, &jobs->ended);
+}
+
+static void jobs_stop_threads(struct jobs *jobs)
+{
+	pthread_mutex_lock(&jobs->lock);
+	jobs->stopping = true;
+	pthread_cond_broadcast(&jobs->wake);
+	pthread_mutex_unlock(&jobs->lock);
+	for (unsigned i = 0; i < jobs->n_threads; i++)
+		pthread_join(jobs->threads[i], NULL);
+}
+
+struct jobs *jobs_new(struct event_base *base, unsigned n_threads, size_t waiting_max)
+{
+	struct jobs *jobs = calloc(1, sizeof(*jobs) + n_threads * sizeof(jobs->threads[0]));
+	int rc = -ENOMEM;
+
+	if (!jobs)
+		return NULL;
+	jobs->waiting_max = waiting_max;
+	TAILQ_INIT(&jobs->waiting);
+	TAILQ_INIT(&jobs->ended);
+	pthread_mutex_init(&jobs->lock, NULL);
+	pthread_cond_init(&jobs->wake, NULL);
+	jobs->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (jobs->fd >= 0)
+		jobs->event = event_new(base, jobs->fd, EV_READ | EV_PERSIST, on_ended, jobs);
+	if (!jobs->event || event_add(jobs->event, NULL) < 0)
+		goto fail;
+	for (; jobs->n_threads < n_threads; jobs->n_threads++) {
+		rc = -pthread_create(&jobs->threads[jobs->n_threads], NULL, jobs_help, jobs);
+		if (rc < 0)
+			goto fail;
+	}
+	return jobs;
+fail:
+	jobs_free(jobs);
+	errno = -rc;
+	return NULL;
+}
+
+int jobs_submit(struct jobs *jobs, struct job *job)
+{
+	int rc = -EBUSY;
+
+	pthread_mutex_lock(&jobs->lock);
+	if (jobs->n_waiting < jobs->waiting_max && !jobs->stopping) {
+		TAILQ_INSERT_TAIL(&jobs->waiting, job, in_list);
+		jobs->n_waiting++;
+		pthread_cond_signal(&jobs->wake);
+		rc = 0;
+	}
+	pthread_mutex_unlock(&jobs->lock);
+	jobs->pending += rc == 0;
+	return rc;
+}
+
+size_t jobs_pending(const struct jobs *jobs)
+{
+	return jobs->pending;
+}
+
+void jobs_free(struct jobs *jobs)
+{
+	if (!jobs)
+		return;
+	jobs_stop_threads(jobs);
+	jobs_finish(jobs, &jobs->ended);
+	jobs_finish(jobs, &jobs->waiting);
+	if (jobs->event)
+		event_free(jobs->event);
+	if (jobs->fd >= 0)
+		close(jobs->fd);
+	pthread_cond_destroy(&jobs->wake);
+	pthread_mutex_destroy(&jobs->lock);
+	free(jobs);
+}
