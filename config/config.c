@@ -110,6 +110,7 @@ static void config_take(struct settings_reader *reader, config_setting_t *root, 
 
 	settings_read(reader, settings_root, root, config);
 	settings_inherit(root, config);
+	settings_complete_clients(config);
 	settings_check(reader, root, config);
 }
 

@@ -24,6 +24,8 @@ enum {
 	CONFIG_FILES_MAX = 8,
 	CONFIG_FILE_LEN = 256,
 	CONFIG_LISTEN_MAX = 16,
+	CONFIG_POOLS_MAX = 64,
+	CONFIG_DNS_MAX = 4,
 	CONFIG_RULES_MAX = 256,
 	CONFIG_NAME_LEN = 64,     /* with terminator */
 	CONFIG_IDENTITY_LEN = 128,
@@ -106,6 +108,26 @@ struct config_timeline {
 	uint16_t attempt_bytes; /* of entries in each */
 };
 
+/* Users who log in with name and password: where they stand, and how often one may be wrong. */
+struct config_users {
+	char file[CONFIG_PATH_LEN];
+	uint32_t guesses_per_user, guesses_per_address; /* wrong passwords within the window */
+	uint32_t guess_window;                          /* seconds */
+	uint32_t tries;                                 /* passwords of one exchange */
+	uint32_t timeout;                               /* seconds that a login may take, typing included */
+};
+
+/* Virtual addresses, IPv4, from first to last; what is not set is filled in from the network. */
+struct config_pool {
+	char name[CONFIG_NAME_LEN];
+	struct prefix network;
+	struct address first, last;
+	struct address dns[CONFIG_DNS_MAX];
+	uint16_t n_dns;
+};
+
+enum config_assign { CONFIG_ASSIGN_PULL, CONFIG_ASSIGN_PUSH };
+
 /* A branch or client that may connect with configured credentials. */
 struct config_peer {
 	char name[CONFIG_NAME_LEN];
@@ -113,7 +135,11 @@ struct config_peer {
 	struct address address;             /* where it is; of no family: anywhere */
 	uint8_t secret[CONFIG_SECRET_LEN];  /* pre-shared key */
 	uint16_t secret_len;
-	bool users;                         /* many clients, each of which authenticates as a user besides */
+	bool users;                         /* many clients, each of which logs in as a user besides: auth says so */
+	char user_group[CONFIG_NAME_LEN];   /* of which the users must be; "": all */
+	char pool[CONFIG_NAME_LEN];         /* virtual addresses instead of remote_networks; "": none */
+	bool virtual_address;               /* we are the client, and ask it for an address */
+	uint8_t assign;                     /* enum config_assign: who speaks first of the address */
 	bool ikev1, aggressive;             /* RFC 9395: off unless said so */
 	uint16_t auth[CONFIG_AUTH_MAX];     /* enum ike_auth, in order of preference */
 	uint16_t n_auth;
@@ -152,12 +178,16 @@ struct config_rule {
 
 struct config {
 	char runtime_dir[CONFIG_PATH_LEN - 32]; /* sockets are made here */
+	char state_dir[CONFIG_PATH_LEN - 32];   /* what outlives the process: leases */
 	char user[CONFIG_NAME_LEN];             /* sluiced runs as this user; "": as the one that started it */
 	char control_group[CONFIG_NAME_LEN];    /* members may use the control socket; "": root and `user` alone */
 	int log_level;                          /* enum log_level */
 	struct config_dataplane dataplane;
 	struct config_ike ike;
 	struct config_timeline timeline;
+	struct config_users users;
+	struct config_pool pools[CONFIG_POOLS_MAX];
+	uint16_t n_pools;
 	struct config_rule rules[CONFIG_RULES_MAX]; /* the first that matches a packet decides */
 	uint16_t n_rules;
 	struct tunnel_settings tunnel;          /* of peers that say nothing else */

@@ -135,7 +135,7 @@ static void connect_complete(struct connect_config *config)
 	base->tunnel = config->peer.tunnel;
 	base->dataplane.replay_window = REPLAY_WINDOW;
 	base->ike.half_open_max = base->ike.half_open_per_source = HALF_OPEN_MAX;
-	base->ike.half_open_timeout = HALF_OPEN_TIMEOUT;
+	base->ike.half_open_timeout = base->users.timeout = HALF_OPEN_TIMEOUT;
 }
 
 static void connect_take(struct settings_reader *reader, config_setting_t *root, void *context)

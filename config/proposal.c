@@ -143,6 +143,12 @@ const char *ike_proposal_legacy(const struct ike_proposal *proposal)
 	return NULL;
 }
 
+bool ike_auth_asks_user(uint16_t method)
+{
+	return method == IKE_AUTH_XAUTH_INIT_PSK || method == IKE_AUTH_XAUTH_INIT_RSA ||
+	       method == IKE_AUTH_HYBRID_INIT_RSA;
+}
+
 int ike_auth_parse(const char *text, uint16_t *out)
 {
 	for (int i = 0; i < METHODS; i++) {

@@ -81,6 +81,9 @@ const char *ike_proposal_legacy(const struct ike_proposal *proposal);
  * none such. And the name of any method, in IKE_AUTH_TEXT_LEN bytes; a number where it has none.
  */
 enum { IKE_AUTH_TEXT_LEN = 24 };
+/* Whether the initiator of the IKE SA has a user who logs in after phase 1. */
+bool ike_auth_asks_user(uint16_t method);
+
 int ike_auth_parse(const char *text, uint16_t *out);
 char *ike_auth_format(uint16_t method, char *text);
 

@@ -19,6 +19,8 @@ static const char *const huge_pages_choices[] = {"auto", "require", "never", NUL
 static const char *const exception_choices[] = {"net_tap", "virtio_user", NULL};
 static const char *const mode_choices[] = {
 	[CONFIG_MODE_TUNNEL] = "tunnel", [CONFIG_MODE_TRANSPORT] = "transport", NULL};
+static const char *const assign_choices[] = {
+	[CONFIG_ASSIGN_PULL] = "pull", [CONFIG_ASSIGN_PUSH] = "push", NULL};
 static const char *const action_choices[] = {"bypass", "discard", NULL};
 
 static const char *const df_choices[] = {
@@ -127,6 +129,32 @@ static const struct setting timeline_settings[] = {
 	{0},
 };
 
+static const struct setting users_settings[] = {
+	{"file", SETTING_PATH, "\"/etc/sluice/users\"", "an absolute path", "a file such as \"/etc/sluice/users\"",
+		FIELD(config, users.file)},
+	{"guesses_per_user", SETTING_INTEGER, "10", "a number of passwords",
+		RANGE(1, 1000000), FIELD(config, users.guesses_per_user)},
+	{"guesses_per_address", SETTING_INTEGER, "100", "a number of passwords",
+		RANGE(1, 1000000), FIELD(config, users.guesses_per_address)},
+	{"guess_window", SETTING_INTEGER, "600", "a time in seconds",
+		RANGE(1, 86400), FIELD(config, users.guess_window)},
+	{"tries", SETTING_INTEGER, "3", "a number of passwords", RANGE(1, 10), FIELD(config, users.tries)},
+	{"timeout", SETTING_INTEGER, "60", "a time in seconds", RANGE(5, 600), FIELD(config, users.timeout)},
+	{0},
+};
+
+static const struct setting pool_settings[] = {
+	{"name", SETTING_NAME, NULL, "a name", "1 to 63 letters, digits and any of . _ - @",
+		.min = 1, FIELD(config_pool, name)},
+	{"network", SETTING_NETWORK, NULL, "a network", "an IPv4 network such as 10.99.0.0/24",
+		FIELD(config_pool, network)},
+	{"first", SETTING_ADDRESS, "", "an address", "an IPv4 address of the network", FIELD(config_pool, first)},
+	{"last", SETTING_ADDRESS, "", "an address", "an IPv4 address of the network", FIELD(config_pool, last)},
+	{"dns", SETTING_ADDRESS, "", "an address", "an IPv4 address such as 192.0.2.53",
+		ARRAY(config_pool, dns, n_dns)},
+	{0},
+};
+
 static const struct setting rule_settings[] = {
 	{"action", SETTING_CHOICE, NULL, "an action", .choices = action_choices, FIELD(config_rule, action)},
 	{"source", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED, FIELD(config_rule, source)},
@@ -164,6 +192,11 @@ static const struct setting peer_settings[] = {
 		COUNTED(config_peer, secret, secret_len)},
 	{"secret_file", SETTING_SECRET_FILE, "", "a file with a pre-shared key", "a path in quotes",
 		COUNTED(config_peer, secret, secret_len)},
+	{"user_group", SETTING_NAME, "\"\"", "a group of users", "a group's name, or \"\"",
+		FIELD(config_peer, user_group)},
+	{"pool", SETTING_NAME, "\"\"", "a pool", "the name of one of the pools, or \"\"", FIELD(config_peer, pool)},
+	{"assign", SETTING_CHOICE, "\"pull\"", "a way to assign addresses",
+		.choices = assign_choices, FIELD(config_peer, assign)},
 	{"ikev1", SETTING_BOOLEAN, "false", "a boolean", "true or false", FIELD(config_peer, ikev1)},
 	{"aggressive", SETTING_BOOLEAN, "false", "a boolean", "true or false", FIELD(config_peer, aggressive)},
 	{"auth", SETTING_AUTH, "[\"psk\"]", "an authentication method", AUTH_EXPECTED,
@@ -175,7 +208,7 @@ static const struct setting peer_settings[] = {
 	{"pfs", SETTING_PFS, "\"none\"", "a group", PFS_EXPECTED, FIELD(config_peer, pfs)},
 	{"local_networks", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED,
 		.count_min = 1, ARRAY(config_peer, local_networks, n_local)},
-	{"remote_networks", SETTING_NETWORK, NULL, "a network", NETWORK_EXPECTED,
+	{"remote_networks", SETTING_NETWORK, "", "a network", NETWORK_EXPECTED,
 		.count_min = 1, ARRAY(config_peer, remote_networks, n_remote)},
 	{"mode", SETTING_CHOICE, "\"tunnel\"", "a mode", .choices = mode_choices, FIELD(config_peer, mode)},
 	{"force_udp", SETTING_BOOLEAN, "false", "a boolean", "true or false", FIELD(config_peer, force_udp)},
@@ -190,6 +223,8 @@ static const struct setting peer_settings[] = {
 const struct setting settings_root[] = {
 	{"runtime_dir", SETTING_PATH, "\"/run/sluice\"", "an absolute path", "a directory such as \"/run/sluice\"",
 		FIELD(config, runtime_dir)},
+	{"state_dir", SETTING_PATH, "\"/var/lib/sluice\"", "an absolute path", "a directory such as \"/var/lib/sluice\"",
+		FIELD(config, state_dir)},
 	{"user", SETTING_NAME, "\"sluice\"", "a user", "a user's name, or \"\"", FIELD(config, user)},
 	{"control_group", SETTING_NAME, "\"\"", "a user group", "a user group's name, or \"\"", FIELD(config, control_group)},
 	{"log", SETTING_GROUP, "", "a group", "{ ... }", .members = log_settings},
@@ -198,6 +233,9 @@ const struct setting settings_root[] = {
 	{"ike", SETTING_GROUP, NULL, "a group", "a group with at least identity",
 		.members = ike_settings, FIELD(config, ike)},
 	{"timeline", SETTING_GROUP, "", "a group", "{ ... }", .members = timeline_settings, FIELD(config, timeline)},
+	{"users", SETTING_GROUP, "", "a group", "{ ... }", .members = users_settings},
+	{"pools", SETTING_GROUPS, "", "a list of pools", "at most 64 groups: ( { ... }, { ... } )",
+		.members = pool_settings, ARRAY(config, pools, n_pools)},
 	{"rules", SETTING_GROUPS, "", "a list of rules", "at most 256 groups: ( { ... }, { ... } )",
 		.members = rule_settings, ARRAY(config, rules, n_rules)},
 	{"tunnel", SETTING_GROUP, "", "a group", "{ ... }", .members = tunnel_settings},

@@ -64,9 +64,9 @@ struct settings_reader {
 enum { SETTINGS_QUOTE_LEN = 96, SETTINGS_EXPECTED_LEN = 256 };
 
 /*
- * Reads reader->file (NULL: there is none, the tree is empty) and hands the root of its tree to `take`, unless something
- * was wrong already. All texts are wiped afterwards: secrets are among them. What `take` adds to the tree itself comes
- * from the command line, and errors say so.
+ * Reads reader->file (NULL: there is none, the tree is empty) and hands the root of its tree to `take`, unless
+ * something was wrong already. All texts are wiped afterwards: secrets are among them. What `take` adds to the tree
+ * itself comes from the command line, and errors say so.
  */
 #define SETTINGS_COMMAND_LINE "command line"
 void settings_load(struct settings_reader *reader,
@@ -118,6 +118,10 @@ void settings_inherit(const config_setting_t *root, struct config *config);
 /* What values mean together. `root` is the tree that `config` was read from. */
 void settings_check(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
 void settings_check_peers(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
+void settings_check_clients(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
+
+/* Fills in what follows from other settings: which peers have users, and the first and last address of pools. */
+void settings_complete_clients(struct config *config);
 
 /*
  * What one peer says alone, in the group `where`. `legacy_switch` is the name of the setting that would allow legacy

@@ -119,4 +119,5 @@ void settings_check(struct settings_reader *reader, const config_setting_t *root
 	check_fragment_size(reader, root, &config->ike);
 	check_rules(reader, root, config);
 	settings_check_peers(reader, root, config);
+	settings_check_clients(reader, root, config);
 }

@@ -105,7 +105,8 @@ static void peers_check_auth(struct settings_reader *reader, const config_settin
 				"%s is not possible without certificates; expected ike.certificate, ike.key and "
 				"ike.authorities",
 				settings_quote(value, false, quote));
-		else if (!signature && peer->auth[i] != IKE_AUTH_PSK && peer->auth[i] != UINT16_MAX)
+		else if (!signature && peer->auth[i] != IKE_AUTH_PSK && peer->auth[i] != IKE_AUTH_XAUTH_INIT_PSK &&
+			 peer->auth[i] != UINT16_MAX)
 			settings_refuse(reader, value, NULL, "%s is not supported so far; expected " AUTH_EXPECTED,
 				settings_quote(value, false, quote));
 	}

@@ -204,6 +204,9 @@ int gateway_open(struct gateway *gateway, const struct config *config, struct ev
 	gateway->tick = event_new(base, -1, EV_PERSIST, on_tick, gateway);
 	if (!gateway->peers || !gateway->ike_timer || !gateway->tick || event_add(gateway->tick, &second) < 0)
 		goto fail;
+	gateway->clients = clients_new(gateway);
+	if (!gateway->clients)
+		goto fail;
 	gateway->timeline = timeline_new(config);
 	gateway->ike = gateway->timeline ? ike_new(config, &host) : NULL;
 	if (!gateway->ike)
@@ -229,6 +232,8 @@ void gateway_close(struct gateway *gateway)
 	admission_free(gateway->admission);
 	if (gateway->ike)
 		ike_free(gateway->ike);
+	gateway->ike = NULL;
+	clients_free(gateway->clients);
 	timeline_free(gateway->timeline);
 	if (gateway->tick)
 		event_free(gateway->tick);

@@ -10,6 +10,7 @@
 #include "config/log.h"
 #include "admission.h"
 #include "attachment.h"
+#include "clients.h"
 #include "ike/ike.h"
 #include "install.h"
 #include "mirror.h"
@@ -39,6 +40,7 @@ struct gateway {
 	struct admission *admission;
 	struct ike *ike;
 	struct timeline *timeline;
+	struct clients *clients;
 	struct attachment *attachment;
 	struct tables *tables; /* NULL while no data plane is attached, and with it: */
 	struct install *install;

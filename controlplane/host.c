@@ -156,6 +156,21 @@ static void host_message(void *context, const struct ike_message *message)
 	timeline_message(gateway->timeline, message, clock_now_ms());
 }
 
+static int host_login(void *context, const struct ike_login *login)
+{
+	struct gateway *gateway = context;
+
+	return clients_login(gateway->clients, login);
+}
+
+static int host_lease(void *context, const struct config_peer *peer, const char *identity, struct ike_assignment *out,
+	char why[IKE_WHY_LEN])
+{
+	struct gateway *gateway = context;
+
+	return clients_lease(gateway->clients, peer, identity, out, why);
+}
+
 struct ike_host host_make(struct gateway *gateway)
 {
 	return (struct ike_host){
@@ -173,5 +188,7 @@ struct ike_host host_make(struct gateway *gateway)
 		.peer_moved = host_peer_moved,
 		.event = host_event,
 		.message = host_message,
+		.login = host_login,
+		.lease = host_lease,
 	};
 }

@@ -24,6 +24,7 @@ static const struct {
 	[IKE_EVENT_DELETED] = {"ike_deleted", LOG_LEVEL_INFO, false},
 	[IKE_EVENT_INITIAL_CONTACT] = {"ike_initial_contact", LOG_LEVEL_INFO, false},
 	[IKE_EVENT_LEGACY] = {"ike_legacy", LOG_LEVEL_WARNING, true},
+	[IKE_EVENT_ASSIGNED] = {"ike_address_assigned", LOG_LEVEL_INFO, false},
 	[IKE_EVENT_BAD_MESSAGE] = {"ike_bad_message", LOG_LEVEL_WARNING, true},
 	[IKE_EVENT_UNKNOWN_COOKIES] = {"ike_unknown_cookies", LOG_LEVEL_INFO, true},
 	[IKE_EVENT_VENDORS] = {"ike_vendors", LOG_LEVEL_DEBUG, false},

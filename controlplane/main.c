@@ -94,6 +94,20 @@ static void on_settle(void *context)
 	gateway_settle(context);
 }
 
+/* A directory of sluiced's own, where it is not there yet. */
+static int make_directory(const char *path, mode_t mode, const struct process *process)
+{
+	if (mkdir(path, mode) == 0) {
+		if (chmod(path, mode) < 0 || chown(path, process->privileges.uid, process->privileges.gid) < 0)
+			log_warning(
+				"event=directory_not_given path=%s user=%s reason=\"%m\"", path, process->config->user);
+	} else if (errno != EEXIST) {
+		log_error("event=start_failed reason=\"the directory %s can't be made: %m\"", path);
+		return -errno;
+	}
+	return 0;
+}
+
 /* What may be done only before privileges are given up: sockets, and the directory that they are made in. */
 static int open_privileged(struct process *process)
 {
@@ -104,15 +118,12 @@ static int open_privileged(struct process *process)
 
 	if (access.has_group && privileges_find_group(config->control_group, &access.group) < 0)
 		return -ENOENT;
-	if (mkdir(config->runtime_dir, 0755) == 0) {
-		if (chmod(config->runtime_dir, 0755) < 0 ||
-			chown(config->runtime_dir, process->privileges.uid, process->privileges.gid) < 0)
-			log_warning("event=directory_not_given path=%s user=%s reason=\"%m\"", config->runtime_dir,
-				config->user);
-	} else if (errno != EEXIST) {
-		log_error("event=start_failed reason=\"the directory %s can't be made: %m\"", config->runtime_dir);
-		return -errno;
-	}
+	rc = make_directory(config->runtime_dir, 0755, process);
+	if (rc < 0)
+		return rc;
+	rc = make_directory(config->state_dir, 0700, process);
+	if (rc < 0)
+		return rc;
 	rc = gateway_bind(&process->gateway, config, process->base);
 	if (rc < 0)
 		return rc;

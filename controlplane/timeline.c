@@ -301,6 +301,7 @@ const char *timeline_what_name(unsigned what)
 		[IKE_EVENT_DELETED] = "deleted",
 		[IKE_EVENT_INITIAL_CONTACT] = "initial contact",
 		[IKE_EVENT_LEGACY] = "legacy",
+		[IKE_EVENT_ASSIGNED] = "address assigned",
 		[IKE_EVENT_BAD_MESSAGE] = "dropped",
 		[IKE_EVENT_UNKNOWN_COOKIES] = "unknown cookies",
 		[IKE_EVENT_VENDORS] = "vendor IDs",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "commands.h"
 
+#include "pool.h"
 #include "server.h"
 #include "status.h"
 #include "status_attempts.h"
@@ -121,6 +122,23 @@ static json_t *run_rekey(struct gateway *gateway, const struct control_request *
 	return json_pack("{s:I}", "rekeys_begun", begun);
 }
 
+static json_t *run_leases(struct gateway *gateway, const struct control_request *request)
+{
+	(void)request;
+	return status_leases(gateway);
+}
+
+static json_t *run_release(struct gateway *gateway, const struct control_request *request)
+{
+	struct pools *pools = clients_pools(gateway->clients);
+	char error[POOL_ERROR_LEN] = "no pool is configured";
+
+	if (!pools || pools_release(pools, request->arguments[0], error) < 0)
+		return server_refusal("%s", error);
+	log_info("event=lease_released name=\"%s\"", request->arguments[0]);
+	return json_object();
+}
+
 static json_t *run_log(struct gateway *gateway, const struct control_request *request)
 {
 	static const char *const levels[] = {"error", "warning", "info", "debug"};
@@ -147,6 +165,8 @@ static const struct command commands[] = {
 	{"net", 0, run_net, "addresses, routes and neighbours given to the data plane"},
 	{"attempts", 0, run_attempts, "the newest attempts to connect, and what is said of each"},
 	{"explain", 1, run_explain, "the timelines of a peer, an identity, an address or a cookie"},
+	{"leases", 0, run_leases, "virtual addresses and whose they are"},
+	{"release", 1, run_release, "gives up the lease of an identity or an address"},
 	{"delete", 1, run_delete, "ends a peer's sessions, or those of an identity, and their IKE SAs"},
 	{"rekey", 1, run_rekey, "negotiates new child SAs for a peer or an identity"},
 	{"log", 1, run_log, "sets the log level"},

@@ -273,6 +273,26 @@ void show_crypto(const json_t *reply, bool wide, FILE *out)
 	format_table_end(table, out, "No suite is in use.");
 }
 
+void show_leases(const json_t *reply, bool wide, FILE *out)
+{
+	static const char *const headings[] = {"ADDRESS", "IDENTITY", "PEER", "POOL", "CONNECTED", ">GIVEN", NULL};
+	struct format_table *table = format_table_new(headings);
+	int64_t now = (int64_t)number_of(reply, "now");
+	const json_t *lease;
+	size_t i;
+
+	(void)wide;
+	json_array_foreach(json_object_get(reply, "leases"), i, lease) {
+		format_table_put(table, text_of(lease, "address"));
+		format_table_put(table, text_of(lease, "identity"));
+		format_table_put(table, text_of(lease, "peer"));
+		format_table_put(table, text_of(lease, "pool"));
+		format_table_put(table, json_is_true(json_object_get(lease, "connected")) ? "yes" : "no");
+		put_age(table, now - (int64_t)number_of(lease, "used_at"));
+	}
+	format_table_end(table, out, "No leases.");
+}
+
 static void net_addresses(const json_t *reply, FILE *out)
 {
 	static const char *const headings[] = {"ADDRESS", "INTERFACE", NULL};

@@ -8,6 +8,7 @@
 #include "show.h"
 #include "show_attempts.h"
 #include "suggest.h"
+#include "user.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -35,6 +36,13 @@ static void show_deleted(const json_t *reply, bool wide, FILE *out)
 	(void)reply;
 	(void)wide;
 	fprintf(out, "Deleted.\n");
+}
+
+static void show_released(const json_t *reply, bool wide, FILE *out)
+{
+	(void)reply;
+	(void)wide;
+	fprintf(out, "Released.\n");
 }
 
 static void show_rekeyed(const json_t *reply, bool wide, FILE *out)
@@ -65,8 +73,10 @@ static const struct command commands[] = {
 		"who tried to connect, and the verdict on each; --all: more than the newest"},
 	{"explain", "WHO", "explain", show_explain,
 		"what happened, and what is wrong; WHO: peer, identity, address or cookie"},
-	{"delete", "PEER", "delete", show_deleted, "end the peer's session and tell it"},
-	{"rekey", "PEER", "rekey", show_rekeyed, "negotiate new keys for the peer's child SAs now"},
+	{"show leases", NULL, "leases", show_leases, "virtual addresses and whose they are"},
+	{"release", "NAME", "release", show_released, "give up the lease of an identity or an address"},
+	{"delete", "NAME", "delete", show_deleted, "end the sessions of a peer, or of an identity, and tell them"},
+	{"rekey", "NAME", "rekey", show_rekeyed, "negotiate new keys for the child SAs of a peer or an identity now"},
 	{"log", "LEVEL", "log", show_level, "set the log level: error, warning, info or debug"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]), WORDS_LEN = 128 };
@@ -84,6 +94,7 @@ static void usage(FILE *out)
 			commands[i].arguments ? commands[i].arguments : "");
 		fprintf(out, "  %-16s %s\n", typed, commands[i].help);
 	}
+	user_help(out);
 	fputs("  help             this text\n"
 	      "\n"
 	      "Options:\n"
@@ -184,6 +195,17 @@ static int socket_path(const struct options *options, char *path, size_t size)
 	return 0;
 }
 
+/* The users file is the configuration's to name. */
+static int user_command(const struct options *options, int argc, char **argv)
+{
+	struct config *config =
+		config_load(options->config ? options->config : default_config, config_report_stderr, NULL);
+	int status = config ? user_run(argc, argv, config) : EXIT_FAILURE;
+
+	config_free(config);
+	return status;
+}
+
 static int command_run(const struct options *options, const struct command *command, const char *const *arguments)
 {
 	char path[CONFIG_PATH_LEN], error[CLIENT_ERROR_LEN];
@@ -220,6 +242,8 @@ int main(int argc, char **argv)
 		usage(argc == 0 ? stderr : stdout);
 		return argc == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
+	if (user_is_command(argc, argv))
+		return user_command(&options, argc, argv);
 	command = command_find(argc, argv, &used);
 	wanted = command && command->arguments ? 1 : 0;
 	if (!command || (argc > used && strcmp(command->words, "show") == 0)) {

@@ -9,6 +9,7 @@
 #include "ike/notify.h"
 #include "ike/phase1.h"
 #include "ike/report.h"
+#include "ike/vendor.h"
 
 #include <errno.h>
 #include <string.h>
@@ -47,6 +48,8 @@ static int aggressive_send_1(struct ike_sa *sa)
 	}
 	natt_write_vendors(&builder, true, NATT_NONE);
 	fragment_write_vendor(sa->ike, &builder);
+	if (sa->peer->users || sa->peer->pool[0] || sa->peer->virtual_address)
+		vendor_write_client(&builder);
 	if (rc == 0)
 		rc = builder_finish(&builder);
 	if (rc == 0)

@@ -13,6 +13,7 @@
 #include "ike/notify.h"
 #include "ike/phase1.h"
 #include "ike/report.h"
+#include "ike/vendor.h"
 
 #include <errno.h>
 #include <string.h>
@@ -139,6 +140,8 @@ static int aggressive_send_2(struct ike_sa *sa, struct v1_message *message, cons
 	natt_write_vendors(&builder, false, sa->natt);
 	if (sa->fragments)
 		fragment_write_vendor(sa->ike, &builder);
+	if (sa->peer->users || sa->peer->pool[0] || sa->peer->virtual_address)
+		vendor_write_client(&builder);
 	if (rc == 0 && sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
 			(const struct isakmp_hdr *)builder.data, sa->peer->force_udp ? &natt_nowhere : &message->local,

@@ -36,7 +36,7 @@ int auth_prove(struct builder *builder, const struct credentials *credentials, c
 
 	if (auth_signs(keys->auth, initiator))
 		return credentials && credentials->key ? auth_sign(builder, credentials, whole) : -EOPNOTSUPP;
-	if (keys->auth != IKE_AUTH_PSK)
+	if (!ike_auth_shares_key(keys->auth))
 		return -EOPNOTSUPP;
 	builder_add(builder, ISAKMP_HASH, whole.data, whole.len);
 	return 0;
@@ -101,7 +101,7 @@ int auth_verify(
 
 	if (auth_signs(keys->auth, claim->initiator))
 		return auth_verify_signature(credentials, keys, claim, why);
-	if (keys->auth == IKE_AUTH_PSK)
+	if (ike_auth_shares_key(keys->auth))
 		return auth_verify_hash(keys, claim, why);
 	snprintf(why, AUTH_WHY_LEN, "the authentication method %s is not supported",
 		ike_auth_format(keys->auth, method));

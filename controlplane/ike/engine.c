@@ -5,6 +5,7 @@
 #include "ike/ike_sa.h"
 #include "ike/quick.h"
 #include "ike/report.h"
+#include "ike/transaction.h"
 #include "ike/trace.h"
 #include "ike/v1.h"
 
@@ -89,6 +90,7 @@ struct ike *ike_new(const struct config *config, const struct ike_host *host)
 	TAILQ_INIT(&ike->sas);
 	TAILQ_INIT(&ike->ended);
 	TAILQ_INIT(&ike->ended_quicks);
+	TAILQ_INIT(&ike->ended_transactions);
 	TAILQ_INIT(&ike->ended_children);
 	rc = engine_make_tables(ike);
 	if (rc == 0)
@@ -150,26 +152,39 @@ const struct config_peer *engine_find_peer(const struct ike *ike, const char *id
 	return NULL;
 }
 
-struct party *engine_party(struct ike *ike, const struct config_peer *peer, const char *identity, bool make)
+static uint64_t engine_party_hash(const struct ike *ike, const struct config_peer *peer, const char *identity)
 {
-	uint64_t hash = hashmap_hash(&ike->parties, &peer, sizeof(peer)) ^
-			hashmap_hash(&ike->parties, identity, strlen(identity));
-	struct hashmap_node *node = hashmap_first(&ike->parties, hash);
-	struct party *party;
+	return hashmap_hash(&ike->parties, &peer, sizeof(peer)) ^
+	       hashmap_hash(&ike->parties, identity, strlen(identity));
+}
+
+struct party *engine_party_find(const struct ike *ike, const struct config_peer *peer, const char *identity)
+{
+	struct hashmap_node *node = hashmap_first(&ike->parties, engine_party_hash(ike, peer, identity));
 
 	for (; node; node = hashmap_next(node)) {
-		party = hashmap_owner(node, struct party, by_key);
+		struct party *party = hashmap_owner(node, struct party, by_key);
+
 		if (party->peer == peer && strcmp(party->identity, identity) == 0)
 			return party;
 	}
-	party = make ? calloc(1, sizeof(*party)) : NULL;
+	return NULL;
+}
+
+struct party *engine_party(struct ike *ike, const struct config_peer *peer, const char *identity, bool make)
+{
+	struct party *party = engine_party_find(ike, peer, identity);
+
+	if (party || !make)
+		return party;
+	party = calloc(1, sizeof(*party));
 	if (!party)
 		return NULL;
 	party->peer = peer;
 	snprintf(party->identity, sizeof(party->identity), "%s", identity);
 	TAILQ_INIT(&party->sas);
 	TAILQ_INIT(&party->children);
-	hashmap_add(&ike->parties, &party->by_key, hash);
+	hashmap_add(&ike->parties, &party->by_key, engine_party_hash(ike, peer, identity));
 	return party;
 }
 
@@ -183,6 +198,7 @@ void engine_put_party(struct ike *ike, struct party *party)
 
 void engine_sweep(struct ike *ike)
 {
+	struct transaction *transaction;
 	struct child_sa *child;
 	struct quick *quick;
 	struct ike_sa *sa;
@@ -194,6 +210,10 @@ void engine_sweep(struct ike *ike)
 	while ((quick = TAILQ_FIRST(&ike->ended_quicks))) {
 		TAILQ_REMOVE(&ike->ended_quicks, quick, in_sa);
 		quick_free(quick);
+	}
+	while ((transaction = TAILQ_FIRST(&ike->ended_transactions))) {
+		TAILQ_REMOVE(&ike->ended_transactions, transaction, in_sa);
+		transaction_free(transaction);
 	}
 	while ((sa = TAILQ_FIRST(&ike->ended))) {
 		TAILQ_REMOVE(&ike->ended, sa, in_all);

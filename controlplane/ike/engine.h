@@ -26,6 +26,7 @@ enum {
 TAILQ_HEAD(ike_sa_list, ike_sa);
 TAILQ_HEAD(child_sa_list, child_sa);
 TAILQ_HEAD(quick_list, quick);
+TAILQ_HEAD(transaction_list, transaction);
 
 /*
  * Somebody who has something with us: an entry of the configuration and the identity that it authenticated as. Where an
@@ -35,6 +36,7 @@ struct party {
 	struct hashmap_node by_key;
 	const struct config_peer *peer;
 	char identity[CONFIG_IDENTITY_LEN];
+	struct address address;	       /* virtual, given by mode-config; of no family: none yet */
 	struct ike_sa_list sas;	       /* newest last */
 	struct child_sa_list children; /* newest last */
 	size_t n_children;
@@ -62,6 +64,7 @@ struct ike {
 	struct ike_sa_list sas; /* newest last */
 	struct ike_sa_list ended;
 	struct quick_list ended_quicks;
+	struct transaction_list ended_transactions;
 	struct child_sa_list ended_children;
 	struct deadline_heap deadlines;
 	struct fragments fragments;
@@ -98,6 +101,8 @@ const struct config_peer *engine_find_peer(const struct ike *ike, const char *id
 
 /* The party of a peer and identity, made when `make` says so; NULL when there is none (or no memory). */
 struct party *engine_party(struct ike *ike, const struct config_peer *peer, const char *identity, bool make);
+
+struct party *engine_party_find(const struct ike *ike, const struct config_peer *peer, const char *identity);
 
 /* Forgets a party that has nothing any more. */
 void engine_put_party(struct ike *ike, struct party *party);

@@ -47,6 +47,37 @@ struct ike_child {
 	bool initiator;                  /* we began this quick mode */
 };
 
+/* Who waits for the answer to ike_host.login. */
+struct ike_login_key {
+	uint8_t initiator_cookie[IKE_COOKIE_LEN];
+	uint32_t attempt;
+	uint64_t ike_sa;
+};
+
+enum { IKE_PASSWORD_LEN = 256, IKE_WHY_LEN = 512 };
+
+/* A user who says who it is. Lives during the call only; the password is wiped after it. */
+struct ike_login {
+	struct ike_login_key key;
+	const struct config_peer *peer;
+	const char *user, *password;
+	struct endpoint remote;
+};
+
+/* What we say when we are asked who our user is. */
+struct ike_user {
+	char name[CONFIG_IDENTITY_LEN], password[IKE_PASSWORD_LEN];
+};
+
+/* What a client gets by mode-config. */
+struct ike_assignment {
+	struct address address; /* IPv4 */
+	struct address dns[CONFIG_DNS_MAX];
+	size_t n_dns;
+	struct prefix networks[CONFIG_NETWORKS_MAX]; /* reached through the tunnel; none: everything */
+	size_t n_networks;
+};
+
 enum ike_event_kind {
 	IKE_EVENT_STARTED,         /* an exchange began: first message taken */
 	IKE_EVENT_ESTABLISHED,     /* the peer is authenticated */
@@ -59,6 +90,7 @@ enum ike_event_kind {
 	IKE_EVENT_BAD_MESSAGE,     /* a datagram was dropped */
 	IKE_EVENT_UNKNOWN_COOKIES, /* so was one of an IKE SA that is not here */
 	IKE_EVENT_VENDORS,         /* `why` names what the peer's vendor IDs say that it is and can do */
+	IKE_EVENT_ASSIGNED,        /* a virtual address was given or taken */
 	IKE_EVENT_ENDED,           /* the IKE SA is gone, whatever was told before: the last event of its number */
 	IKE_EVENT_KINDS,
 };
@@ -119,6 +151,25 @@ struct ike_host {
 		const struct endpoint *local, const struct endpoint *remote);
 	void (*event)(void *context, const struct ike_event *event);
 	/*
+	 * A user's name and password are to be checked, some time later: the answer comes by ike_login_done, never from
+	 * within. 0, or negative errno when it can't be done now.
+	 */
+	int (*login)(void *context, const struct ike_login *login);
+	/*
+	 * The virtual address of an identity, from the peer's pool, always the same while it can be: address and DNS.
+	 * 0, or negative errno with a sentence in `why`, both sides' values in it.
+	 */
+	int (*lease)(void *context, const struct config_peer *peer, const char *identity, struct ike_assignment *out,
+		char why[IKE_WHY_LEN]);
+	/*
+	 * We are a client and are asked who our user is, for the first time (`asked` 0) or because it was wrong. 0, or
+	 * negative errno when there is nothing (more) to say. NULL: there never is.
+	 */
+	int (*ask_user)(void *context, const struct config_peer *peer, unsigned asked, struct ike_user *out);
+	/* We are a client and have got this address. NULL: nobody wants to know. */
+	void (*assigned)(
+		void *context, const struct config_peer *peer, const struct ike_assignment *assignment);
+	/*
 	 * Each message: one that came before anything is done about it, one that goes when it goes. What is said of it
 	 * (dropped, refused, established) follows as an event. NULL: nobody wants to know.
 	 */
@@ -142,6 +193,15 @@ void ike_input(struct ike *ike, const struct endpoint *local, const struct endpo
  */
 enum ike_turn { IKE_TURN_NOW, IKE_TURN_BEGUN, IKE_TURN_NEW };
 enum ike_turn ike_turn_of(const struct ike *ike, const uint8_t *datagram, size_t datagram_len);
+
+/*
+ * The answer to ike_host.login: `why` is NULL when the user is who it says, else the reason, for the log. `user` is the
+ * name that was checked. An IKE SA that is gone meanwhile is no error.
+ */
+void ike_login_done(struct ike *ike, const struct ike_login_key *key, const char *user, const char *why);
+
+/* Whether anybody of that peer and identity has an IKE SA or a child SA with us. May be called at any time. */
+bool ike_peer_is_known(const struct ike *ike, const struct config_peer *peer, const char *identity);
 
 /* Runs what is due and returns the milliseconds until the next call is needed, UINT64_MAX when nothing waits. */
 uint64_t ike_run_timers(struct ike *ike);

@@ -4,6 +4,7 @@
 #include "ike/notify.h"
 #include "ike/quick.h"
 #include "ike/report.h"
+#include "ike/xauth.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -89,6 +90,7 @@ struct ike_sa *ike_sa_new(struct ike *ike, const struct config_peer *peer, const
 	sa->floated = floated;
 	sa->created_ms = engine_now(ike);
 	TAILQ_INIT(&sa->quicks);
+	TAILQ_INIT(&sa->transactions);
 	TAILQ_INSERT_TAIL(&ike->sas, sa, in_all);
 	hashmap_add(
 		&ike->by_cookie, &sa->by_cookie, hashmap_hash(&ike->by_cookie, sa->initiator_cookie, IKE_COOKIE_LEN));
@@ -124,6 +126,17 @@ struct ike_sa *ike_sa_find(const struct ike *ike, const struct isakmp_hdr *hdr)
 			sa->state == V1_AGGRESSIVE_SENT_1 || sa->state == V1_MAIN_SENT_1)
 			return sa;
 	}
+	return NULL;
+}
+
+struct ike_sa *ike_sa_find_number(const struct ike *ike, const uint8_t *initiator_cookie, uint64_t id)
+{
+	struct hashmap_node *node =
+		hashmap_first(&ike->by_cookie, hashmap_hash(&ike->by_cookie, initiator_cookie, IKE_COOKIE_LEN));
+
+	for (; node; node = hashmap_next(node))
+		if (hashmap_owner(node, struct ike_sa, by_cookie)->id == id)
+			return hashmap_owner(node, struct ike_sa, by_cookie);
 	return NULL;
 }
 
@@ -176,6 +189,8 @@ void ike_sa_establish(struct ike_sa *sa)
 	struct ike_sa *other, *oldest = NULL;
 	size_t established = 0;
 
+	if (xauth_is_due(sa))
+		return;
 	if (sa->half_open)
 		ike_sa_end_losers(sa);
 	ike_sa_close_half(sa);
@@ -194,6 +209,21 @@ void ike_sa_establish(struct ike_sa *sa)
 		ike_sa_end(oldest);
 	}
 	engine_count(ike, IKE_COUNT_ESTABLISHED);
+}
+
+int ike_sa_join(struct ike_sa *sa, const char *identity)
+{
+	struct party *party = engine_party(sa->ike, sa->peer, identity, true);
+
+	if (!party)
+		return -ENOMEM;
+	if (party == sa->party)
+		return 0;
+	TAILQ_REMOVE(&sa->party->sas, sa, in_party);
+	engine_put_party(sa->ike, sa->party);
+	sa->party = party;
+	TAILQ_INSERT_TAIL(&party->sas, sa, in_party);
+	return 0;
 }
 
 struct ike_sa *ike_sa_newest(const struct party *party)
@@ -300,6 +330,8 @@ void ike_sa_end(struct ike_sa *sa)
 	report_sa(sa, IKE_EVENT_ENDED, "%s", "");
 	while (!TAILQ_EMPTY(&sa->quicks))
 		quick_end(TAILQ_FIRST(&sa->quicks));
+	while (!TAILQ_EMPTY(&sa->transactions))
+		transaction_end(TAILQ_FIRST(&sa->transactions));
 	ike_sa_close_half(sa);
 	deadline_cancel(&ike->deadlines, &sa->due);
 	deadline_cancel(&ike->deadlines, &sa->linger);
@@ -320,6 +352,7 @@ void ike_sa_end(struct ike_sa *sa)
 
 void ike_sa_free(struct ike_sa *sa)
 {
+	free(sa->assignment);
 	OPENSSL_cleanse(sa, sizeof(*sa));
 	free(sa);
 }

@@ -47,6 +47,9 @@ struct handshake {
 	size_t held_len;
 	struct endpoint held_local, held_remote;
 	bool held_floated;
+	uint32_t login_attempt; /* XAUTH: the one that the host is checking; 0: none */
+	unsigned login_tries;	/* that were wrong; of a client: questions answered */
+	bool login_over;	/* the peer is being told that none was right */
 };
 
 struct ike_sa {
@@ -77,11 +80,15 @@ struct ike_sa {
 	uint32_t ids[IKE_SA_IDS_REMEMBERED]; /* message IDs that have been used */
 	unsigned ids_next;
 	bool dpd_begun;
-	uint32_t dpd_sequence;	 /* the peer's last R-U-THERE */
-	bool answers_probes;	 /* its vendor ID says that it does (RFC 3706 section 5.1) */
-	uint32_t probe_sequence; /* our last one; 0: none */
-	uint64_t heard_ms;	 /* when its last fresh, authentic message came */
-	bool initial_contact;	 /* it has been told once, and counts once */
+	uint32_t dpd_sequence;		   /* the peer's last R-U-THERE */
+	bool answers_probes;		   /* its vendor ID says that it does (RFC 3706 section 5.1) */
+	uint32_t probe_sequence;	   /* our last one; 0: none */
+	uint64_t heard_ms;		   /* when its last fresh, authentic message came */
+	bool initial_contact;		   /* it has been told once, and counts once */
+	bool contact_pending;		   /* it has been told by who has not logged in yet */
+	bool user_known;		   /* XAUTH is over */
+	struct ike_assignment *assignment; /* client: what mode-config gave; NULL */
+	struct transaction_list transactions;
 	struct quick_list quicks;
 	size_t n_quicks;
 	size_t next_pair;	/* initiator: the next pair of networks to negotiate, unless it renews another */
@@ -107,13 +114,19 @@ int ike_sa_claim(struct ike_sa *sa, const struct config_peer *peer);
 /* The SA that a message belongs to, NULL when there is none. */
 struct ike_sa *ike_sa_find(const struct ike *ike, const struct isakmp_hdr *hdr);
 
+/* The SA with this number, by its initiator's cookie; NULL when it is gone. */
+struct ike_sa *ike_sa_find_number(const struct ike *ike, const uint8_t *initiator_cookie, uint64_t id);
+
 /* The SA that was begun by this very message. */
 struct ike_sa *ike_sa_find_begun(const struct ike *ike, const struct isakmp_hdr *hdr, const uint8_t *digest);
 
 /* Whether one more exchange from this endpoint is within the half-open limits. */
 bool ike_sa_admits(const struct ike *ike, const struct endpoint *remote);
 
-/* The peer is authenticated: no longer half-open; exchanges that it left for this one, and SAs beyond the limit, go. */
+/*
+ * The peer is authenticated: no longer half-open; exchanges that it left for this one, and SAs beyond the limit, go. Does
+ * nothing while its user has still to log in.
+ */
 void ike_sa_establish(struct ike_sa *sa);
 
 /* What the peer authenticated as; before that, what it claims; NULL when it is not known yet. */
@@ -121,6 +134,9 @@ static inline const char *ike_sa_identity(const struct ike_sa *sa)
 {
 	return sa->party ? sa->party->identity : sa->peer ? sa->peer->identity : NULL;
 }
+
+/* The peer has authenticated as this: the SA goes to the party of it. 0 or -ENOMEM. */
+int ike_sa_join(struct ike_sa *sa, const char *identity);
 
 /* The newest established SA of a party, NULL when there is none. */
 struct ike_sa *ike_sa_newest(const struct party *party);

@@ -6,6 +6,7 @@
 #include "ike/notify.h"
 #include "ike/quick.h"
 #include "ike/report.h"
+#include "ike/xauth.h"
 
 #include <string.h>
 
@@ -42,11 +43,15 @@ static bool informational_is_own(const struct ike_sa *sa, struct bytes spi)
 
 /* The peer has forgotten all but this SA (RFC 2407 section 4.6.3.3). Counts once for each SA: it must not be replayed.
  */
-static void informational_initial_contact(struct ike_sa *sa)
+void informational_take_contact(struct ike_sa *sa)
 {
 	struct ike_sa *other, *next_sa;
 	struct child_sa *child, *next;
 
+	if (xauth_is_due(sa)) { /* whose it is will be known then */
+		sa->contact_pending = true;
+		return;
+	}
 	if (sa->initial_contact)
 		return;
 	sa->initial_contact = true;
@@ -74,7 +79,7 @@ void informational_read_contact(struct ike_sa *sa, const struct v1_message *mess
 	while ((at = payload_find(&message->payloads, ISAKMP_NOTIFICATION, at))) {
 		if (informational_cut(at++->body, false, &notice) && notice.type == ISAKMP_INITIAL_CONTACT &&
 			(notice.spi.len == 0 || informational_is_own(sa, notice.spi)))
-			informational_initial_contact(sa);
+			informational_take_contact(sa);
 	}
 }
 
@@ -126,7 +131,7 @@ static bool informational_notification(struct v1_message *message, const struct 
 	if (message->id_known)
 		return false;
 	if (notice->type == ISAKMP_INITIAL_CONTACT && (notice->spi.len == 0 || informational_is_own(sa, notice->spi)))
-		informational_initial_contact(sa);
+		informational_take_contact(sa);
 	else if (notice->type == ISAKMP_CONNECTED && notice->spi.len == 4)
 		child_sa_connected(sa->party, bytes_get32(notice->spi.data));
 	else if (notice->type <= ISAKMP_NOTIFY_ERROR_MAX && notice->protocol != ISAKMP_PROTO_ISAKMP)
@@ -143,14 +148,16 @@ static void informational_delete_one(struct ike_sa *sa, const struct notice *not
 	struct child_sa *child;
 	struct ike_sa *other;
 
-	if (notice->protocol == ISAKMP_PROTO_ESP && spi.len == 4) {
+	if (notice->protocol == ISAKMP_PROTO_ISAKMP && informational_is_own(sa, spi)) {
+		*own = true;
+	} else if (xauth_is_due(sa)) {
+		return; /* who has not logged in has nothing else */
+	} else if (notice->protocol == ISAKMP_PROTO_ESP && spi.len == 4) {
 		child = child_sa_find_outbound(sa->party, bytes_get32(spi.data));
 		if (!child)
 			return;
 		report_sa(sa, IKE_EVENT_DELETED, "child SA 0x%08x was deleted by the peer", child->spi_in);
 		child_sa_end(child, true);
-	} else if (notice->protocol == ISAKMP_PROTO_ISAKMP && informational_is_own(sa, spi)) {
-		*own = true;
 	} else if (notice->protocol == ISAKMP_PROTO_ISAKMP) {
 		TAILQ_FOREACH(other, &sa->party->sas, in_party)
 			if (other != sa && other->state == V1_ESTABLISHED && informational_is_own(other, spi)) {

@@ -12,3 +12,6 @@ enum v1_verdict informational_receive(struct v1_message *message);
 
 /* INITIAL-CONTACT among the notifications of a message: what the peer had with us before is forgotten. */
 void informational_read_contact(struct ike_sa *sa, const struct v1_message *message);
+
+/* The peer has forgotten all but this SA; noted for later while its user has still to log in. */
+void informational_take_contact(struct ike_sa *sa);

@@ -222,5 +222,48 @@ enum isakmp_notify {
 	ISAKMP_R_U_THERE_ACK = 36137,
 };
 
+/* draft-ietf-ipsec-isakmp-mode-cfg-05 section 3.2, behind the generic header; the attributes follow. */
+struct attributes_hdr {
+	uint8_t type; /* enum isakmp_cfg */
+	uint8_t reserved;
+	uint8_t identifier[2];
+};
+
+/* Section 3.2 of that draft. */
+enum isakmp_cfg {
+	ISAKMP_CFG_REQUEST = 1,
+	ISAKMP_CFG_REPLY = 2,
+	ISAKMP_CFG_SET = 3,
+	ISAKMP_CFG_ACK = 4,
+};
+
+/*
+ * Attributes of a transaction: section 4 of that draft, draft-beaulieu-ike-xauth-02 section 6.2, and those of Cisco's
+ * Unity clients.
+ */
+enum isakmp_cfg_attribute {
+	CFG_INTERNAL_IP4_ADDRESS = 1,
+	CFG_INTERNAL_IP4_NETMASK = 2,
+	CFG_INTERNAL_IP4_DNS = 3,
+	CFG_APPLICATION_VERSION = 7,
+	XAUTH_TYPE = 16520,
+	XAUTH_USER_NAME = 16521,
+	XAUTH_USER_PASSWORD = 16522,
+	XAUTH_PASSCODE = 16523,
+	XAUTH_MESSAGE = 16524,
+	XAUTH_CHALLENGE = 16525,
+	XAUTH_DOMAIN = 16526,
+	XAUTH_STATUS = 16527,
+	XAUTH_NEXT_PIN = 16528,
+	XAUTH_ANSWER = 16529,
+	UNITY_SPLIT_INCLUDE = 28676,
+};
+
+/* draft-beaulieu-ike-xauth-02 section 6.2: the one type that is spoken, and the two states. */
+enum { XAUTH_TYPE_GENERIC = 0, XAUTH_STATUS_FAIL = 0, XAUTH_STATUS_OK = 1 };
+
+/* One network of UNITY_SPLIT_INCLUDE: address, mask, and six bytes for protocol and ports, which are zero. */
+enum { UNITY_NETWORK_LEN = 14 };
+
 /* RFC 2409 section 5: the body of a nonce payload. */
 enum { ISAKMP_NONCE_MIN = 8, ISAKMP_NONCE_MAX = 256, ISAKMP_NONCE_OWN = 32 };

@@ -15,6 +15,7 @@
 #include "ike/notify.h"
 #include "ike/phase1.h"
 #include "ike/report.h"
+#include "ike/vendor.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,6 +35,8 @@ static int main_mode_send_2(struct ike_sa *sa, const struct v1_message *message,
 	natt_write_vendors(&builder, false, sa->natt);
 	if (sa->fragments)
 		fragment_write_vendor(sa->ike, &builder);
+	if (ike_auth_asks_user(chosen->auth))
+		vendor_write_client(&builder);
 	rc = builder_finish(&builder);
 	if (rc == 0)
 		rc = ike_sa_keep_sent(sa, builder.data, builder.len);

@@ -74,20 +74,50 @@ int quick_begin(struct ike_sa *sa, const struct prefix *local_network, const str
 	return 0;
 }
 
-void quick_begin_next_pair(struct ike_sa *sa)
+/*
+ * The networks of one side, by number; false behind the last. A client's own is its virtual address, and what it
+ * reaches is what it was told where its configuration says nothing.
+ */
+static bool quick_own_network(const struct ike_sa *sa, size_t i, struct prefix *out)
 {
 	const struct config_peer *peer = sa->peer;
-	size_t n_remote = peer->n_remote ? peer->n_remote : 1, n_local = peer->n_local ? peer->n_local : 1;
 
-	while (sa->initiator && sa->renews == 0 && sa->next_pair < n_local * n_remote) {
-		size_t pair = sa->next_pair++;
-		struct prefix local = quick_host_network(&sa->local.address);
-		struct prefix remote = quick_host_network(&sa->remote.address);
+	if (sa->assignment)
+		*out = quick_host_network(&sa->assignment->address);
+	else if (peer->n_local)
+		*out = peer->local_networks[i < peer->n_local ? i : 0];
+	else
+		*out = quick_host_network(&sa->local.address);
+	return i < (sa->assignment || !peer->n_local ? 1u : peer->n_local);
+}
 
-		if (peer->n_local)
-			local = peer->local_networks[pair / n_remote];
-		if (peer->n_remote)
-			remote = peer->remote_networks[pair % n_remote];
+static bool quick_other_network(const struct ike_sa *sa, size_t i, struct prefix *out)
+{
+	const struct ike_assignment *assignment = sa->assignment;
+	const struct config_peer *peer = sa->peer;
+	struct address everything = address_ipv4(0);
+
+	if (peer->n_remote) {
+		*out = peer->remote_networks[i < peer->n_remote ? i : 0];
+		return i < peer->n_remote;
+	}
+	if (assignment && assignment->n_networks) {
+		*out = assignment->networks[i < assignment->n_networks ? i : 0];
+		return i < assignment->n_networks;
+	}
+	*out = assignment ? prefix_make(&everything, 0) : quick_host_network(&sa->remote.address);
+	return i < 1;
+}
+
+void quick_begin_next_pair(struct ike_sa *sa)
+{
+	struct prefix local, remote;
+	size_t n_remote = 0;
+
+	while (quick_other_network(sa, n_remote, &remote))
+		n_remote++;
+	while (sa->initiator && sa->renews == 0 && quick_own_network(sa, sa->next_pair / n_remote, &local)) {
+		quick_other_network(sa, sa->next_pair++ % n_remote, &remote);
 		if (local.address.family == remote.address.family && quick_begin(sa, &local, &remote, NULL) == 0)
 			return;
 	}

@@ -43,6 +43,22 @@ static enum v1_verdict quick_refuse(
 	return V1_ENDED;
 }
 
+/* A client's own network is the address that it was given. NULL, or what is wrong. */
+static const char *quick_check_address(
+	const struct party *party, const struct prefix *remote, char *text, size_t text_len)
+{
+	struct prefix own = quick_host_network(&party->address);
+	char asked[PREFIX_TEXT_LEN], given[ADDRESS_TEXT_LEN];
+
+	if (party->address.family != ADDRESS_IPV4)
+		return "the peer has not been given a virtual address yet (mode-config)";
+	if (prefix_equal(&own, remote))
+		return NULL;
+	snprintf(text, text_len, "the peer's traffic selector is %s; its virtual address is %s",
+		prefix_format(remote, asked), address_format(&party->address, given));
+	return text;
+}
+
 static bool quick_within(const struct prefix *networks, size_t count, const struct prefix *offered)
 {
 	for (size_t i = 0; i < count; i++)
@@ -95,8 +111,13 @@ static const char *quick_select(
 		   identity_read_selector(request->id_r->body, &terms->local_network, &why) < 0) {
 		return why;
 	}
+	if (peer->pool[0]) {
+		why = quick_check_address(message->sa->party, &terms->remote_network, text, text_len);
+		if (why)
+			return why;
+	}
 	if (quick_within(peer->local_networks, peer->n_local, &terms->local_network) &&
-		quick_within(peer->remote_networks, peer->n_remote, &terms->remote_network))
+		(peer->pool[0] || quick_within(peer->remote_networks, peer->n_remote, &terms->remote_network)))
 		return quick_check_hosts(message->quick);
 	quick_explain_networks(peer, terms, text, text_len);
 	return text;

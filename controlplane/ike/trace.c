@@ -3,6 +3,7 @@
 
 #include "ike/ike_sa.h"
 #include "ike/quick.h"
+#include "ike/transaction.h"
 
 #include <string.h>
 
@@ -38,12 +39,19 @@ static void trace_fill(struct ike_message *out, const struct isakmp_hdr *hdr)
 static uint8_t trace_number_received(const struct v1_message *message, bool again)
 {
 	const struct ike_sa *sa = message->sa;
+	const struct transaction *transaction = message->transaction;
 	const struct quick *quick = message->quick;
 
 	if (trace_is_phase1(message->hdr->exchange)) {
 		if (!sa)
 			return 1;
 		return again ? trace_last(sa->messages, !sa->initiator) : (uint8_t)(sa->messages + 1);
+	}
+	if (message->hdr->exchange == ISAKMP_TRANSACTION) {
+		if (!transaction)
+			return 1;
+		return again ? trace_last(transaction->messages, !transaction->initiator)
+			     : (uint8_t)(transaction->messages + 1);
 	}
 	if (message->hdr->exchange != ISAKMP_QUICK)
 		return 0;
@@ -74,10 +82,15 @@ void trace_received(struct v1_message *message, bool again)
 
 static uint8_t trace_number_sent(struct ike_sa *sa, const struct ike_message *told)
 {
+	struct transaction *transaction;
 	struct quick *quick;
 
 	if (trace_is_phase1(told->exchange))
 		return told->again ? trace_last(sa->messages, sa->initiator) : ++sa->messages;
+	transaction = told->exchange == ISAKMP_TRANSACTION ? transaction_find(sa, told->message_id) : NULL;
+	if (transaction)
+		return told->again ? trace_last(transaction->messages, transaction->initiator)
+				   : ++transaction->messages;
 	quick = told->exchange == ISAKMP_QUICK ? quick_find(sa, told->message_id) : NULL;
 	if (!quick)
 		return 0;

@@ -7,10 +7,12 @@
 
 #include "ike/ike_sa.h"
 #include "ike/message.h"
+#include "ike/mode_config.h"
 #include "ike/quick.h"
 #include "ike/report.h"
 #include "ike/trace.h"
 #include "ike/verdict.h"
+#include "ike/xauth.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,14 +93,14 @@ static void v1_repeat_phase1(struct v1_message *message, bool newest)
 	handshake->repeats++;
 	engine_count(sa->ike, IKE_COUNT_RETRANSMITTED);
 	/* A request may come again from elsewhere, through a NAT pool: the answer goes where it came from. */
-	if (sa->initiator || sa->state == V1_ESTABLISHED)
+	if (sa->initiator || sa->state == V1_XAUTH || sa->state == V1_ESTABLISHED)
 		engine_send_again(sa->ike, &sa->local, &sa->remote, handshake->sent, handshake->sent_len);
 	else
 		engine_send_again(sa->ike, &message->local, &message->remote, handshake->sent, handshake->sent_len);
 }
 
 /* Who sent the last message keeps the handshake for a while: it may be asked for again because it was lost. */
-static void v1_established(struct ike_sa *sa)
+void v1_established(struct ike_sa *sa)
 {
 	bool last = sa->initiator == (sa->exchange == ISAKMP_AGGRESSIVE);
 
@@ -107,8 +109,14 @@ static void v1_established(struct ike_sa *sa)
 		v1_wait(sa, NULL, V1_WAIT_LINGER);
 	else
 		ike_sa_end_handshake(sa);
-	if (sa->initiator)
+	if (sa->ended) /* by what had been held */
+		return;
+	if (sa->initiator && sa->peer->virtual_address)
+		mode_config_pull(sa);
+	else if (sa->initiator)
 		quick_begin_next_pair(sa);
+	else if (!sa->user_known) /* else the login's acknowledgement comes first */
+		mode_config_push(sa);
 }
 
 /* The place of the peer's message in sa->seen that is taken in this state. */
@@ -177,6 +185,12 @@ static void v1_phase1(struct v1_message *message)
 	memcpy(sa->seen[v1_seen(row->state)], message->digest, ENGINE_DIGEST_LEN);
 	if (sa->handshake)
 		sa->handshake->repeats = 0;
+	if (sa->state == V1_ESTABLISHED && xauth_is_due(sa)) {
+		sa->state = V1_XAUTH;
+		v1_wait(sa, NULL, V1_WAIT_LOGIN);
+		xauth_begin(sa);
+		return;
+	}
 	v1_wait(sa, NULL, row->timeout);
 	if (sa->state == V1_ESTABLISHED)
 		v1_established(sa);
@@ -228,29 +242,74 @@ void v1_release_held(struct ike_sa *sa)
 	free(held);
 }
 
+/* Where an exchange under the IKE SA stands: as it is remembered, or at its beginning. */
+struct v1_standing {
+	enum v1_state state;
+	bool initiator;
+	uint8_t *iv, *seen, *messages; /* NULL at its beginning */
+};
+
+static struct v1_standing v1_find_standing(struct v1_message *message)
+{
+	struct quick *quick = NULL;
+	struct transaction *transaction = NULL;
+
+	if (message->hdr->exchange == ISAKMP_QUICK)
+		quick = message->quick = quick_find(message->sa, message->message_id);
+	else if (message->hdr->exchange == ISAKMP_TRANSACTION)
+		transaction = message->transaction = transaction_find(message->sa, message->message_id);
+	if (quick)
+		return (struct v1_standing){quick->state, quick->initiator, quick->iv, quick->seen, &quick->messages};
+	if (transaction)
+		return (struct v1_standing){transaction->state, transaction->initiator, transaction->iv,
+			transaction->seen, &transaction->messages};
+	return (struct v1_standing){.state = message->hdr->exchange == ISAKMP_QUICK	    ? V1_QUICK_START
+					     : message->hdr->exchange == ISAKMP_TRANSACTION ? V1_CONFIG_START
+											    : V1_ESTABLISHED};
+}
+
+/* The exchange has taken the message: it stands elsewhere now, and waits for what its row says. */
+static void v1_advance(struct v1_message *message, const struct v1_row *row)
+{
+	struct transaction *transaction = message->transaction;
+	struct quick *quick = message->quick;
+
+	if (quick) {
+		quick->state = row->next;
+		memcpy(quick->seen, message->digest, ENGINE_DIGEST_LEN);
+		v1_wait(message->sa, quick, row->timeout);
+	} else if (transaction) {
+		transaction->state = row->next;
+		memcpy(transaction->seen, message->digest, ENGINE_DIGEST_LEN);
+		v1_wait_transaction(transaction, row->timeout);
+	}
+}
+
 /* An exchange under the IKE SA: row, key and IV are found, then nothing is done before the hash is right. */
 static void v1_phase2(struct v1_message *message)
 {
 	struct ike_sa *sa = message->sa;
-	bool is_quick = message->hdr->exchange == ISAKMP_QUICK;
-	struct quick *quick = is_quick ? quick_find(sa, message->message_id) : NULL;
-	enum v1_state state = quick ? quick->state : is_quick ? V1_QUICK_START : V1_ESTABLISHED;
-	enum v1_role role = quick && quick->initiator ? V1_INITIATOR : V1_RESPONDER;
-	const struct v1_row *row = v1_find_row(message->hdr->exchange, role, state);
+	bool informational = message->hdr->exchange == ISAKMP_INFORMATIONAL;
+	struct v1_standing standing = v1_find_standing(message);
+	const struct v1_row *row =
+		v1_find_row(message->hdr->exchange, standing.initiator ? V1_INITIATOR : V1_RESPONDER, standing.state);
 
-	message->quick = quick;
-	if (quick && memcmp(quick->seen, message->digest, ENGINE_DIGEST_LEN) == 0) {
+	if (standing.seen && memcmp(standing.seen, message->digest, ENGINE_DIGEST_LEN) == 0) {
 		trace_received(message, true);
-		quick_repeat(quick);
+		/* Who began a transaction has nothing to say to its answer. */
+		if (message->quick)
+			quick_repeat(message->quick);
+		else if (!standing.initiator)
+			transaction_repeat(message->transaction);
 		return;
 	}
 	message->id_known = ike_sa_knows_id(sa, message->message_id);
-	if (!row || message->message_id == 0 || (is_quick && !quick && message->id_known)) {
+	if (!row || message->message_id == 0 || (!informational && !standing.iv && message->id_known)) {
 		v1_drop(message, IKE_COUNT_UNEXPECTED, "not allowed in this state");
 		return;
 	}
-	if (quick)
-		memcpy(message->iv, quick->iv, sizeof(message->iv));
+	if (standing.iv)
+		memcpy(message->iv, standing.iv, sizeof(message->iv));
 	else if (keymat_iv_phase2(&sa->keys, sa->iv, message->message_id, message->iv) < 0)
 		return;
 	if (!v1_admit(message, row, message->iv))
@@ -261,11 +320,8 @@ static void v1_phase2(struct v1_message *message)
 	}
 	if (!message->id_known)
 		ike_sa_note_id(sa, message->message_id);
-	if (v1_take(message, row, quick ? &quick->messages : NULL) != V1_TAKEN || !message->quick)
-		return;
-	message->quick->state = row->next;
-	memcpy(message->quick->seen, message->digest, ENGINE_DIGEST_LEN);
-	v1_wait(sa, message->quick, row->timeout);
+	if (v1_take(message, row, standing.messages) == V1_TAKEN)
+		v1_advance(message, row);
 }
 
 /* What belongs to no SA: a first message, or nothing that we know. */
@@ -275,7 +331,7 @@ static void v1_without_sa(struct v1_message *message)
 	const struct isakmp_hdr *hdr = message->hdr;
 
 	if (memcmp(hdr->responder_cookie, no_cookie, IKE_COOKIE_LEN) != 0 || hdr->exchange == ISAKMP_INFORMATIONAL ||
-		hdr->exchange == ISAKMP_QUICK) {
+		hdr->exchange == ISAKMP_QUICK || hdr->exchange == ISAKMP_TRANSACTION) {
 		trace_received(message, false);
 		engine_count(message->ike, IKE_COUNT_UNKNOWN_COOKIES);
 		report_message(message, IKE_EVENT_UNKNOWN_COOKIES, NULL, NULL,
@@ -310,9 +366,10 @@ void v1_input(struct v1_message *message)
 		v1_without_sa(message);
 	} else if (hdr->exchange == ISAKMP_AGGRESSIVE || hdr->exchange == ISAKMP_MAIN) {
 		v1_phase1(message);
-	} else if (sa->state == V1_ESTABLISHED) {
+	} else if (sa->state == V1_ESTABLISHED || (sa->state == V1_XAUTH && !xauth_must_wait(message))) {
 		v1_phase2(message);
-	} else if (v1_awaits_last(sa->state) && message->message_id != 0 && message->encrypted) {
+	} else if ((v1_awaits_last(sa->state) || sa->state == V1_XAUTH) && message->message_id != 0 &&
+		   message->encrypted) {
 		if (hdr->exchange != ISAKMP_INFORMATIONAL || !verdict_read_refusal(message))
 			v1_hold(message);
 	} else {

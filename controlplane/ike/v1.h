@@ -11,6 +11,7 @@
 
 struct ike_sa;
 struct quick;
+struct transaction;
 
 /* Where an IKE SA, or a quick mode exchange under it, stands. */
 enum v1_state {
@@ -22,11 +23,15 @@ enum v1_state {
 	V1_MAIN_SENT_3,
 	V1_MAIN_SENT_4,
 	V1_MAIN_SENT_5,
+	V1_XAUTH, /* phase 1 is done, the user has to log in */
 	V1_ESTABLISHED,
 	V1_QUICK_START,
 	V1_QUICK_SENT_1, /* initiator */
 	V1_QUICK_SENT_2, /* responder */
 	V1_QUICK_DONE,
+	V1_CONFIG_START,
+	V1_CONFIG_SENT, /* who began */
+	V1_CONFIG_DONE,
 };
 const char *v1_state_name(enum v1_state state);
 
@@ -48,7 +53,14 @@ enum v1_proof {
 };
 
 /* What is waited for after the message has been taken. */
-enum v1_timeout { V1_WAIT_NOTHING, V1_WAIT_HALF_OPEN, V1_WAIT_LIFETIME, V1_WAIT_RETRANSMIT, V1_WAIT_LINGER };
+enum v1_timeout {
+	V1_WAIT_NOTHING,
+	V1_WAIT_HALF_OPEN,
+	V1_WAIT_LIFETIME,
+	V1_WAIT_LOGIN,
+	V1_WAIT_RETRANSMIT,
+	V1_WAIT_LINGER
+};
 
 enum v1_verdict {
 	V1_TAKEN,   /* go on to the next state */
@@ -73,6 +85,7 @@ struct v1_message {
 	uint8_t iv[16];	   /* phase 2: where the chain goes on */
 	struct ike_sa *sa;
 	struct quick *quick;
+	struct transaction *transaction;
 };
 
 struct v1_row {
@@ -99,5 +112,9 @@ void v1_input(struct v1_message *message);
 /* Takes up a message that was held until the last one of phase 1 came. */
 void v1_release_held(struct ike_sa *sa);
 
+/* The SA is established, its user too: what waited for that goes on. */
+void v1_established(struct ike_sa *sa);
+
 /* Sets the deadline that a row asks for. */
 void v1_wait(struct ike_sa *sa, struct quick *quick, enum v1_timeout timeout);
+void v1_wait_transaction(struct transaction *transaction, enum v1_timeout timeout);

@@ -3,6 +3,7 @@
 #include "ike/informational.h"
 #include "ike/main_mode.h"
 #include "ike/quick.h"
+#include "ike/transaction.h"
 #include "ike/v1.h"
 
 #define P(type) PAYLOAD_BIT(ISAKMP_##type)
@@ -95,6 +96,19 @@ static const struct v1_row rows[] = {
 		V1_ENCRYPTED, V1_HASH_3, quick_receive_3, V1_WAIT_LINGER, NULL},
 
 	/*
+	 * Transaction exchange, see transaction.h.
+	 *
+	 *     HDR*, HASH, ATTR                -->      a request or a set
+	 *                                     <--  HDR*, HASH, ATTR
+	 */
+	{ISAKMP_TRANSACTION, V1_RESPONDER, V1_CONFIG_START, V1_CONFIG_DONE,
+		P(HASH) | P(ATTRIBUTES), P(VENDOR_ID) | P(NOTIFICATION),
+		V1_ENCRYPTED, V1_HASH_1, transaction_receive_1, V1_WAIT_LINGER, NULL},
+	{ISAKMP_TRANSACTION, V1_INITIATOR, V1_CONFIG_SENT, V1_CONFIG_DONE,
+		P(HASH) | P(ATTRIBUTES), P(VENDOR_ID) | P(NOTIFICATION),
+		V1_ENCRYPTED, V1_HASH_1, transaction_receive_2, V1_WAIT_LINGER, NULL},
+
+	/*
 	 * Informational exchange, RFC 2409 section 5.7: one message with a message ID of its own.
 	 *
 	 *     HDR*, HASH(1), N ... / D ...    <->
@@ -143,11 +157,15 @@ const char *v1_state_name(enum v1_state state)
 	case V1_MAIN_SENT_3: return "message 3 sent";
 	case V1_MAIN_SENT_4: return "message 4 sent";
 	case V1_MAIN_SENT_5: return "message 5 sent";
+	case V1_XAUTH: return "user to log in";
 	case V1_ESTABLISHED: return "established";
 	case V1_QUICK_START: return "quick mode begun";
 	case V1_QUICK_SENT_1: return "quick mode message 1 sent";
 	case V1_QUICK_SENT_2: return "quick mode message 2 sent";
 	case V1_QUICK_DONE: return "quick mode done";
+	case V1_CONFIG_START: return "transaction begun";
+	case V1_CONFIG_SENT: return "transaction sent";
+	case V1_CONFIG_DONE: return "transaction done";
 	}
 	return "unknown";
 }

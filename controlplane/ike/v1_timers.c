@@ -6,6 +6,7 @@
 #include "ike/notify.h"
 #include "ike/quick.h"
 #include "ike/report.h"
+#include "ike/transaction.h"
 #include "ike/v1.h"
 #include "ike/verdict.h"
 
@@ -22,6 +23,15 @@ static void v1_set_retransmit(struct ike *ike, struct deadline *deadline, unsign
 	deadline_set(&ike->deadlines, deadline, engine_now(ike) + ((uint64_t)RETRANSMIT_FIRST_MS << tries));
 }
 
+/* The user's login came to nothing; the reason for the last refusal belongs to it. */
+static void v1_expire_login(struct ike_sa *sa, const char *what)
+{
+	const char *hint = sa->handshake ? sa->handshake->hint : NULL;
+
+	report_sa(sa, IKE_EVENT_EXPIRED, "%s%s%s", what, hint ? "; " : "", hint ? hint : "");
+	ike_sa_end(sa);
+}
+
 static void v1_sa_due(void *engine, struct deadline *deadline)
 {
 	struct ike_sa *sa = hashmap_owner(deadline, struct ike_sa, due);
@@ -31,6 +41,9 @@ static void v1_sa_due(void *engine, struct deadline *deadline)
 	if (v1_awaits_answer(sa->state) && ++sa->handshake->tries <= RETRANSMIT_TIMES) {
 		engine_send_again(ike, &sa->local, &sa->remote, sa->handshake->sent, sa->handshake->sent_len);
 		v1_set_retransmit(ike, deadline, sa->handshake->tries);
+	} else if (sa->state == V1_XAUTH) {
+		notify_delete_sa(sa);
+		v1_expire_login(sa, "the user did not log in in time");
 	} else if (sa->state != V1_ESTABLISHED) {
 		report_sa(sa, IKE_EVENT_EXPIRED, "%s", verdict_silent(sa, text));
 		ike_sa_end(sa);
@@ -42,12 +55,27 @@ static void v1_sa_due(void *engine, struct deadline *deadline)
 	}
 }
 
+/* Client: nobody has asked for the user, so our last message of phase 1 may have been lost. */
+static void v1_sa_unasked(struct ike_sa *sa)
+{
+	struct handshake *handshake = sa->handshake;
+
+	if (!TAILQ_EMPTY(&sa->transactions) || !handshake || !handshake->sent ||
+		++handshake->repeats > RETRANSMIT_TIMES)
+		return;
+	engine_count(sa->ike, IKE_COUNT_RETRANSMITTED);
+	engine_send_again(sa->ike, &sa->local, &sa->remote, handshake->sent, handshake->sent_len);
+	v1_set_retransmit(sa->ike, &sa->linger, handshake->repeats);
+}
+
 static void v1_sa_linger(void *engine, struct deadline *deadline)
 {
 	struct ike_sa *sa = hashmap_owner(deadline, struct ike_sa, linger);
 
 	if (sa->state == V1_ESTABLISHED) {
 		ike_sa_end_handshake(sa);
+	} else if (sa->state == V1_XAUTH && sa->initiator) {
+		v1_sa_unasked(sa);
 	} else if (v1_awaits_last(sa->state) && sa->handshake->repeats < ENGINE_REPEATS) {
 		/* What was held was not in advance of the last message, so it has to be taken for what it seems. */
 		if (sa->handshake->hint)
@@ -82,6 +110,35 @@ static void v1_quick_due(void *engine, struct deadline *deadline)
 		quick_end(quick);
 		quick_begin_next_pair(sa);
 	}
+}
+
+static void v1_transaction_due(void *engine, struct deadline *deadline)
+{
+	struct transaction *transaction = hashmap_owner(deadline, struct transaction, due);
+	struct ike_sa *sa = transaction->sa;
+
+	if (transaction->state == V1_CONFIG_DONE) {
+		transaction_end(transaction);
+	} else if (++transaction->tries <= RETRANSMIT_TIMES) {
+		transaction_repeat(transaction);
+		deadline_set(&((struct ike *)engine)->deadlines, deadline,
+			engine_now(engine) + ((uint64_t)RETRANSMIT_FIRST_MS << transaction->tries));
+	} else if (transaction->purpose == TRANSACTION_XAUTH && sa->state == V1_XAUTH) {
+		v1_expire_login(sa, "the question for the user's name and password was not answered");
+	} else {
+		report_sa(sa, IKE_EVENT_EXPIRED, "mode-config: the %s was not answered",
+			transaction->type == ISAKMP_CFG_SET ? "assignment" : "question for an address");
+		transaction_end(transaction);
+	}
+}
+
+void v1_wait_transaction(struct transaction *transaction, enum v1_timeout timeout)
+{
+	struct ike *ike = transaction->sa->ike;
+
+	transaction->due.fire = v1_transaction_due;
+	deadline_set(&ike->deadlines, &transaction->due,
+		engine_now(ike) + (timeout == V1_WAIT_RETRANSMIT ? RETRANSMIT_FIRST_MS : LINGER_MS));
 }
 
 /*
@@ -157,6 +214,11 @@ void v1_wait(struct ike_sa *sa, struct quick *quick, enum v1_timeout timeout)
 			engine_now(ike) + (uint64_t)ike->config->ike.half_open_timeout * 1000);
 		break;
 	case V1_WAIT_LIFETIME: v1_wait_lifetime(sa); break;
+	case V1_WAIT_LOGIN:
+		deadline_set(&ike->deadlines, deadline, engine_now(ike) + (uint64_t)ike->config->users.timeout * 1000);
+		if (sa->initiator)
+			v1_set_retransmit(ike, &sa->linger, 0);
+		break;
 	case V1_WAIT_RETRANSMIT:
 		if (!quick)
 			sa->handshake->tries = 0;

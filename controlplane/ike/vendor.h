@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "ike/builder.h"
 #include "ike/bytes.h"
 #include "ike/payload.h"
 
@@ -24,6 +25,9 @@ enum vendor {
 	VENDOR_RACOON,
 	VENDOR_COUNT, /* none of them */
 };
+
+/* Says that we know users' logins and virtual addresses. */
+void vendor_write_client(struct builder *builder);
 
 /* The body as it is sent, of the versions that there are the first. */
 struct bytes vendor_body(enum vendor vendor);

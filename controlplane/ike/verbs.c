@@ -168,6 +168,11 @@ void ike_peer_keep_newest(struct ike *ike, const struct config_peer *peer)
 	engine_sweep(ike);
 }
 
+bool ike_peer_is_known(const struct ike *ike, const struct config_peer *peer, const char *identity)
+{
+	return engine_party_find(ike, peer, identity);
+}
+
 /* The party may be gone after this. */
 static void verbs_delete_children(struct party *party, struct ike_sa *over)
 {

@@ -30,7 +30,7 @@ strongswan_settings() {
 	cat <<-CONF
 		charon {
 		    load_modular = no
-		    load = random nonce openssl kdf pem pkcs1 pkcs8 x509 pubkey $PEER_KERNEL socket-default vici
+		    load = random nonce openssl kdf pem pkcs1 pkcs8 x509 pubkey $PEER_KERNEL socket-default vici xauth-generic
 		    i_dont_care_about_security_and_use_aggressive_mode_psk = yes
 		    install_routes = $PEER_ROUTES
 		    retransmit_tries = 6

@@ -116,8 +116,8 @@ static void test_missing(void **state)
 			"t.cfg:8: peers[0].identity: is missing; expected what the peer sends as its own, such as "
 			"\"branch1.example\"\n"
 			"t.cfg:8: peers[0].local_networks: is missing; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n"
-			"t.cfg:8: peers[0].remote_networks: is missing; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n"
-			"t.cfg:8: peers[0].secret: is missing; expected secret or secret_file\n"},
+			"t.cfg:8: peers[0].secret: is missing; expected secret or secret_file\n"
+			"t.cfg:8: peers[0].remote_networks: is missing; expected networks, or a pool\n"},
 	);
 }
 

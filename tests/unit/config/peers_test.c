@@ -216,12 +216,14 @@ static void test_versions(void **state)
 static void test_methods(void **state)
 {
 	(void)state;
-	fixture_expect_refusal(FILE_PEER("auth = [\"psk\", \"xauth-psk\"];"),
-		"t.cfg:8: peers[0].auth[1]: \"xauth-psk\" is not supported so far; expected psk, rsa, ecdsa256, "
-		"ecdsa384 "
-		"or ecdsa521\n");
+	fixture_expect_refusal(FILE_PEER("auth = [\"psk\", \"hybrid-rsa\"];"),
+		"t.cfg:8: peers[0].auth[1]: \"hybrid-rsa\" is not supported so far; expected psk, xauth-psk, rsa, ecdsa256, "
+		"ecdsa384 or ecdsa521\n"
+		"t.cfg:8: peers[0].auth[0]: \"psk\" is not a method for users, and others of the list are: whoever has the "
+		"group's key could go without; expected methods of one kind\n"
+		"t.cfg:8: peers[0].pool: is missing; expected a pool, since each user needs an address\n");
 	fixture_expect_refusal(FILE_PEER("auth = [\"dss\"];"),
-		"t.cfg:8: peers[0].auth[0]: \"dss\" is not an authentication method; expected psk, rsa, ecdsa256, "
+		"t.cfg:8: peers[0].auth[0]: \"dss\" is not an authentication method; expected psk, xauth-psk, rsa, ecdsa256, "
 		"ecdsa384 "
 		"or ecdsa521\n");
 	fixture_expect_refusal(FILE_PEER("auth = [];"),

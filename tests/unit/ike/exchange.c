@@ -31,6 +31,7 @@ static void side_prepare(struct exchange *exchange, int index)
 		.keepalive = 20,
 		.fragment_size = 1280,
 	};
+	side->config.users = (struct config_users){.tries = 3, .timeout = 60};
 	strcpy(side->config.ike.identity, index == BRANCH ? "branch@example.org" : "hq.example.org");
 	side->config.peers = side->peers;
 	side->config.n_peers = 2;
@@ -173,10 +174,26 @@ void exchange_lose(struct exchange *exchange)
 
 void exchange_run(struct exchange *exchange)
 {
-	for (int i = 0; exchange->queued > 0; i++) {
+	struct exchange_side *gateway = &exchange->sides[GATEWAY];
+
+	for (int i = 0; exchange->queued > 0 || (gateway->login_waits && !gateway->login_held); i++) {
 		assert_true(i < 1000);
-		exchange_deliver(exchange);
+		if (exchange->queued > 0)
+			exchange_deliver(exchange);
+		else
+			exchange_answer_login(exchange);
 	}
+}
+
+void exchange_answer_login(struct exchange *exchange)
+{
+	struct exchange_side *gateway = &exchange->sides[GATEWAY];
+	bool right = strcmp(gateway->login_user, EXCHANGE_USER) == 0 &&
+		     strcmp(gateway->login_password, EXCHANGE_PASSWORD) == 0;
+
+	assert_true(gateway->login_waits);
+	gateway->login_waits = false;
+	ike_login_done(gateway->ike, &gateway->login, gateway->login_user, right ? NULL : "the password is wrong");
 }
 
 static void exchange_let_pass(struct exchange *exchange, uint64_t ms, bool silent)

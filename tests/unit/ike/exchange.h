@@ -51,6 +51,14 @@ struct exchange_side {
 	void (*on_event)(struct exchange_side *side, const struct ike_event *event);
 	void (*on_message)(struct exchange_side *side, const struct ike_message *message);
 	struct timeline *timeline; /* of a test that keeps one */
+	const char *user, *password; /* branch: what it says when it is asked who its user is; NULL: nothing */
+	unsigned asked;
+	struct ike_login_key login; /* gateway: that waits for an answer */
+	char login_user[CONFIG_IDENTITY_LEN], login_password[IKE_PASSWORD_LEN];
+	bool login_waits, login_held; /* held: exchange_run does not answer it */
+	bool pool_exhausted;
+	unsigned leases;
+	struct ike_assignment assignment; /* branch: what it got */
 	bool fail_random, fail_install, fail_spi;
 	size_t random_until_failure; /* calls; 0: never */
 };
@@ -106,6 +114,11 @@ void exchange_lose(struct exchange *exchange);
 
 /* Hands over whatever is under way until nothing is. */
 void exchange_run(struct exchange *exchange);
+
+/* The gateway's host answers the login that waits: EXCHANGE_USER with EXCHANGE_PASSWORD is right. */
+#define EXCHANGE_USER	  "alice"
+#define EXCHANGE_PASSWORD "open sesame"
+void exchange_answer_login(struct exchange *exchange);
 
 /* Lets time pass, deadline by deadline, and hands over what is sent. `silent`: loses it instead. */
 void exchange_pass(struct exchange *exchange, uint64_t ms);

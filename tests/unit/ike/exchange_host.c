@@ -166,6 +166,54 @@ static void side_message(void *context, const struct ike_message *message)
 		side->on_message(side, message);
 }
 
+static int side_login(void *context, const struct ike_login *login)
+{
+	struct exchange_side *side = context;
+
+	assert_false(side->login_waits);
+	side->login = login->key;
+	strcpy(side->login_user, login->user);
+	strcpy(side->login_password, login->password);
+	side->login_waits = true;
+	return 0;
+}
+
+static int side_lease(void *context, const struct config_peer *peer, const char *identity, struct ike_assignment *out,
+	char why[IKE_WHY_LEN])
+{
+	struct exchange_side *side = context;
+
+	assert_true(peer->pool[0] && identity[0]);
+	if (side->pool_exhausted) {
+		strcpy(why, "one address was asked for, the pool has none");
+		return -ENOSPC;
+	}
+	side->leases++;
+	*out = (struct ike_assignment){.address = address_ipv4(0x0a630007), .n_dns = 1};
+	out->dns[0] = address_ipv4(0xc0a80235);
+	return 0;
+}
+
+static int side_ask_user(void *context, const struct config_peer *peer, unsigned asked, struct ike_user *out)
+{
+	struct exchange_side *side = context;
+
+	assert_non_null(peer);
+	assert_int_equal(asked, side->asked);
+	side->asked++;
+	if (!side->user)
+		return -ENOENT;
+	strcpy(out->name, side->user);
+	strcpy(out->password, side->password);
+	return 0;
+}
+
+static void side_assigned(void *context, const struct config_peer *peer, const struct ike_assignment *assignment)
+{
+	assert_non_null(peer);
+	((struct exchange_side *)context)->assignment = *assignment;
+}
+
 struct ike_host exchange_host(struct exchange_side *side)
 {
 	return (struct ike_host){
@@ -183,5 +231,9 @@ struct ike_host exchange_host(struct exchange_side *side)
 		.peer_moved = side_moved,
 		.event = side_event,
 		.message = side_message,
+		.login = side_login,
+		.lease = side_lease,
+		.ask_user = side_ask_user,
+		.assigned = side_assigned,
 	};
 }
