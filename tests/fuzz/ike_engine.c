@@ -30,6 +30,9 @@ enum {
 	STEPS,
 };
 
+/* A script that begins with this is played to a client whose user logs in and gets a virtual address. */
+enum { WITH_USERS = 0xff, ANSWER_LOGIN = 0x80 };
+
 static struct exchange x;
 static struct bytes script;
 
@@ -80,14 +83,15 @@ static void send_raw(bool cookies)
 /* A message of a peer that has the keys and means no good. */
 static void send_authentic(void)
 {
-	uint8_t exchange = next_byte() & 1 ? ISAKMP_QUICK : ISAKMP_INFORMATIONAL, first = next_byte();
+	uint8_t which = next_byte(), first = next_byte();
+	uint8_t exchange = which & 2 ? ISAKMP_TRANSACTION : which & 1 ? ISAKMP_QUICK : ISAKMP_INFORMATIONAL;
 	struct ike_sa *sa = newest(BRANCH);
 	struct bytes chain = next_bytes();
 	uint8_t iv[CIPHER_BLOCK_MAX];
 	struct builder builder;
 	uint32_t id;
 
-	if (!sa || sa->state != V1_ESTABLISHED)
+	if (!sa || (sa->state != V1_ESTABLISHED && sa->state != V1_XAUTH))
 		return;
 	id = ike_sa_new_id(sa);
 	message_begin_hashed(&builder, sa, exchange, id);
@@ -112,6 +116,11 @@ static void verb(uint8_t which)
 	struct exchange_side *side = &x.sides[which & 1];
 	uint32_t spi = side->n_children ? side->children[which % side->n_children].terms.spi_in : 0;
 
+	if (which & ANSWER_LOGIN) {
+		if (x.sides[GATEWAY].login_waits)
+			exchange_answer_login(&x);
+		return;
+	}
 	switch (which >> 1 & 3) {
 	case 0: ike_child_rekey(side->ike, spi); break;
 	case 1:
@@ -149,12 +158,28 @@ static void step(uint8_t what)
 	}
 }
 
+static void prepare_users(size_t size)
+{
+	(void)next_byte();
+	for (int i = 0; i < 2; i++) {
+		x.sides[i].peers[0].auth[0] = IKE_AUTH_XAUTH_INIT_PSK;
+		x.sides[i].peers[0].users = true;
+		x.sides[i].peers[0].assign = size & 2 ? CONFIG_ASSIGN_PUSH : CONFIG_ASSIGN_PULL;
+	}
+	strcpy(x.sides[GATEWAY].peers[0].pool, "clients");
+	x.sides[BRANCH].peers[0].virtual_address = true;
+	x.sides[BRANCH].user = EXCHANGE_USER;
+	x.sides[BRANCH].password = size & 4 ? EXCHANGE_PASSWORD : "wrong";
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	script = bytes_of(data, size);
 	exchange_prepare(&x);
 	for (int side = 0; size % 2 && side < 2; side++) /* a script of odd length: messages go in pieces */
 		x.sides[side].config.ike.fragment_size = 200;
+	if (size && data[0] == WITH_USERS)
+		prepare_users(size);
 	exchange_open(&x);
 	exchange_begin(&x);
 	while (script.len && x.logged < EXCHANGE_LOG_MAX / 2 && x.queued < EXCHANGE_QUEUE_MAX / 2 &&

@@ -3,6 +3,7 @@
  * Arbitrary bytes as an IKE message: header, payload chain, and whatever each payload's body may hold, in both phases.
  * The message has memory of its own, exactly as long.
  */
+#include "ike/attributes.h"
 #include "ike/identity.h"
 #include "ike/natt.h"
 #include "ike/payload.h"
@@ -42,6 +43,7 @@ static void read_sa(struct bytes body)
 static void read_payload(const struct payload *payload)
 {
 	char text[CONFIG_IDENTITY_LEN];
+	struct attributes attributes;
 	uint64_t lifetime_bytes;
 	uint32_t lifetime;
 	struct prefix network;
@@ -54,6 +56,10 @@ static void read_payload(const struct payload *payload)
 	if (payload->type == ISAKMP_ID && identity_read_selector(payload->body, &network, &why) == 0 &&
 		network.len > 128)
 		abort();
+	if (payload->type == ISAKMP_ATTRIBUTES && attributes_parse(payload->body, &attributes, &why) == 0)
+		for (size_t i = 0; i < attributes.count; i++)
+			if (attribute_number(&attributes.items[i]) && attributes.items[i].value.len > 4)
+				abort();
 	if (payload->type == ISAKMP_NOTIFICATION)
 		phase2_read_lifetime(payload->body, &lifetime, &lifetime_bytes);
 }

@@ -170,7 +170,6 @@ static int side_login(void *context, const struct ike_login *login)
 {
 	struct exchange_side *side = context;
 
-	assert_false(side->login_waits);
 	side->login = login->key;
 	strcpy(side->login_user, login->user);
 	strcpy(side->login_password, login->password);
@@ -199,7 +198,7 @@ static int side_ask_user(void *context, const struct config_peer *peer, unsigned
 	struct exchange_side *side = context;
 
 	assert_non_null(peer);
-	assert_int_equal(asked, side->asked);
+	(void)asked;
 	side->asked++;
 	if (!side->user)
 		return -ENOENT;
