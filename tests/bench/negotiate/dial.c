@@ -44,7 +44,7 @@ struct dialer {
 	size_t begun, connected, failed;
 	bool *stands; /* of each client */
 	size_t probed; /* the client that has been asked and has not answered; SIZE_MAX: none */
-	uint64_t probed_us;
+	uint64_t probed_us; /* by the real-time clock, as the kernel's time of the answer's arrival */
 	uint32_t *answers_us;
 	size_t answers, unanswered;
 };
@@ -57,12 +57,22 @@ static void on_signal(int number)
 	stopped = 1;
 }
 
-static uint64_t now_us(void)
+static uint64_t in_us(const struct timespec *time)
+{
+	return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_nsec / 1000;
+}
+
+static uint64_t clock_us(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	clock_gettime(clock, &now);
+	return in_us(&now);
+}
+
+static uint64_t now_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
 }
 
 /* --- the clients' host -------------------------------------------------------------------------------------------- */
@@ -124,17 +134,40 @@ static int open_socket(uint16_t port)
 	int on = 1, buffer = RECEIVE_BUFFER, fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0 ||
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) < 0 ||
 		bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
 		return -errno;
 	return fd;
 }
 
-static void answered(struct dialer *dialer)
+/* What this program was busy with when the answer arrived is not the gateway's delay. */
+static void answered(struct dialer *dialer, uint64_t arrived_us)
 {
 	if (dialer->answers < PROBES_MAX)
-		dialer->answers_us[dialer->answers++] = (uint32_t)(now_us() - dialer->probed_us);
+		dialer->answers_us[dialer->answers++] = (uint32_t)(arrived_us - dialer->probed_us);
 	dialer->probed = SIZE_MAX;
+}
+
+/* The address that a datagram was sent to, and when it arrived. False when the kernel does not say. */
+static bool read_control(struct msghdr *datagram, struct address *to, uint64_t *arrived_us)
+{
+	bool has_address = false, has_time = false;
+	struct in_pktinfo info;
+	struct timespec time;
+
+	for (struct cmsghdr *header = CMSG_FIRSTHDR(datagram); header; header = CMSG_NXTHDR(datagram, header)) {
+		if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
+			memcpy(&info, CMSG_DATA(header), sizeof(info));
+			memcpy(to->bytes, &info.ipi_addr, sizeof(info.ipi_addr));
+			has_address = true;
+		} else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_TIMESTAMPNS) {
+			memcpy(&time, CMSG_DATA(header), sizeof(time));
+			*arrived_us = in_us(&time);
+			has_time = true;
+		}
+	}
+	return has_address && has_time;
 }
 
 /* One datagram. False when none waits. */
@@ -149,22 +182,19 @@ static bool receive_one(struct dialer *dialer, bool floated)
 	struct msghdr datagram = {
 		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
 	ssize_t len = recvmsg(dialer->fd[floated], &datagram, MSG_DONTWAIT);
-	struct cmsghdr *header = len < 0 ? NULL : CMSG_FIRSTHDR(&datagram);
 	size_t skip = floated ? MARKER_LEN : 0, client;
 	struct address to = {.family = ADDRESS_IPV4};
-	struct in_pktinfo info;
+	uint64_t arrived_us = 0;
 
 	if (len < 0)
 		return false;
-	if (!header || header->cmsg_type != IP_PKTINFO || (size_t)len <= skip + EXCHANGE_AT)
+	if (!read_control(&datagram, &to, &arrived_us) || (size_t)len <= skip + EXCHANGE_AT)
 		return true;
-	memcpy(&info, CMSG_DATA(header), sizeof(info));
-	memcpy(to.bytes, &info.ipi_addr, sizeof(info.ipi_addr));
 	client = clients_number(&to) - dialer->plan->first;
 	if (client >= dialer->plan->count)
 		return true;
 	if (client == dialer->probed && buffer[skip + EXCHANGE_AT] == INFORMATIONAL)
-		answered(dialer);
+		answered(dialer, arrived_us);
 	clients_input(dialer->clients, client, floated, buffer + skip, (size_t)len - skip);
 	return true;
 }
@@ -207,7 +237,7 @@ static void probe(struct dialer *dialer, uint64_t *next_us)
 
 	if (dialer->plan->probe_us == 0 || now < *next_us)
 		return;
-	if (dialer->probed != SIZE_MAX && now - dialer->probed_us < 1000000)
+	if (dialer->probed != SIZE_MAX && now - (*next_us - dialer->plan->probe_us) < 1000000)
 		return;
 	if (dialer->probed != SIZE_MAX)
 		dialer->unanswered++;
@@ -219,7 +249,7 @@ static void probe(struct dialer *dialer, uint64_t *next_us)
 		if (!dialer->stands[client])
 			continue;
 		dialer->probed = client;
-		dialer->probed_us = now_us();
+		dialer->probed_us = clock_us(CLOCK_REALTIME);
 		clients_probe(dialer->clients, client);
 		return;
 	}
