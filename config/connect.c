@@ -72,25 +72,26 @@ static void element_set(config_setting_t *parent, const char *name, const struct
 	}
 }
 
+/* A relative file of the command line starts where the command was given, not where a configuration file lies. */
+static void value_set(config_setting_t *parent, const char *name, const struct setting *setting, const char *text)
+{
+	char directory[PATH_MAX], path[2 * PATH_MAX];
+	bool is_file = setting->type == SETTING_FILE || setting->type == SETTING_SECRET_FILE;
+
+	if (is_file && text[0] != '/' && getcwd(directory, sizeof(directory))) {
+		snprintf(path, sizeof(path), "%s/%s", directory, text);
+		text = path;
+	}
+	element_set(parent, name, setting, text);
+}
+
 static void list_add(config_setting_t *list, const struct setting *setting, const char *text)
 {
 	char *copy = strdup(text), *rest = copy, *word;
 
 	while (copy && (word = strsep(&rest, ",")))
-		element_set(list, NULL, setting, word);
+		value_set(list, NULL, setting, word);
 	free(copy);
-}
-
-/* A relative file of the command line starts where the command was given, not where a configuration file lies. */
-static void file_set(config_setting_t *root, const struct setting *setting, const char *text)
-{
-	char directory[PATH_MAX], path[2 * PATH_MAX];
-
-	if (text[0] == '/' || !getcwd(directory, sizeof(directory)))
-		snprintf(path, sizeof(path), "%s", text);
-	else
-		snprintf(path, sizeof(path), "%s/%s", directory, text);
-	element_set(root, setting->name, setting, path);
 }
 
 /* A setting of the file goes when the first option of its name comes. */
@@ -110,10 +111,8 @@ static void option_set(config_setting_t *root, const struct setting *setting, co
 		if (!member)
 			member = config_setting_add(root, setting->name, CONFIG_TYPE_LIST);
 		list_add(member, setting, option->value);
-	} else if (setting->type == SETTING_SECRET_FILE) {
-		file_set(root, setting, option->value);
 	} else {
-		element_set(root, setting->name, setting, option->value);
+		value_set(root, setting->name, setting, option->value);
 	}
 }
 
@@ -125,9 +124,7 @@ static void connect_complete(struct connect_config *config)
 	if (!config->peer.identity[0])
 		snprintf(config->peer.identity, sizeof(config->peer.identity), "%.*s",
 			(int)sizeof(config->peer.identity) - 1, config->gateway);
-	config->peer.ikev1 = config->peer.aggressive = true;
-	config->peer.auth[0] = IKE_AUTH_PSK;
-	config->peer.n_auth = 1;
+	config->peer.ikev1 = true;
 	/* It has no socket for bare ESP. */
 	config->peer.force_udp = true;
 	base->peers = &config->peer;
@@ -152,7 +149,9 @@ static void connect_take(struct settings_reader *reader, config_setting_t *root,
 	}
 	settings_read(reader, connect_settings, root, config);
 	connect_complete(config);
-	settings_check_peer(reader, root, &config->peer, config->base.ike.legacy ? NULL : "legacy");
+	settings_check_peer(reader, root, &config->base.ike, &config->peer, "");
+	settings_check_fragment_size(
+		reader, config_setting_get_member(root, "ike_fragment_size"), &config->base.ike);
 	if (dns && config->dns_file[0] && config->n_dns == 0)
 		settings_refuse(reader, dns, NULL, "is of no use without name servers; expected dns beside it");
 }

@@ -123,12 +123,16 @@ void settings_check_clients(struct settings_reader *reader, const config_setting
 /* Fills in what follows from other settings: which peers have users, and the first and last address of pools. */
 void settings_complete_clients(struct config *config);
 
+/* Of IKE's messages; `where` is the setting, if there is one. */
+void settings_check_fragment_size(
+	struct settings_reader *reader, const config_setting_t *where, const struct config_ike *ike);
+
 /*
- * What one peer says alone, in the group `where`. `legacy_switch` is the name of the setting that would allow legacy
- * algorithms; NULL: it does.
+ * What one peer says alone, in the group `where`. `group` stands before the names of IKE's settings in sentences: "ike.",
+ * or "" where they are of the top level.
  */
-void settings_check_peer(struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer,
-	const char *legacy_switch);
+void settings_check_peer(struct settings_reader *reader, const config_setting_t *where, const struct config_ike *ike,
+	const struct config_peer *peer, const char *group);
 
 /*
  * libconfig 1.5 cuts an integer that is too large for its type to some other number without a word. Reports each such

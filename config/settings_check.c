@@ -80,16 +80,16 @@ static void check_ike_ports(struct settings_reader *reader, const config_setting
 }
 
 /* Less than 576 bytes no path of IPv4 is asked to carry in pieces (RFC 791). */
-static void check_fragment_size(
-	struct settings_reader *reader, const config_setting_t *root, const struct config_ike *ike)
+void settings_check_fragment_size(
+	struct settings_reader *reader, const config_setting_t *where, const struct config_ike *ike)
 {
 	enum { LEAST = 576 };
 
 	if (ike->fragment_size == 0 || ike->fragment_size >= LEAST)
 		return;
-	settings_refuse(reader, config_setting_lookup((config_setting_t *)root, "ike.fragment_size"), NULL,
-		"%u is not a size in bytes; expected %d to 9216, or 0 for messages that are never cut", ike->fragment_size,
-		LEAST);
+	settings_refuse(reader, where, NULL,
+		"%u is not a size in bytes; expected %d to 9216, or 0 for messages that are never cut",
+		ike->fragment_size, LEAST);
 }
 
 /* Only where packets have ports may a rule ask for them, and no packet goes from one family to the other. */
@@ -116,7 +116,8 @@ void settings_check(struct settings_reader *reader, const config_setting_t *root
 	check_cores(reader, root, &config->dataplane);
 	check_ike_ports(reader, root, &config->ike);
 	check_certificates(reader, root, &config->ike);
-	check_fragment_size(reader, root, &config->ike);
+	settings_check_fragment_size(
+		reader, config_setting_lookup((config_setting_t *)root, "ike.fragment_size"), &config->ike);
 	check_rules(reader, root, config);
 	settings_check_peers(reader, root, config);
 	settings_check_clients(reader, root, config);

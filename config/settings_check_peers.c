@@ -89,7 +89,7 @@ static void peers_check_modes(
 
 /* Signatures want certificates. The methods of XAUTH have names and numbers already, for the negotiation's log. */
 static void peers_check_auth(struct settings_reader *reader, const config_setting_t *where,
-	const struct config_ike *ike, const struct config_peer *peer)
+	const struct config_ike *ike, const struct config_peer *peer, const char *group)
 {
 	const config_setting_t *list = config_setting_get_member(where, "auth");
 	bool certificates = ike->certificate[0] && ike->key[0] && ike->n_authorities > 0;
@@ -102,9 +102,9 @@ static void peers_check_auth(struct settings_reader *reader, const config_settin
 
 		if (signature && !certificates)
 			settings_refuse(reader, value, NULL,
-				"%s is not possible without certificates; expected ike.certificate, ike.key and "
-				"ike.authorities",
-				settings_quote(value, false, quote));
+				"%1$s is not possible without certificates; expected %2$scertificate, %2$skey and "
+				"%2$sauthorities",
+				settings_quote(value, false, quote), group);
 		else if (!signature && peer->auth[i] != IKE_AUTH_PSK && peer->auth[i] != IKE_AUTH_XAUTH_INIT_PSK &&
 			 peer->auth[i] != UINT16_MAX)
 			settings_refuse(reader, value, NULL, "%s is not supported so far; expected " AUTH_EXPECTED,
@@ -126,18 +126,18 @@ static void peers_check_suites(
 }
 
 static void peers_refuse_legacy(
-	struct settings_reader *reader, const config_setting_t *value, const char *algorithm, const char *legacy_switch)
+	struct settings_reader *reader, const config_setting_t *value, const char *algorithm, const char *group)
 {
 	char quote[SETTINGS_QUOTE_LEN];
 
 	settings_refuse(reader, value, NULL,
-		"%s is not allowed: %s is legacy (RFC 8247); expected another algorithm, or %s = true",
-		settings_quote(value, false, quote), algorithm, legacy_switch);
+		"%s is not allowed: %s is legacy (RFC 8247); expected another algorithm, or %slegacy = true",
+		settings_quote(value, false, quote), algorithm, group);
 }
 
 /* The defaults hold nothing legacy: what is found here stands in the file. */
 static void peers_check_legacy(struct settings_reader *reader, const config_setting_t *where,
-	const struct config_peer *peer, const char *legacy_switch)
+	const struct config_peer *peer, const char *group)
 {
 	const config_setting_t *list = config_setting_get_member(where, "ike");
 	const config_setting_t *pfs = config_setting_get_member(where, "pfs");
@@ -146,11 +146,11 @@ static void peers_check_legacy(struct settings_reader *reader, const config_sett
 	for (unsigned int i = 0; list && i < peer->n_ike; i++) {
 		algorithm = ike_proposal_legacy(&peer->ike[i]);
 		if (algorithm)
-			peers_refuse_legacy(reader, config_setting_get_elem(list, i), algorithm, legacy_switch);
+			peers_refuse_legacy(reader, config_setting_get_elem(list, i), algorithm, group);
 	}
 	algorithm = ike_proposal_legacy(&(struct ike_proposal){.group = peer->pfs});
 	if (pfs && algorithm)
-		peers_refuse_legacy(reader, pfs, algorithm, legacy_switch);
+		peers_refuse_legacy(reader, pfs, algorithm, group);
 }
 
 /* What was refused before is of neither family. */
@@ -337,14 +337,15 @@ static int peers_check_overlap(
 	return 0;
 }
 
-void settings_check_peer(struct settings_reader *reader, const config_setting_t *where, const struct config_peer *peer,
-	const char *legacy_switch)
+void settings_check_peer(struct settings_reader *reader, const config_setting_t *where, const struct config_ike *ike,
+	const struct config_peer *peer, const char *group)
 {
+	peers_check_auth(reader, where, ike, peer, group);
 	peers_check_secret(reader, where, peer);
 	peers_check_suites(reader, where, peer);
 	peers_check_networks(reader, where, peer);
-	if (legacy_switch)
-		peers_check_legacy(reader, where, peer, legacy_switch);
+	if (!ike->legacy)
+		peers_check_legacy(reader, where, peer, group);
 }
 
 void settings_check_peers(struct settings_reader *reader, const config_setting_t *root, const struct config *config)
@@ -359,8 +360,7 @@ void settings_check_peers(struct settings_reader *reader, const config_setting_t
 		if (!config_setting_is_group(where))
 			continue;
 		peers_check_modes(reader, where, &config->peers[i]);
-		peers_check_auth(reader, where, &config->ike, &config->peers[i]);
-		settings_check_peer(reader, where, &config->peers[i], config->ike.legacy ? NULL : "ike.legacy");
+		settings_check_peer(reader, where, &config->ike, &config->peers[i], "ike.");
 	}
 	if (peers_check_names(reader, list, config) < 0 || peers_check_overlap(reader, list, config) < 0)
 		settings_refuse(reader, list, NULL, "there is no memory to compare the peers");

@@ -234,8 +234,8 @@ static void undo_former(struct connection *connection)
 		log_info("event=leftovers_undone count=%u reason=\"an earlier sluice-connect was killed\"", count);
 }
 
-int connection_open(struct connection *connection, struct connect_config *config, struct event_base *base,
-	const struct connection_hooks *hooks)
+int connection_open(struct connection *connection, struct connect_config *config, const struct credentials *credentials,
+	struct event_base *base, const struct connection_hooks *hooks)
 {
 	const struct dial_settings settings = {
 		.n_ports = config->n_ports,
@@ -243,10 +243,11 @@ int connection_open(struct connection *connection, struct connect_config *config
 		.retry_max_ms = config->retry_max * 1000,
 	};
 	struct tun_handler handler = {.context = connection, .message = on_message, .soft_limit = on_soft_limit};
-	struct ike_host host = connection_host(connection);
+	struct ike_host host;
 	int rc;
 
-	*connection = (struct connection){.config = config, .base = base, .hooks = *hooks};
+	*connection = (struct connection){.config = config, .credentials = credentials, .base = base, .hooks = *hooks};
+	host = connection_host(connection);
 	dial_init(&connection->dial, &settings);
 	rc = tun_path_init(&connection->path, &config->peer.tunnel, &handler, random_number());
 	if (rc < 0) {
@@ -268,9 +269,11 @@ int connection_open(struct connection *connection, struct connect_config *config
 
 int connection_start(struct connection *connection)
 {
+	static const struct timeval at_once = {.tv_sec = 0};
+
+	/* From within the loop, so that a hook that ends it is heard. */
 	dial_start(&connection->dial, clock_now_ms());
-	connection_settle(connection);
-	return 0;
+	return event_add(connection->timer, &at_once) < 0 ? -ENOMEM : 0;
 }
 
 unsigned connection_rekey(struct connection *connection)

@@ -15,6 +15,7 @@
 #include "connect/kernel.h"
 #include "connect/routes.h"
 #include "connect/undo.h"
+#include "ike/credentials.h"
 #include "ike/ike.h"
 #include "tun/path.h"
 
@@ -35,6 +36,7 @@ struct connection_counters {
 
 struct connection {
 	struct connect_config *config;
+	const struct credentials *credentials; /* certificates and our key; NULL: none */
 	struct event_base *base;
 	struct connection_hooks hooks;
 	struct tun_path path;
@@ -50,6 +52,7 @@ struct connection {
 	size_t n_cookies;
 	uint32_t activations; /* of children, when the try began: a later one is the try's */
 	bool answered;	      /* the IKE SA stands since the last settling */
+	bool notified;	      /* the message at hand is a refusal in the clear */
 	char lost_why[EXPLAIN_DETAIL_LEN];
 
 	/* While it stands. */
@@ -70,9 +73,12 @@ struct connection {
 	struct connection_counters counters;
 };
 
-/* Opens the device and all that wants privileges. 0, or negative errno after a line in the log. */
-int connection_open(struct connection *connection, struct connect_config *config, struct event_base *base,
-	const struct connection_hooks *hooks);
+/*
+ * Opens the device and all that wants privileges. Configuration and credentials (NULL: no certificates) must stay. 0,
+ * or negative errno after a line in the log.
+ */
+int connection_open(struct connection *connection, struct connect_config *config, const struct credentials *credentials,
+	struct event_base *base, const struct connection_hooks *hooks);
 
 /* Begins to dial. 0 or negative errno. */
 int connection_start(struct connection *connection);

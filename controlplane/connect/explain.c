@@ -72,12 +72,12 @@ static void explain_silent(const struct explain_round *round, const struct conne
 	char ports[PORTS_TEXT_LEN];
 
 	explain_set(out, "silent",
-		"no answer from %s at %s within %u s%s: a firewall on the way drops what we send or what comes back, "
-		"or "
-		"no gateway runs there; check that the firewall in front of it maps UDP to it, which TCP alone does "
-		"not "
-		"replace, and that other ports need not be dialed (ports)",
-		gateway, ports_text(round, ports), config->patience, round->count > 1 ? " each" : "");
+		"no answer from %s at %s within %u s%s: a firewall on the way drops what we send or what comes "
+		"back, no gateway runs there, or it has no word for whom it does not know as \"%s\"; check that "
+		"the firewall in front of it maps UDP to it, beside TCP, that these are the ports to dial (ports), "
+		"and the gateway's log",
+		gateway, ports_text(round, ports), config->patience, round->count > 1 ? " each" : "",
+		config->base.ike.identity);
 }
 
 static void explain_icmp(const struct explain_try *try, const char *gateway, struct explain_verdict *out)
@@ -128,7 +128,13 @@ static void explain_notified(const struct explain_try *try, const struct connect
 static void explain_disproved(const struct explain_try *try, const struct connect_config *config, const char *gateway,
 	struct explain_verdict *out)
 {
-	if (strstr(try->detail, "HASH_R"))
+	if (strstr(try->detail, "certificate") || strstr(try->detail, "SIG_"))
+		explain_set(out, "certificate",
+			"%s at UDP port %u does not prove that it is \"%s\": %s; check authorities and crls here, and "
+			"the "
+			"gateway's certificate",
+			gateway, try->port, config->peer.identity, try->detail);
+	else if (strstr(try->detail, "pre-shared keys differ"))
 		explain_set(out, "wrong_key",
 			"%s at UDP port %u does not prove the pre-shared key that we have for \"%s\": the keys differ, "
 			"or "

@@ -167,7 +167,8 @@ static void note_event(struct connection *connection, const struct ike_event *ev
 		explain_note(&connection->round, established ? EXPLAIN_HALF : EXPLAIN_SILENT, event->why);
 		break;
 	case IKE_EVENT_BAD_MESSAGE:
-		if (established)
+		/* What a refusal in the clear says is noted already. */
+		if (established || connection->notified)
 			break;
 		explain_note(&connection->round, EXPLAIN_DISPROVED, event->why);
 		dial_doubted(&connection->dial, clock_now_ms());
@@ -204,7 +205,10 @@ static void host_message(void *context, const struct ike_message *message)
 	struct connection *connection = context;
 	struct explain_try *try;
 
-	if (message->sent || message->encrypted || message->notify == 0 || connection->dial.state != DIAL_TRYING ||
+	if (message->sent)
+		return;
+	connection->notified = !message->encrypted && message->notify != 0;
+	if (!connection->notified || connection->dial.state != DIAL_TRYING ||
 		!is_of_this_try(connection, message->initiator_cookie))
 		return;
 	try = explain_note(&connection->round, EXPLAIN_NOTIFIED, NULL);
@@ -217,6 +221,7 @@ struct ike_host connection_host(struct connection *connection)
 {
 	return (struct ike_host){
 		.context = connection,
+		.credentials = connection->credentials,
 		.now_ms = host_now_ms,
 		.random = host_random,
 		.send = host_send,

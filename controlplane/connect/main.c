@@ -26,6 +26,7 @@ static const char default_config[] = "/etc/sluice/connect.cfg";
 
 struct process {
 	struct connect_config *config;
+	struct credentials *credentials; /* NULL: no certificates */
 	const struct options *options;
 	struct privileges privileges;
 	struct event_base *base;
@@ -164,7 +165,7 @@ static int run(struct process *process)
 	rc = open_control(process);
 	if (rc < 0)
 		goto free_base;
-	rc = connection_open(&process->connection, process->config, process->base, &hooks);
+	rc = connection_open(&process->connection, process->config, process->credentials, process->base, &hooks);
 	if (rc == 0)
 		rc = privileges_drop(&process->privileges);
 	if (rc == 0)
@@ -258,17 +259,25 @@ int main(int argc, char **argv)
 	process.config = connect_config_load(path, options.settings, options.n_settings, config_report_stderr, NULL);
 	if (!process.config)
 		return EXIT_FAILURE;
-	if (options.command || options.check) {
-		rc = options.command ? ask(&options, process.config) : EXIT_SUCCESS;
-		if (options.check)
-			printf("%s is a good configuration\n", path ? path : "this command line");
-		connect_config_free(process.config);
-		return rc;
+	if (options.command) {
+		rc = ask(&options, process.config);
+		goto free_config;
+	}
+	rc = EXIT_FAILURE;
+	if (credentials_load(&process.config->base, &process.credentials, config_report_stderr, NULL) < 0)
+		goto free_config;
+	rc = EXIT_SUCCESS;
+	if (options.check) {
+		printf("%s is a good configuration\n", path ? path : "this command line");
+		goto free_credentials;
 	}
 	log_set_level((enum log_level)process.config->base.log_level);
 	process.options = &options;
 	process.control_fd = -1;
-	rc = run(&process);
+	rc = run(&process) < 0 ? EXIT_FAILURE : process.status;
+free_credentials:
+	credentials_free(process.credentials);
+free_config:
 	connect_config_free(process.config);
-	return rc < 0 ? EXIT_FAILURE : process.status;
+	return rc;
 }

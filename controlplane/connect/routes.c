@@ -30,6 +30,31 @@ static uint8_t host_len(const struct address *address)
 	return address->family == ADDRESS_IPV6 ? 128 : 32;
 }
 
+static void add_prefix(const struct routes_basis *basis, struct prefix prefix, struct routes *out)
+{
+	if (out->count < ROUTES_MAX)
+		out->items[out->count++] = (struct route){
+			.kind = ROUTE_NETWORK,
+			.prefix = prefix,
+			.source = source_for(basis, prefix.address.family),
+			.ifindex = basis->ifindex,
+		};
+}
+
+/* All of a family is its two halves, which win over the default route and leave it alone. */
+static void add_network(const struct routes_basis *basis, const struct prefix *network, struct routes *out)
+{
+	struct address upper = network->address;
+
+	if (network->len > 0) {
+		add_prefix(basis, *network, out);
+		return;
+	}
+	upper.bytes[0] = 0x80;
+	add_prefix(basis, prefix_make(&network->address, 1), out);
+	add_prefix(basis, prefix_make(&upper, 1), out);
+}
+
 /* In the order in which they may be added: the way to the gateway has to be there before all else goes elsewhere. */
 void routes_plan(const struct routes_basis *basis, struct routes *out)
 {
@@ -47,13 +72,8 @@ void routes_plan(const struct routes_basis *basis, struct routes *out)
 			.prefix = prefix_make(&basis->virtual_address, host_len(&basis->virtual_address)),
 			.ifindex = basis->ifindex,
 		};
-	for (size_t i = 0; i < basis->n_remote && out->count < ROUTES_MAX; i++)
-		out->items[out->count++] = (struct route){
-			.kind = ROUTE_NETWORK,
-			.prefix = basis->remote[i],
-			.source = source_for(basis, basis->remote[i].address.family),
-			.ifindex = basis->ifindex,
-		};
+	for (size_t i = 0; i < basis->n_remote; i++)
+		add_network(basis, &basis->remote[i], out);
 }
 
 static bool route_equal(const struct route *a, const struct route *b)

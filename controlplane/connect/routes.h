@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-enum { ROUTES_MAX = 18 }; /* CONFIG_NETWORKS_MAX, the gateway and an address */
+enum { ROUTES_MAX = 20 }; /* CONFIG_NETWORKS_MAX, twice those of length 0, the gateway and an address */
 
 enum route_kind { ROUTE_NETWORK, ROUTE_GATEWAY, ROUTE_ADDRESS };
 

@@ -6,6 +6,7 @@
 #include "connect/connection.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { PORT_IKE = 500 };
@@ -100,13 +101,19 @@ void connection_try_begin(struct connection *connection, uint64_t now_ms)
 
 void connection_give_up(struct connection *connection)
 {
+	char quoted[EXPLAIN_SENTENCE_LEN];
+
 	try_end(connection);
 	connection->counters.rounds_in_vain++;
 	/* A name that was not found is said already. */
 	if (!connection->verdict.code)
 		explain_verdict(
 			&connection->round, connection->config, &connection->gateway.address, &connection->verdict);
+	snprintf(quoted, sizeof(quoted), "%s", connection->verdict.sentence);
+	/* What stands in quotes must not end them. */
+	for (char *quote = quoted; (quote = strchr(quote, '"'));)
+		*quote = '\'';
 	log_warning("event=not_connected code=%s next_try_in=%.1fs reason=\"%s\"", connection->verdict.code,
-		(double)(connection->dial.due_ms - clock_now_ms()) / 1000, connection->verdict.sentence);
+		(double)(connection->dial.due_ms - clock_now_ms()) / 1000, quoted);
 	connection->hooks.failed(connection->hooks.context);
 }

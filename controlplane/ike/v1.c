@@ -373,8 +373,6 @@ void v1_input(struct v1_message *message)
 		if (hdr->exchange != ISAKMP_INFORMATIONAL || !verdict_read_refusal(message))
 			v1_hold(message);
 	} else {
-		/* Most likely a refusal, which anybody could have written: it is remembered for the verdict, no more.
-		 */
 		if (sa->initiator && hdr->exchange == ISAKMP_INFORMATIONAL)
 			verdict_note_refusal(message);
 		v1_drop(message, IKE_COUNT_UNEXPECTED, "not allowed in this state");

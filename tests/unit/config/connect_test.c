@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LIST(array) array, sizeof(array) / sizeof((array)[0])
 
@@ -54,7 +55,9 @@ static void check_sample(const struct connect_config *config)
 	assert_int_equal(config->peer.n_esp, 6);
 	assert_int_equal(config->peer.pfs, IKE_GROUP_NONE);
 	assert_true(config->peer.esn && config->peer.force_udp && config->peer.ikev1 && config->peer.aggressive);
-	assert_false(config->base.ike.legacy);
+	assert_int_equal(config->peer.n_auth, 1);
+	assert_int_equal(config->peer.auth[0], IKE_AUTH_PSK);
+	assert_false(config->base.ike.legacy || config->base.ike.require_crl);
 	assert_int_equal(config->peer.lifetime, 3600);
 	assert_int_equal(config->base.ike.lifetime, 14400);
 	assert_int_equal(config->patience, 4);
@@ -95,7 +98,7 @@ static void test_sample(void **state)
 	}
 	fclose(in);
 	fclose(out);
-	assert_int_equal(settings, 26);
+	assert_int_equal(settings, 30);
 	spelled = load(fixture_path("spelled.cfg"), NULL, 0);
 	assert_string_equal(said, "");
 	check_sample(spelled);
@@ -207,6 +210,35 @@ static void test_errors_name_their_place(void **state)
 	assert_string_equal(said, expected);
 }
 
+/* Signatures want certificates and no secret; files of the command line are relative to where it was given. */
+static void test_certificates(void **state)
+{
+	static const struct connect_option options[] = {{"gateway", "203.0.113.5"}, {"identity", "x"},
+		{"local_networks", "10.1.0.0/16"}, {"remote_networks", "10.2.0.0/16"}, {"auth", "ecdsa256,rsa"},
+		{"certificate", "x.pem"}, {"key", "/keys/x.key"}, {"authorities", "a.pem,/b.pem"}};
+	struct connect_config *config;
+
+	(void)state;
+	assert_int_equal(chdir("/tmp"), 0);
+	config = load(NULL, LIST(options));
+	assert_string_equal(said, "");
+	assert_int_equal(config->peer.n_auth, 2);
+	assert_int_equal(config->peer.auth[0], IKE_AUTH_ECDSA_256);
+	assert_string_equal(config->base.ike.certificate, "/tmp/x.pem");
+	assert_string_equal(config->base.ike.key, "/keys/x.key");
+	assert_int_equal(config->base.ike.n_authorities, 2);
+	assert_string_equal(config->base.ike.authorities[0], "/tmp/a.pem");
+	assert_string_equal(config->base.ike.authorities[1], "/b.pem");
+	connect_config_free(config);
+	assert_null(load(NULL, options, 5));
+	assert_string_equal(said,
+		"command line: auth[0]: \"ecdsa256\" is not possible without certificates; expected certificate, key "
+		"and "
+		"authorities\n"
+		"command line: auth[1]: \"rsa\" is not possible without certificates; expected certificate, key and "
+		"authorities\n");
+}
+
 static void test_what_is_missing(void **state)
 {
 	static const struct connect_option few[] = {{"gateway", "203.0.113.5"}};
@@ -230,10 +262,11 @@ static void test_options_without_secret(void **state)
 	(void)state;
 	for (const char *name; (name = connect_option_name(count, &is_switch)); count++) {
 		assert_string_not_equal(name, "secret");
-		assert_int_equal(is_switch,
-			strcmp(name, "esn") == 0 || strcmp(name, "legacy") == 0 || strcmp(name, "mss_clamp") == 0);
+		assert_int_equal(is_switch, strcmp(name, "esn") == 0 || strcmp(name, "legacy") == 0 ||
+						    strcmp(name, "mss_clamp") == 0 || strcmp(name, "aggressive") == 0 ||
+						    strcmp(name, "require_crl") == 0);
 	}
-	assert_int_equal(count, 32);
+	assert_int_equal(count, 40);
 }
 
 int main(int argc, char **argv)
@@ -244,6 +277,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_command_line_alone),
 		cmocka_unit_test(test_option_over_file),
 		cmocka_unit_test(test_errors_name_their_place),
+		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_what_is_missing),
 		cmocka_unit_test(test_options_without_secret),
 	};

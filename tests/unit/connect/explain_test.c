@@ -43,7 +43,7 @@ static void test_silence_names_every_port(void **state)
 {
 	(void)state;
 	explain_try_begin(&made, 500);
-	EXPECT("silent", "203.0.113.5", "UDP port 500 ", "4 s", "firewall");
+	EXPECT("silent", "203.0.113.5", "UDP port 500 ", "4 s", "firewall", "\"branch1.example\"");
 	explain_try_begin(&made, 4500);
 	explain_try_begin(&made, 4009);
 	EXPECT("silent", "UDP ports 500, 4500 and 4009", "4 s each", "check");
@@ -92,6 +92,10 @@ static void test_answers(void **state)
 	explain_try_begin(&made, 500);
 	explain_note(&made, EXPLAIN_DISPROVED, "the identity that answered is not the configured one");
 	EXPECT("wrong_identity", "not \"hq.example\"", "gateway_identity");
+	explain_round_begin(&made);
+	explain_try_begin(&made, 500);
+	explain_note(&made, EXPLAIN_DISPROVED, "certificate refused: certificate has expired (CN=hq)");
+	EXPECT("certificate", "\"hq.example\"", "has expired", "authorities");
 	explain_round_begin(&made);
 	explain_try_begin(&made, 500);
 	explain_note(&made, EXPLAIN_DISPROVED, "the answer has no responder cookie");

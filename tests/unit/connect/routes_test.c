@@ -114,14 +114,16 @@ static void test_gateway_within(void **state)
 	basis.n_own = 0;
 	assert_int_equal(exchange(), 0);
 	assert_string_equal(done, "+ gateway 203.0.113.5/32 via 203.0.113.1 dev 3 src -\n"
-				  "+ network 0.0.0.0/0 dev 7 src -\n");
+				  "+ network 0.0.0.0/1 dev 7 src -\n"
+				  "+ network 128.0.0.0/1 dev 7 src -\n");
 	/* The network has changed: the gateway is reached in another way now. */
 	address_parse("198.51.100.1", &basis.gateway_via);
 	assert_int_equal(exchange(), 0);
 	assert_string_equal(done, "- gateway 203.0.113.5/32 via 203.0.113.1 dev 3 src -\n"
 				  "+ gateway 203.0.113.5/32 via 198.51.100.1 dev 3 src -\n");
 	assert_int_equal(undo(), 0);
-	assert_string_equal(done, "- network 0.0.0.0/0 dev 7 src -\n"
+	assert_string_equal(done, "- network 128.0.0.0/1 dev 7 src -\n"
+				  "- network 0.0.0.0/1 dev 7 src -\n"
 				  "- gateway 203.0.113.5/32 via 198.51.100.1 dev 3 src -\n");
 }
 
