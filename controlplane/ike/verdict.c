@@ -116,6 +116,8 @@ void verdict_note_refusal(struct v1_message *message)
 
 	if (!message->encrypted && message_open(message, NULL, iv, &why, &undecryptable) == 0)
 		verdict_notify(message, name);
+	else
+		message->payloads.count = message->payloads.present = 0; /* nothing of it is looked at again */
 	snprintf(text, sizeof(text), "a refusal came (not authenticated)%s%s", name[0] ? ": " : "", name);
 	ike_sa_hint(message->sa, text);
 }

@@ -86,7 +86,7 @@ step "all through the tunnel, with name servers; killed, and started again"
 on branch sh -c 'echo "nameserver 192.0.2.1" >/run/resolv.conf'
 CONNECT_CHANGES='s/^remote_networks.*/remote_networks = ["0.0.0.0\/0"];/
 	s/^#dns = .*/dns = ["192.168.2.10"];/; s/^#dns_file = .*/dns_file = "\/run\/resolv.conf";/'
-SLUICE_CHANGES='s/local_networks = .*/local_networks = ["0.0.0.0\/0"];/'
+SLUICE_CHANGES='s|^        local_networks = .*|        local_networks = ["0.0.0.0/0"];|'
 stop sluiced
 stop sluice-dataplane
 sluice_configure
