@@ -130,7 +130,13 @@ lab_bridge() {
 	ip -n "$namespace" link set dev "$2" up
 }
 
-lab_address() { ip -n "$(namespace "$1")" address add "$3" dev "$2"; }  # HOST DEVICE ADDRESS/LENGTH
+# lab_address HOST DEVICE ADDRESS/LENGTH; usable at once: nobody else has it, so nobody is asked (RFC 4862 section 5.4).
+lab_address() {
+	local options=()
+
+	[[ $3 != *:* ]] || options=(nodad)
+	ip -n "$(namespace "$1")" address add "$3" dev "$2" "${options[@]}"
+}
 lab_route() { ip -n "$(namespace "$1")" route replace "$2" via "$3"; }  # HOST NETWORK GATEWAY
 lab_rules() { ip netns exec "$(namespace "$1")" nft -f -; }             # HOST < RULES
 
