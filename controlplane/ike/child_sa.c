@@ -83,13 +83,13 @@ static void child_sa_carry(void *engine, struct deadline *deadline)
 	ike->host.child_activate(ike->host.context, child->id, child->spi_in);
 }
 
-/* The peer began its own before ours was there: else it would be a successor of ours. */
+/* Both renew an older one: the peer's is no successor of ours, which came later, nor is ours one of the peer's. */
 static bool child_sa_crossed(const struct child_sa *a, const struct child_sa *b)
 {
 	const struct child_sa *ours = a->initiator ? a : b, *theirs = a->initiator ? b : a;
 
-	return ours->initiator && !theirs->initiator && ours->renewal && theirs->id < ours->id &&
-	       ours->created_ms - theirs->created_ms < CHILD_CROSSED_MS;
+	return ours->initiator && !theirs->initiator && ours->renews != 0 && ours->renews < theirs->id &&
+	       theirs->id < ours->id && ours->created_ms - theirs->created_ms < CHILD_CROSSED_MS;
 }
 
 /*

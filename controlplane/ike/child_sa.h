@@ -18,8 +18,8 @@ struct child_sa {
 	uint16_t group; /* of its PFS */
 	struct prefix local_network, remote_network;
 	uint32_t lifetime;
+	uint64_t renews; /* id of the one in whose place we negotiated it; 0: none */
 	bool initiator, active;
-	bool renewal;  /* we negotiated it in the place of another */
 	bool carries;  /* the host has been told that it may be used outbound */
 	bool replaced; /* a newer one has taken its place: it goes soon */
 	uint64_t created_ms, expires_ms;

@@ -133,7 +133,7 @@ int quick_install(struct quick *quick, struct bytes peer_ke)
 	child = child_sa_install(sa->ike, sa->party, terms, quick->group);
 	rc = child ? 0 : -errno;
 	if (child)
-		child->renewal = quick->replaces != 0;
+		child->renews = quick->replaces;
 	if (rc < 0)
 		terms->id = 0;
 out:
