@@ -135,6 +135,19 @@ static void connect_complete(struct connect_config *config)
 	base->ike.half_open_timeout = base->users.timeout = HALF_OPEN_TIMEOUT;
 }
 
+/* The gateway would ask for a user's password, and there is no setting to answer with. */
+static void connect_check_auth(
+	struct settings_reader *reader, const config_setting_t *root, const struct config_peer *peer)
+{
+	const config_setting_t *list = config_setting_get_member(root, "auth");
+
+	for (unsigned int i = 0; list && i < peer->n_auth; i++)
+		if (peer->auth[i] == IKE_AUTH_XAUTH_INIT_PSK)
+			settings_refuse(reader, config_setting_get_elem(list, i), NULL,
+				"\"xauth-psk\" wants a user and a password, which sluice-connect cannot give yet; expected "
+				CONNECT_AUTH_EXPECTED);
+}
+
 static void connect_take(struct settings_reader *reader, config_setting_t *root, void *context)
 {
 	struct connect_source *source = context;
@@ -150,6 +163,7 @@ static void connect_take(struct settings_reader *reader, config_setting_t *root,
 	settings_read(reader, connect_settings, root, config);
 	connect_complete(config);
 	settings_check_peer(reader, root, &config->base.ike, &config->peer, "");
+	connect_check_auth(reader, root, &config->peer);
 	settings_check_fragment_size(
 		reader, config_setting_get_member(root, "ike_fragment_size"), &config->base.ike);
 	if (dns && config->dns_file[0] && config->n_dns == 0)

@@ -19,7 +19,7 @@ const struct setting connect_settings[] = {
 	{"secret_file", SETTING_SECRET_FILE, "", "a file with a pre-shared key", "a path",
 		COUNTED(connect_config, peer.secret, peer.secret_len)},
 	{"aggressive", SETTING_BOOLEAN, "true", "a boolean", "true or false", FIELD(connect_config, peer.aggressive)},
-	{"auth", SETTING_AUTH, "[\"psk\"]", "an authentication method", AUTH_EXPECTED,
+	{"auth", SETTING_AUTH, "[\"psk\"]", "an authentication method", CONNECT_AUTH_EXPECTED,
 		.count_min = 1, ARRAY(connect_config, peer.auth, peer.n_auth)},
 	{"certificate", SETTING_FILE, "", "a file", "the path of a PEM file", FIELD(connect_config, base.ike.certificate)},
 	{"key", SETTING_FILE, "", "a file", "the path of a PEM file", FIELD(connect_config, base.ike.key)},

@@ -5,4 +5,7 @@
 #include "config/connect.h"
 #include "config/settings.h"
 
+/* The methods that it has credentials for. */
+#define CONNECT_AUTH_EXPECTED "psk, rsa, ecdsa256, ecdsa384 or ecdsa521"
+
 extern const struct setting connect_settings[];

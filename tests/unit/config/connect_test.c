@@ -239,6 +239,18 @@ static void test_certificates(void **state)
 		"authorities\n");
 }
 
+/* The server's configuration knows it, the client has nothing to answer it with. */
+static void test_xauth_is_refused(void **state)
+{
+	static const struct connect_option options[] = {{"gateway", "203.0.113.5"}, {"identity", "x"},
+		{"local_networks", "10.1.0.0/16"}, {"remote_networks", "10.2.0.0/16"}, {"auth", "xauth-psk"}};
+
+	(void)state;
+	assert_null(load(NULL, LIST(options)));
+	assert_non_null(strstr(said, "command line: auth[0]: \"xauth-psk\" wants a user and a password, which "
+				     "sluice-connect cannot give yet; expected psk, rsa, ecdsa256, ecdsa384 or ecdsa521\n"));
+}
+
 static void test_what_is_missing(void **state)
 {
 	static const struct connect_option few[] = {{"gateway", "203.0.113.5"}};
@@ -278,6 +290,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_option_over_file),
 		cmocka_unit_test(test_errors_name_their_place),
 		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_xauth_is_refused),
 		cmocka_unit_test(test_what_is_missing),
 		cmocka_unit_test(test_options_without_secret),
 	};
