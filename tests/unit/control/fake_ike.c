@@ -106,9 +106,10 @@ void ike_each(const struct ike *ike, void (*each)(void *context, const struct ik
 
 const char *ike_counter_name(enum ike_counter counter)
 {
-	static const char *const names[IKE_COUNTER_COUNT] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"};
+	static const char names[] = "a\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0n";
 
-	return names[counter];
+	_Static_assert(sizeof(names) == 2 * IKE_COUNTER_COUNT, "one letter for each");
+	return &names[2 * counter];
 }
 
 uint64_t ike_counter(const struct ike *ike, enum ike_counter counter)
