@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages in frames (four bytes of length in network order, then 1 to 65,536 bytes) over TLS over one TCP connection,
+ * driven by the event loop; the same for both ends. Whole frames come out of it, and four ends: the peer has said that
+ * it sends nothing more, ours is said and sent, the connection failed, or the owner frees it. Never called back from
+ * within a call; in a callback the channel may be freed.
+ *
+ * Its output is bounded: the owner answers messages, and nothing more is read while OUTPUT waits to leave. Deadlines
+ * are the owner's.
+ */
+#pragma once
+
+#include "registration/tls.h"
+
+#include <event2/event.h>
+
+struct channel;
+
+struct channel_handler {
+	void *context;
+	void (*opened)(void *context);				   /* the handshake is done */
+	void (*message)(void *context, const char *text, size_t len); /* wiped after the call */
+	void (*closed)(void *context);				   /* the peer's close_notify */
+	void (*sent_all)(void *context); /* our close_notify has left, with all that came before it */
+	/* why: a sentence without end. EMSGSIZE-like violations of the framing count as TLS_FAILURE_PROTOCOL. */
+	void (*failed)(void *context, enum tls_failure failure, const char *why);
+};
+
+/* Takes `fd`, connected and non-blocking, and `tls` over, and begins the handshake. NULL with both as they were. */
+struct channel *channel_new(struct event_base *base, int fd, struct tls *tls, const struct channel_handler *handler);
+
+/* Closes the connection (with FIN, or RST when something unread is there) and frees all. NULL is allowed. */
+void channel_free(struct channel *channel);
+
+/* Sends a frame. 0; -EMSGSIZE; -ENOMEM; -EPIPE after channel_close. */
+int channel_send(struct channel *channel, const char *text, size_t len);
+
+/* Sends close_notify after all that is on its way. */
+void channel_close(struct channel *channel);
+
+/* For keys, certificates and channel binding. */
+const struct tls *channel_tls(const struct channel *channel);
+
+/*
+ * Takes the bare connection out, once both close_notifies are through (`closed` and `sent_all` came): frees the channel
+ * and TLS. The descriptor is the caller's.
+ */
+int channel_release(struct channel *channel);
