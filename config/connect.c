@@ -140,12 +140,14 @@ static void connect_check_auth(
 	struct settings_reader *reader, const config_setting_t *root, const struct config_peer *peer)
 {
 	const config_setting_t *list = config_setting_get_member(root, "auth");
+	char quote[SETTINGS_QUOTE_LEN];
 
 	for (unsigned int i = 0; list && i < peer->n_auth; i++)
-		if (peer->auth[i] == IKE_AUTH_XAUTH_INIT_PSK)
+		if (ike_auth_asks_user(peer->auth[i]))
 			settings_refuse(reader, config_setting_get_elem(list, i), NULL,
-				"\"xauth-psk\" wants a user and a password, which sluice-connect cannot give yet; expected "
-				CONNECT_AUTH_EXPECTED);
+				"%s wants a user and a password, which sluice-connect cannot give yet; "
+				"expected " CONNECT_AUTH_EXPECTED,
+				settings_quote(config_setting_get_elem(list, i), false, quote));
 }
 
 static void connect_take(struct settings_reader *reader, config_setting_t *root, void *context)

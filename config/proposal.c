@@ -177,6 +177,19 @@ bool ike_auth_shares_key(uint16_t method)
 	return method == IKE_AUTH_PSK || method == IKE_AUTH_XAUTH_INIT_PSK || method == IKE_AUTH_XAUTH_RESP_PSK;
 }
 
+uint16_t ike_auth_signature(uint16_t method, bool initiator)
+{
+	switch (method) {
+	case IKE_AUTH_RSA:
+	case IKE_AUTH_ECDSA_256:
+	case IKE_AUTH_ECDSA_384:
+	case IKE_AUTH_ECDSA_521: return method;
+	case IKE_AUTH_XAUTH_INIT_RSA: return IKE_AUTH_RSA;
+	case IKE_AUTH_HYBRID_INIT_RSA: return initiator ? 0 : IKE_AUTH_RSA;
+	default: return 0;
+	}
+}
+
 int ike_group_parse(const char *text, uint16_t *out)
 {
 	const struct proposal_name *name = proposal_find_name(groups, text, strlen(text));

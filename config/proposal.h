@@ -90,6 +90,12 @@ char *ike_auth_format(uint16_t method, char *text);
 /* Whether the keys of a method come of a pre-shared one; else of the key exchange alone (RFC 2409 section 5). */
 bool ike_auth_shares_key(uint16_t method);
 
+/*
+ * The kind of signature by which a side proves itself: IKE_AUTH_RSA or one of IKE_AUTH_ECDSA_...; 0: it does not sign.
+ * `initiator`: its role. In hybrid authentication the side that has the user does not; XAUTH has numbers for RSA alone.
+ */
+uint16_t ike_auth_signature(uint16_t method, bool initiator);
+
 /* Group by name ("modp2048", "none"); -EINVAL when there is none such. And its name; "unknown" when it has none. */
 int ike_group_parse(const char *text, uint16_t *out);
 const char *ike_group_name(uint16_t group);

@@ -46,7 +46,7 @@ static void check_cores(
 	}
 }
 
-/* A certificate is of no use without its key, and neither without whom to trust. */
+/* A certificate is of no use without its key; whom to trust is the peers' methods' to ask for (settings_check_peers). */
 static void check_certificates(
 	struct settings_reader *reader, const config_setting_t *root, const struct config_ike *ike)
 {
@@ -57,10 +57,6 @@ static void check_certificates(
 	if (ike->key[0] && !ike->certificate[0])
 		settings_refuse(
 			reader, where, "certificate", "is missing; expected the file with the certificate of ike.key");
-	if (ike->certificate[0] && ike->n_authorities == 0)
-		settings_refuse(reader, where, "authorities",
-			"is missing; expected files with the certificates of those "
-			"who vouch for peers");
 	if ((ike->n_crls > 0 || ike->require_crl) && ike->n_authorities == 0)
 		settings_refuse(
 			reader, where, "authorities", "is missing; expected those that the revocation lists are of");

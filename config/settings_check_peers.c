@@ -87,28 +87,32 @@ static void peers_check_modes(
 		"true: IKEv1 is the only version so far, and RFC 9395 asks that it is switched on knowingly");
 }
 
-/* Signatures want certificates. The methods of XAUTH have names and numbers already, for the negotiation's log. */
+/*
+ * Who signs needs a certificate and its key, and whose peer signs needs somebody to trust. With users it is the peer who
+ * begins; a client has none, and begins itself. For other methods it makes no difference.
+ */
 static void peers_check_auth(struct settings_reader *reader, const config_setting_t *where,
 	const struct config_ike *ike, const struct config_peer *peer, const char *group)
 {
 	const config_setting_t *list = config_setting_get_member(where, "auth");
-	bool certificates = ike->certificate[0] && ike->key[0] && ike->n_authorities > 0;
 	char quote[SETTINGS_QUOTE_LEN];
 
 	for (unsigned int i = 0; list && i < peer->n_auth; i++) {
 		const config_setting_t *value = config_setting_get_elem(list, i);
-		bool signature = peer->auth[i] == IKE_AUTH_RSA ||
-				 (peer->auth[i] >= IKE_AUTH_ECDSA_256 && peer->auth[i] <= IKE_AUTH_ECDSA_521);
+		bool own = ike_auth_signature(peer->auth[i], !peer->users);
+		bool others = ike_auth_signature(peer->auth[i], peer->users);
 
-		if (signature && !certificates)
+		if (own && !(ike->certificate[0] && ike->key[0]))
 			settings_refuse(reader, value, NULL,
-				"%1$s is not possible without certificates; expected %2$scertificate, %2$skey and "
-				"%2$sauthorities",
+				others ? "%1$s is not possible without certificates; expected %2$scertificate, %2$skey "
+					 "and %2$sauthorities"
+				       : "%1$s is not possible without a certificate; expected %2$scertificate and "
+					 "%2$skey",
 				settings_quote(value, false, quote), group);
-		else if (!signature && peer->auth[i] != IKE_AUTH_PSK && peer->auth[i] != IKE_AUTH_XAUTH_INIT_PSK &&
-			 peer->auth[i] != UINT16_MAX)
-			settings_refuse(reader, value, NULL, "%s is not supported so far; expected " AUTH_EXPECTED,
-				settings_quote(value, false, quote));
+		else if (others && ike->n_authorities == 0)
+			settings_refuse(reader, value, NULL,
+				"%1$s is not possible without somebody to trust; expected %2$sauthorities",
+				settings_quote(value, false, quote), group);
 	}
 }
 

@@ -48,7 +48,7 @@ static int aggressive_send_1(struct ike_sa *sa)
 	}
 	natt_write_vendors(&builder, true, NATT_NONE);
 	fragment_write_vendor(sa->ike, &builder);
-	if (sa->peer->users || sa->peer->pool[0] || sa->peer->virtual_address)
+	if (handshake_has_clients(sa->peer))
 		vendor_write_client(&builder);
 	if (rc == 0)
 		rc = builder_finish(&builder);

@@ -140,7 +140,7 @@ static int aggressive_send_2(struct ike_sa *sa, struct v1_message *message, cons
 	natt_write_vendors(&builder, false, sa->natt);
 	if (sa->fragments)
 		fragment_write_vendor(sa->ike, &builder);
-	if (sa->peer->users || sa->peer->pool[0] || sa->peer->virtual_address)
+	if (handshake_has_clients(sa->peer))
 		vendor_write_client(&builder);
 	if (rc == 0 && sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,

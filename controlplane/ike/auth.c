@@ -10,9 +10,16 @@
 
 bool auth_signs(uint16_t method, bool initiator)
 {
-	(void)initiator; /* so far both sides do the same */
-	return method == IKE_AUTH_RSA || method == IKE_AUTH_ECDSA_256 || method == IKE_AUTH_ECDSA_384 ||
-	       method == IKE_AUTH_ECDSA_521;
+	return ike_auth_signature(method, initiator) != 0;
+}
+
+/*
+ * Whether the hash itself is what a side sends. In hybrid authentication it is who has the user, by keys that come of
+ * the key exchange alone: it proves nobody, and that the user logs in is all that counts (xauth.h).
+ */
+static bool auth_hashes(uint16_t method, bool initiator)
+{
+	return ike_auth_shares_key(method) || (method == IKE_AUTH_HYBRID_INIT_RSA && initiator);
 }
 
 static int auth_sign(struct builder *builder, const struct credentials *credentials, struct bytes hash)
@@ -36,7 +43,7 @@ int auth_prove(struct builder *builder, const struct credentials *credentials, c
 
 	if (auth_signs(keys->auth, initiator))
 		return credentials && credentials->key ? auth_sign(builder, credentials, whole) : -EOPNOTSUPP;
-	if (!ike_auth_shares_key(keys->auth))
+	if (!auth_hashes(keys->auth, initiator))
 		return -EOPNOTSUPP;
 	builder_add(builder, ISAKMP_HASH, whole.data, whole.len);
 	return 0;
@@ -62,7 +69,9 @@ static int auth_verify_hash(const struct keymat *keys, const struct auth_claim *
 		return auth_refuse(why, -EBADMSG, "HASH", claim->initiator, "missing");
 	if (!prf_equal(proof, bytes_of(claim->hash, keymat_proof_len(keys))))
 		return auth_refuse(why, -EBADMSG, "HASH", claim->initiator,
-			"wrong: the pre-shared keys differ, or somebody else sent it");
+			ike_auth_shares_key(keys->auth)
+				? "wrong: the pre-shared keys differ, or somebody else sent it"
+				: "wrong: who sent it has not the keys of this exchange");
 	return 0;
 }
 
@@ -80,7 +89,7 @@ static int auth_verify_signature(
 	key = certificate_accept(credentials, claim->payloads, claim->id, why);
 	if (!key)
 		return -EBADMSG;
-	if (signature_method(key) != keys->auth) {
+	if (signature_method(key) != ike_auth_signature(keys->auth, claim->initiator)) {
 		snprintf(why, AUTH_WHY_LEN, "certificate refused: its key is not for the method that was agreed on, %s",
 			ike_auth_format(keys->auth, method));
 		rc = -EBADMSG;
@@ -101,7 +110,7 @@ int auth_verify(
 
 	if (auth_signs(keys->auth, claim->initiator))
 		return auth_verify_signature(credentials, keys, claim, why);
-	if (ike_auth_shares_key(keys->auth))
+	if (auth_hashes(keys->auth, claim->initiator))
 		return auth_verify_hash(keys, claim, why);
 	snprintf(why, AUTH_WHY_LEN, "the authentication method %s is not supported",
 		ike_auth_format(keys->auth, method));

@@ -14,7 +14,7 @@
 
 enum { AUTH_WHY_LEN = 320 };
 
-/* Whether a side proves itself with a signature under its certificate; else by HASH_I or HASH_R itself. */
+/* Whether a side proves itself with a signature under its certificate; else it sends HASH_I or HASH_R itself. */
 bool auth_signs(uint16_t method, bool initiator);
 
 /*

@@ -162,21 +162,24 @@ static void credentials_read_crls(struct credentials_reader *reader, struct cred
 		fclose(file);
 }
 
-/* The key decides which method we can use; a peer that may use none of its own could never connect. */
+/*
+ * The key decides which method we can use; a peer that may use none of its own could never connect. Where users log in
+ * we respond, for clients' part is sluice-connect's, whose peers have no such mark.
+ */
 static void credentials_check_peers(
 	struct credentials_reader *reader, const struct credentials *credentials, const struct config *config)
 {
 	for (size_t i = 0; credentials->key && i < config->n_peers; i++)
 		for (size_t k = 0; k < config->peers[i].n_auth; k++) {
-			uint16_t wanted = config->peers[i].auth[k];
+			uint16_t method = config->peers[i].auth[k];
+			uint16_t wanted = ike_auth_signature(method, !config->peers[i].users);
 			char name[IKE_AUTH_TEXT_LEN], ours[IKE_AUTH_TEXT_LEN];
 
-			if (wanted == IKE_AUTH_RSA || (wanted >= IKE_AUTH_ECDSA_256 && wanted <= IKE_AUTH_ECDSA_521))
-				if (wanted != credentials->method)
-					credentials_refuse(reader,
-						"peer %s: auth: \"%s\" needs another key than that in ike.key, which is for \"%s\"",
-						config->peers[i].name, ike_auth_format(wanted, name),
-						ike_auth_format(credentials->method, ours));
+			if (wanted && wanted != credentials->method)
+				credentials_refuse(reader,
+					"peer %s: auth: \"%s\" needs another key than that in ike.key, which is for \"%s\"",
+					config->peers[i].name, ike_auth_format(method, name),
+					ike_auth_format(credentials->method, ours));
 		}
 }
 

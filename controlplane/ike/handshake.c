@@ -54,6 +54,15 @@ size_t handshake_write_identity(const struct ike_sa *sa, uint8_t *body)
 	return identity_write(identity[0] ? identity : address_format(&sa->local.address, address), body);
 }
 
+bool handshake_has_clients(const struct config_peer *peer)
+{
+	bool users = false;
+
+	for (size_t i = 0; i < peer->n_auth; i++)
+		users = users || ike_auth_asks_user(peer->auth[i]);
+	return users || peer->pool[0] || peer->virtual_address;
+}
+
 void handshake_float(struct ike_sa *sa, const struct v1_message *message)
 {
 	const struct payload_list *list = &message->payloads;

@@ -14,6 +14,9 @@ bool handshake_admit(const struct v1_message *message);
 /* The body of the ID payload that we send: the configured identity, or the local address. Returns its length. */
 size_t handshake_write_identity(const struct ike_sa *sa, uint8_t *body);
 
+/* Whether we tell this peer that we know users' logins and virtual addresses: there may be one or the other. */
+bool handshake_has_clients(const struct config_peer *peer);
+
 /*
  * As initiator, from NAT-D in the message that answered: who is behind a NAT; and if anybody is, our endpoints change
  * to the NAT port for the next message (RFC 3947 section 4).

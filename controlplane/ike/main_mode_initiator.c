@@ -40,7 +40,7 @@ static int main_mode_send_1(struct ike_sa *sa)
 	phase1_write_offers(&builder, sa->peer, IKE_GROUP_NONE, config->ike.legacy, config->ike.lifetime);
 	natt_write_vendors(&builder, true, NATT_NONE);
 	fragment_write_vendor(sa->ike, &builder);
-	if (sa->peer->users || sa->peer->virtual_address)
+	if (handshake_has_clients(sa->peer))
 		vendor_write_client(&builder);
 	rc = builder_finish(&builder);
 	hdr = (const struct payload_hdr *)(builder.data + sizeof(struct isakmp_hdr));

@@ -103,6 +103,26 @@ static void test_peers_with_users(void **state)
 		"group's key could go without; expected methods of one kind\n");
 }
 
+/* Who logs in behind certificates needs no secret: of hybrid clients none is trusted, so nobody vouches for them. */
+static void test_certificates_of_clients(void **state)
+{
+#define HQ "certificate = \"hq.pem\"; key = \"hq.key\";"
+#define CERTIFIED(auth)                                                                                                \
+	POOL("network = \"10.99.0.0/24\";")                                                                            \
+	PEERS("{" PEER_WHO PEER_MODE "local_networks = [\"10.0.0.0/8\"]; pool = \"p\";\nauth = [" auth "]; }")
+
+	(void)state;
+	config_free(expect_acceptance(DATAPLANE("") IKE(HQ) CERTIFIED("\"hybrid-rsa\"")));
+	config_free(expect_acceptance(
+		DATAPLANE("") IKE(HQ "authorities = [\"ca.pem\"];") CERTIFIED("\"hybrid-rsa\", \"xauth-rsa\"")));
+	fixture_expect_refusal(DATAPLANE("") IKE(HQ) CERTIFIED("\"xauth-rsa\""),
+		"t.cfg:10: peers[0].auth[0]: \"xauth-rsa\" is not possible without somebody to trust; expected "
+		"ike.authorities\n");
+	fixture_expect_refusal(DATAPLANE("") IKE("") CERTIFIED("\"hybrid-rsa\""),
+		"t.cfg:10: peers[0].auth[0]: \"hybrid-rsa\" is not possible without a certificate; expected "
+		"ike.certificate and ike.key\n");
+}
+
 static void test_pools_and_networks(void **state)
 {
 	(void)state;
@@ -117,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pools),
+		cmocka_unit_test(test_certificates_of_clients),
 		cmocka_unit_test(test_peers_with_users),
 		cmocka_unit_test(test_pools_and_networks),
 	};
