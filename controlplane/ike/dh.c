@@ -2,10 +2,14 @@
 /*
  * Big numbers and curve points of OpenSSL directly: its key objects draw private values from a generator of their own,
  * and know no group 2. Curve25519 is theirs: its private value is any 32 bytes.
+ *
+ * What a group's arithmetic needs beside the values (its prime in Montgomery's form, its curve) takes a tenth as long
+ * to make as an exchange. It is made once, read only from then on, and shared by all threads.
  */
 #include "ike/dh.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,21 +21,31 @@
 
 enum { DH_X25519_LEN = 32 };
 
-struct dh {
-	uint16_t group;
-	BIGNUM *private_value;
-	BIGNUM *prime;	 /* MODP */
-	EC_GROUP *curve; /* ECP */
-	EVP_PKEY *pair;	 /* Curve25519 */
-	uint8_t public_value[DH_PUBLIC_MAX];
-};
-
-static const struct dh_kind {
+/* What is known of a group beforehand. */
+struct dh_kind {
 	uint16_t group;
 	uint16_t field_len;
 	BIGNUM *(*prime)(BIGNUM *);
 	int curve;
-} kinds[] = {
+};
+
+/* And what is made of it once. */
+struct dh_domain {
+	BIGNUM *bound;		   /* private values lie below */
+	BIGNUM *prime, *generator; /* MODP */
+	BN_MONT_CTX *montgomery;
+	EC_GROUP *curve; /* ECP */
+};
+
+struct dh {
+	uint16_t group;
+	const struct dh_domain *domain; /* NULL: Curve25519 */
+	BIGNUM *private_value;
+	EVP_PKEY *pair; /* Curve25519 */
+	uint8_t public_value[DH_PUBLIC_MAX];
+};
+
+static const struct dh_kind kinds[] = {
 	{IKE_GROUP_MODP1024, 128, BN_get_rfc2409_prime_1024, 0},
 	{IKE_GROUP_MODP1536, 192, BN_get_rfc3526_prime_1536, 0},
 	{IKE_GROUP_MODP2048, 256, BN_get_rfc3526_prime_2048, 0},
@@ -75,11 +89,72 @@ struct bytes dh_public(const struct dh *dh)
 	return bytes_of(dh->public_value, dh_public_len(dh->group));
 }
 
+/* The private value lies in 1 .. bound-1: the order of the curve, or for MODP 2^384, above RFC 3526's advice. */
+static bool dh_make_bound(struct dh_domain *domain)
+{
+	domain->bound = BN_new();
+	return domain->bound &&
+	       (domain->curve ? EC_GROUP_get_order(domain->curve, domain->bound, NULL) == 1
+			      : BN_set_bit(domain->bound, 384) == 1) &&
+	       BN_sub_word(domain->bound, 1) == 1;
+}
+
+static bool dh_make_domain(const struct dh_kind *kind, struct dh_domain *domain)
+{
+	BN_CTX *context;
+	bool done;
+
+	if (!kind->prime) {
+		domain->curve = EC_GROUP_new_by_curve_name(kind->curve);
+		return domain->curve && dh_make_bound(domain);
+	}
+	context = BN_CTX_new();
+	domain->prime = kind->prime(NULL);
+	domain->generator = BN_new();
+	domain->montgomery = BN_MONT_CTX_new();
+	done = context && domain->prime && domain->generator && domain->montgomery &&
+	       BN_set_word(domain->generator, 2) == 1 &&
+	       BN_MONT_CTX_set(domain->montgomery, domain->prime, context) == 1 && dh_make_bound(domain);
+	BN_CTX_free(context);
+	return done;
+}
+
+static void dh_free_domain(struct dh_domain *domain)
+{
+	BN_free(domain->bound);
+	BN_free(domain->prime);
+	BN_free(domain->generator);
+	BN_MONT_CTX_free(domain->montgomery);
+	EC_GROUP_free(domain->curve);
+	*domain = (struct dh_domain){.bound = NULL};
+}
+
+/* Made by the first who wants it; NULL when there is no memory: the next one tries again. */
+static const struct dh_domain *dh_domain(const struct dh_kind *kind)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct dh_domain domains[sizeof(kinds) / sizeof(kinds[0])];
+	static bool made[sizeof(kinds) / sizeof(kinds[0])];
+	size_t i = (size_t)(kind - kinds);
+	bool done;
+
+	pthread_mutex_lock(&lock);
+	if (!made[i]) {
+		made[i] = dh_make_domain(kind, &domains[i]);
+		if (!made[i])
+			dh_free_domain(&domains[i]);
+	}
+	done = made[i];
+	pthread_mutex_unlock(&lock);
+	return done ? &domains[i] : NULL;
+}
+
 static bool dh_power(const struct dh *dh, const BIGNUM *base, uint8_t *out, BN_CTX *context)
 {
 	BIGNUM *result = BN_secure_new();
 	bool done = result &&
-		    BN_mod_exp_mont_consttime(result, base, dh->private_value, dh->prime, context, NULL) == 1 &&
+		    BN_mod_exp_mont_consttime(
+			    result, base, dh->private_value, dh->domain->prime, context, dh->domain->montgomery) == 1 &&
 		    BN_bn2binpad(result, out, (int)dh_secret_len(dh->group)) >= 0;
 
 	BN_clear_free(result);
@@ -91,7 +166,7 @@ static bool dh_write_point(const struct dh *dh, const EC_POINT *point, uint8_t *
 {
 	int field_len = (int)dh_secret_len(dh->group);
 	BIGNUM *x = BN_secure_new(), *y = BN_secure_new();
-	bool done = x && y && EC_POINT_get_affine_coordinates(dh->curve, point, x, y, context) == 1 &&
+	bool done = x && y && EC_POINT_get_affine_coordinates(dh->domain->curve, point, x, y, context) == 1 &&
 		    BN_bn2binpad(x, out, field_len) == field_len &&
 		    (!want_y || BN_bn2binpad(y, out + field_len, field_len) == field_len);
 
@@ -100,38 +175,25 @@ static bool dh_write_point(const struct dh *dh, const EC_POINT *point, uint8_t *
 	return done;
 }
 
-/* The private value lies in 1 .. bound-1: the order of the curve, or for MODP 2^384, above RFC 3526's advice. */
 static bool dh_make_private(struct dh *dh, const uint8_t *random, BN_CTX *context)
 {
-	BIGNUM *bound = BN_new();
-	bool done = bound && dh->private_value && BN_bin2bn(random, DH_RANDOM_LEN, dh->private_value);
-
-	if (done)
-		done = dh->curve ? EC_GROUP_get_order(dh->curve, bound, context) == 1 : BN_set_bit(bound, 384) == 1;
-	done = done && BN_sub_word(bound, 1) == 1 &&
-	       BN_mod(dh->private_value, dh->private_value, bound, context) == 1 &&
+	return dh->private_value && BN_bin2bn(random, DH_RANDOM_LEN, dh->private_value) &&
+	       BN_mod(dh->private_value, dh->private_value, dh->domain->bound, context) == 1 &&
 	       BN_add_word(dh->private_value, 1) == 1;
-	BN_free(bound);
-	return done;
 }
 
 static bool dh_make_public(struct dh *dh, BN_CTX *context)
 {
+	const EC_GROUP *curve = dh->domain->curve;
+	EC_POINT *point;
 	bool done;
 
-	if (dh->curve) {
-		EC_POINT *point = EC_POINT_new(dh->curve);
-
-		done = point && EC_POINT_mul(dh->curve, point, dh->private_value, NULL, NULL, context) == 1 &&
-		       dh_write_point(dh, point, dh->public_value, true, context);
-		EC_POINT_free(point);
-	} else {
-		BIGNUM *generator = BN_new();
-
-		done = generator && BN_set_word(generator, 2) == 1 &&
-		       dh_power(dh, generator, dh->public_value, context);
-		BN_free(generator);
-	}
+	if (!curve)
+		return dh_power(dh, dh->domain->generator, dh->public_value, context);
+	point = EC_POINT_new(curve);
+	done = point && EC_POINT_mul(curve, point, dh->private_value, NULL, NULL, context) == 1 &&
+	       dh_write_point(dh, point, dh->public_value, true, context);
+	EC_POINT_free(point);
 	return done;
 }
 
@@ -151,14 +213,12 @@ static bool dh_make_pair(struct dh *dh, const struct dh_kind *kind, const uint8_
 
 	if (kind->curve == NID_X25519)
 		return dh_make_x25519(dh, random);
+	dh->domain = dh_domain(kind);
+	if (!dh->domain)
+		return false;
 	dh->private_value = BN_secure_new();
 	context = BN_CTX_secure_new();
-	if (kind->prime)
-		dh->prime = kind->prime(NULL);
-	else
-		dh->curve = EC_GROUP_new_by_curve_name(kind->curve);
-	done = context && (dh->prime || dh->curve) && dh_make_private(dh, random, context) &&
-	       dh_make_public(dh, context);
+	done = context && dh_make_private(dh, random, context) && dh_make_public(dh, context);
 	BN_CTX_free(context);
 	return done;
 }
@@ -189,8 +249,6 @@ void dh_free(struct dh *dh)
 	if (!dh)
 		return;
 	BN_clear_free(dh->private_value);
-	BN_free(dh->prime);
-	EC_GROUP_free(dh->curve);
 	EVP_PKEY_free(dh->pair);
 	OPENSSL_cleanse(dh, sizeof(*dh));
 	free(dh);
@@ -198,7 +256,7 @@ void dh_free(struct dh *dh)
 
 static int dh_agree_modp(const struct dh *dh, struct bytes peer_public, uint8_t *secret, BN_CTX *context)
 {
-	BIGNUM *value = BN_bin2bn(peer_public.data, (int)peer_public.len, NULL), *most = BN_dup(dh->prime);
+	BIGNUM *value = BN_bin2bn(peer_public.data, (int)peer_public.len, NULL), *most = BN_dup(dh->domain->prime);
 	int rc = -EIO;
 
 	if (!value || !most || BN_sub_word(most, 2) != 1)
@@ -216,19 +274,20 @@ out:
 
 static int dh_agree_ecp(const struct dh *dh, struct bytes peer_public, uint8_t *secret, BN_CTX *context)
 {
+	const EC_GROUP *curve = dh->domain->curve;
 	int half = (int)peer_public.len / 2;
 	BIGNUM *x = BN_bin2bn(peer_public.data, half, NULL), *y = BN_bin2bn(peer_public.data + half, half, NULL);
-	EC_POINT *point = EC_POINT_new(dh->curve), *shared = EC_POINT_new(dh->curve);
+	EC_POINT *point = EC_POINT_new(curve), *shared = EC_POINT_new(curve);
 	int rc = -EIO;
 
 	if (!x || !y || !point || !shared)
 		goto out;
 	/* Setting a point's coordinates fails when they are not on the curve; all three curves have cofactor 1. */
 	rc = -EBADMSG;
-	if (EC_POINT_set_affine_coordinates(dh->curve, point, x, y, context) != 1)
+	if (EC_POINT_set_affine_coordinates(curve, point, x, y, context) != 1)
 		goto out;
-	if (EC_POINT_mul(dh->curve, shared, NULL, point, dh->private_value, context) == 1 &&
-		EC_POINT_is_at_infinity(dh->curve, shared) == 0 && dh_write_point(dh, shared, secret, false, context))
+	if (EC_POINT_mul(curve, shared, NULL, point, dh->private_value, context) == 1 &&
+		EC_POINT_is_at_infinity(curve, shared) == 0 && dh_write_point(dh, shared, secret, false, context))
 		rc = 0;
 out:
 	BN_free(x);
@@ -265,8 +324,8 @@ int dh_agree(const struct dh *dh, struct bytes peer_public, uint8_t *secret)
 	context = BN_CTX_secure_new();
 	if (!context)
 		return -EIO;
-	rc = dh->curve ? dh_agree_ecp(dh, peer_public, secret, context)
-		       : dh_agree_modp(dh, peer_public, secret, context);
+	rc = dh->domain->curve ? dh_agree_ecp(dh, peer_public, secret, context)
+			       : dh_agree_modp(dh, peer_public, secret, context);
 	BN_CTX_free(context);
 	return rc;
 }
