@@ -24,6 +24,7 @@ enum {
 	CONFIG_FILES_MAX = 8,
 	CONFIG_FILE_LEN = 256,
 	CONFIG_LISTEN_MAX = 16,
+	CONFIG_NAT_PORTS_MAX = 8,
 	CONFIG_POOLS_MAX = 64,
 	CONFIG_DNS_MAX = 4,
 	CONFIG_RULES_MAX = 256,
@@ -82,7 +83,9 @@ struct config_dataplane {
 struct config_ike {
 	struct address listen[CONFIG_LISTEN_MAX]; /* none: every local address of both families */
 	uint16_t n_listen;
-	uint16_t port, nat_port;          /* 500 and 4500 */
+	uint16_t port;                    /* 500 */
+	uint16_t nat_ports[CONFIG_NAT_PORTS_MAX]; /* 4500 first: the one that a peer which dialed `port` goes on at */
+	uint16_t n_nat_ports;
 	char identity[CONFIG_IDENTITY_LEN];
 	char certificate[CONFIG_FILE_LEN], key[CONFIG_FILE_LEN]; /* PEM files; "": none */
 	char authorities[CONFIG_FILES_MAX][CONFIG_FILE_LEN];     /* whom we trust */
@@ -99,6 +102,21 @@ struct config_ike {
 	uint16_t fragment_size;           /* of an IKE message with IP and UDP headers, bytes; 0: never in pieces */
 	uint32_t dpd_delay, dpd_timeout;  /* seconds of silence until a peer is probed, 0: never; and is given up */
 };
+
+/* Whether IKE with a marker and ESP in UDP share this port of ours (RFC 3948 section 2). */
+static inline bool config_is_nat_port(const struct config_ike *ike, uint16_t port)
+{
+	for (uint16_t i = 0; i < ike->n_nat_ports; i++)
+		if (ike->nat_ports[i] == port)
+			return true;
+	return false;
+}
+
+/* Where ESP in UDP goes of a peer whose IKE uses `port` of ours: the same one where it can. */
+static inline uint16_t config_data_port(const struct config_ike *ike, uint16_t port)
+{
+	return config_is_nat_port(ike, port) ? port : ike->nat_ports[0];
+}
 
 /* What is remembered of attempts to connect (controlplane/timeline.h). */
 struct config_timeline {

@@ -64,14 +64,14 @@ static void check_certificates(
 
 static void check_ike_ports(struct settings_reader *reader, const config_setting_t *root, const struct config_ike *ike)
 {
-	const config_setting_t *where = config_setting_lookup((config_setting_t *)root, "ike.nat_port");
+	const config_setting_t *where = config_setting_lookup((config_setting_t *)root, "ike.port");
 
-	if (ike->port != ike->nat_port)
+	if (!config_is_nat_port(ike, ike->port))
 		return;
-	if (!where)
-		where = config_setting_lookup((config_setting_t *)root, "ike.port");
+	if (!where) /* it is the default */
+		where = config_setting_lookup((config_setting_t *)root, "ike.nat_ports");
 	settings_refuse(reader, where, NULL,
-		"%u is not free: it is both port and nat_port; expected a port for each (RFC 3948 section 2.2)",
+		"%u is not free: it is both port and one of nat_ports; expected a port for each (RFC 3948 section 2.2)",
 		ike->port);
 }
 

@@ -128,7 +128,7 @@ static void host_peer_moved(void *context, const struct config_peer *peer, const
 
 	if (session == TABLES_NONE)
 		return;
-	data_local.port = gateway->config->ike.nat_port;
+	data_local.port = config_data_port(&gateway->config->ike, local->port);
 	if (!install_session_move(
 		    gateway->install, session, &data_local, remote, gateway->tables->sessions[session].encapsulation))
 		return;

@@ -62,7 +62,7 @@ static void outer_endpoints(
 {
 	*local = child->local;
 	*remote = child->remote;
-	local->port = child->udp_encapsulation ? install->config->ike.nat_port : 0;
+	local->port = child->udp_encapsulation ? config_data_port(&install->config->ike, local->port) : 0;
 	remote->port = child->udp_encapsulation ? remote->port : 0;
 }
 

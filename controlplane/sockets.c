@@ -29,9 +29,8 @@ struct sockets_one {
 struct sockets {
 	struct sockets_handler handler;
 	struct sockets_counters counters;
-	struct sockets_one one[2 * CONFIG_LISTEN_MAX];
+	struct sockets_one one[(1 + CONFIG_NAT_PORTS_MAX) * CONFIG_LISTEN_MAX];
 	size_t count;
-	uint16_t nat_port;
 	uint8_t buffer[65536];
 };
 
@@ -85,7 +84,7 @@ static bool get_local(struct msghdr *message, struct address *local)
 	return false;
 }
 
-/* Takes off what the NAT port adds. False when this is no IKE message. */
+/* Takes off what a NAT port adds. False when this is no IKE message. */
 static bool take_marker(struct sockets *sockets, const uint8_t **message, size_t *message_len)
 {
 	if (*message_len == 1 && **message == 0xff) {
@@ -232,11 +231,10 @@ struct sockets *sockets_open(
 	if (!sockets)
 		return NULL;
 	sockets->handler = *handler;
-	sockets->nat_port = config->nat_port;
 	for (size_t i = 0; rc == 0 && i < n_listen; i++) {
 		rc = open_one(sockets, base, &listen[i], config->port, false);
-		if (rc == 0)
-			rc = open_one(sockets, base, &listen[i], config->nat_port, true);
+		for (size_t j = 0; rc == 0 && j < config->n_nat_ports; j++)
+			rc = open_one(sockets, base, &listen[i], config->nat_ports[j], true);
 	}
 	if (rc == 0)
 		return sockets;
@@ -271,10 +269,9 @@ static const struct sockets_one *find_socket(const struct sockets *sockets, cons
 	return NULL;
 }
 
-static void send_parts(struct sockets *sockets, const struct endpoint *local, const struct endpoint *remote,
-	struct iovec *parts, size_t n_parts)
+static void send_parts(struct sockets *sockets, const struct sockets_one *one, const struct endpoint *local,
+	const struct endpoint *remote, struct iovec *parts, size_t n_parts)
 {
-	const struct sockets_one *one = find_socket(sockets, local);
 	union {
 		struct cmsghdr header;
 		char space[CONTROL_LEN];
@@ -310,9 +307,10 @@ void sockets_send(struct sockets *sockets, const struct endpoint *local, const s
 		{.iov_base = (void *)non_esp_marker, .iov_len = MARKER_LEN},
 		{.iov_base = (void *)message, .iov_len = message_len},
 	};
-	bool marker = local->port == sockets->nat_port;
+	const struct sockets_one *one = find_socket(sockets, local);
+	bool marker = one && one->nat_port;
 
-	send_parts(sockets, local, remote, marker ? parts : parts + 1, marker ? 2 : 1);
+	send_parts(sockets, one, local, remote, marker ? parts : parts + 1, marker ? 2 : 1);
 }
 
 void sockets_keepalive(struct sockets *sockets, const struct endpoint *local, const struct endpoint *remote)
@@ -320,7 +318,7 @@ void sockets_keepalive(struct sockets *sockets, const struct endpoint *local, co
 	static const uint8_t keepalive = 0xff;
 	struct iovec part = {.iov_base = (void *)&keepalive, .iov_len = 1};
 
-	send_parts(sockets, local, remote, &part, 1);
+	send_parts(sockets, find_socket(sockets, local), local, remote, &part, 1);
 }
 
 const struct sockets_counters *sockets_counters(const struct sockets *sockets)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The UDP sockets of IKE: port 500 (plain) and port 4500 (NAT traversal) for each listen address, or one pair for all
- * addresses of each family. On the NAT port IKE has four zero bytes before it (RFC 3948 section 2.2) and a single 0xff
+ * The UDP sockets of IKE: port 500 (plain), and 4500 and the other ports of NAT traversal, for each listen address, or
+ * one set for all addresses of each family. On a NAT port IKE has four zero bytes before it (RFC 3948 section 2.2) and a single 0xff
  * is a keepalive (section 2.3); both end here. What else comes there is ESP that the data plane left to the kernel:
  * counted.
  */
@@ -19,7 +19,7 @@ struct sockets;
 
 struct sockets_handler {
 	void *context;
-	/* One IKE message without marker. `floated`: it came to the NAT port. */
+	/* One IKE message without marker. `floated`: it came to a NAT port. */
 	void (*input)(void *context, const struct endpoint *local, const struct endpoint *remote, bool floated,
 		const uint8_t *message, size_t message_len);
 	/* After each batch of the above. */
@@ -29,7 +29,7 @@ struct sockets_handler {
 struct sockets_counters {
 	uint64_t received, sent;
 	uint64_t keepalives;
-	uint64_t not_ike;   /* to the NAT port, without the zero marker */
+	uint64_t not_ike;   /* to a NAT port, without the zero marker */
 	uint64_t malformed; /* cut by the socket, or of no known address family */
 	uint64_t send_failed;
 };
@@ -39,7 +39,7 @@ struct sockets *sockets_open(
 	struct event_base *base, const struct config_ike *config, const struct sockets_handler *handler);
 void sockets_close(struct sockets *sockets);
 
-/* Sends from `local`; adds the marker where its port is the NAT port. A failure is counted: IKE retransmits. */
+/* Sends from `local`; adds the marker where its port is a NAT port. A failure is counted: IKE retransmits. */
 void sockets_send(struct sockets *sockets, const struct endpoint *local, const struct endpoint *remote,
 	const uint8_t *message, size_t message_len);
 void sockets_keepalive(struct sockets *sockets, const struct endpoint *local, const struct endpoint *remote);

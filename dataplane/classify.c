@@ -74,7 +74,7 @@ static bool udp_checksum_holds(struct rte_mbuf *packet, const void *header, cons
 }
 
 /*
- * A datagram to the port that IKE and ESP share (RFC 3948 section 2): a zero marker is IKE, one byte 0xff a keepalive,
+ * A datagram to a port that IKE and ESP share (RFC 3948 section 2): a zero marker is IKE, one byte 0xff a keepalive,
  * an SPI of ours has its top bit set, and what is left are notices for the control plane.
  */
 static void classify_nat_port(
@@ -115,7 +115,7 @@ static void classify_local(
 	if (protocol == IPPROTO_UDP && payload_len >= sizeof(struct rte_udp_hdr)) {
 		const struct rte_udp_hdr *udp = rte_pktmbuf_mtod_offset(packet, const struct rte_udp_hdr *, header_len);
 
-		if (udp->dst_port == rte_cpu_to_be_16(worker->dataplane->config->ike.nat_port)) {
+		if (config_is_nat_port(&worker->dataplane->config->ike, rte_be_to_cpu_16(udp->dst_port))) {
 			classify_nat_port(worker, packet, header_len, out);
 			return;
 		}
@@ -275,7 +275,7 @@ static bool is_ike(const struct worker *worker, const void *header, uint32_t len
 	if (!ipv6 && ((const struct rte_ipv4_hdr *)header)->fragment_offset & rte_cpu_to_be_16(IPV4_OFFSET_MASK))
 		return false;
 	port = rte_be_to_cpu_16(udp->src_port);
-	return port == ike->port || port == ike->nat_port;
+	return port == ike->port || config_is_nat_port(ike, port);
 }
 
 /* Does a session protect this frame of our own host? */

@@ -12,7 +12,7 @@ void follow_notice(struct worker *worker, struct sa_in *in, const struct flow *f
 	struct follow_message *slot = &worker->follow;
 
 	if (likely(ip_equal(&flow->remote, &outer->remote) && flow->remote_port == outer->remote_port &&
-		    ip_equal(&flow->local, &outer->local)))
+		    flow->local_port == outer->local_port && ip_equal(&flow->local, &outer->local)))
 		return;
 	worker_count(worker, REASON_NOTE_MOVED, 1);
 	/* Said a moment ago, and not followed: the limits below, or the control plane, are against it. */
@@ -67,7 +67,7 @@ static bool is_followed(const struct sa_session *session, const struct flow *flo
 		return false;
 	/* Another of its SAs may have said it already. */
 	if (ip_equal(&flow->remote, &outer->remote) && flow->remote_port == outer->remote_port &&
-		ip_equal(&flow->local, &outer->local))
+		flow->local_port == outer->local_port && ip_equal(&flow->local, &outer->local))
 		return false;
 	return session->followed_at == 0 || now - session->followed_at >= rte_get_tsc_hz();
 }
@@ -76,7 +76,6 @@ static void follow(struct dataplane *dataplane, const struct follow_message *mes
 {
 	struct sa_in *in = sa_find_in(&dataplane->sas, message->spi);
 	struct endpoint local, remote;
-	const struct sa_outer *outer;
 	struct sa_session *session;
 
 	if (!in) /* gone meanwhile */
@@ -84,12 +83,9 @@ static void follow(struct dataplane *dataplane, const struct follow_message *mes
 	session = &dataplane->sas.sessions[in->session];
 	if (!is_followed(session, &message->flow, now))
 		return;
-	outer = session->outer;
 	remote = (struct endpoint){.address = ip_to_address(&message->flow.remote), .port = message->flow.remote_port};
-	/* It may have used another address of ours. The port is ours to say: IKE's for NATs. */
-	local = (struct endpoint){.address = ip_to_address(&message->flow.local), .port = outer->local_port};
-	if (message->flow.local_port != outer->local_port)
-		local.address = ip_to_address(&outer->local);
+	/* It may have used another address of ours, or another of our ports for NATs: nothing else comes here in UDP. */
+	local = (struct endpoint){.address = ip_to_address(&message->flow.local), .port = message->flow.local_port};
 	follow_move(dataplane, in->session, &local, &remote, TABLES_ENCAPSULATION_UDP);
 	session->followed_at = now;
 	tell(dataplane, in->session, &local, &remote);

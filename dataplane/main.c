@@ -152,7 +152,7 @@ static int ports_start(struct dataplane *dataplane)
 	for (uint16_t i = 0; i < config->n_ports; i++) {
 		int rc = port_start(
 			&dataplane->ports[i], &config->ports[i], i, dataplane->n_workers,
-			dataplane->config->ike.nat_port, dataplane->packets);
+			&dataplane->config->ike, dataplane->packets);
 
 		dataplane->n_ports = (uint16_t)(i + 1);
 		if (rc < 0)

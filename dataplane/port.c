@@ -114,7 +114,7 @@ static int wire_check(const struct port *port, uint16_t n_queues)
 }
 
 int port_start(struct port *port, const struct config_port *config, uint16_t number, uint16_t n_queues,
-	uint16_t nat_port, struct rte_mempool *packets)
+	const struct config_ike *ike, struct rte_mempool *packets)
 {
 	int rc;
 
@@ -152,7 +152,7 @@ int port_start(struct port *port, const struct config_port *config, uint16_t num
 			config->name, config->device, config->mtu, n_queues, rte_strerror(-rc));
 		return rc;
 	}
-	steer_port(port, nat_port, n_queues);
+	steer_port(port, ike, n_queues);
 	return exception_start(port, packets);
 }
 

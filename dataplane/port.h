@@ -48,7 +48,7 @@ struct port {
 
 /* Configures and starts the device with a queue a worker (steer.h), and its exception port. 0 or negative errno, logged. */
 int port_start(struct port *port, const struct config_port *config, uint16_t number, uint16_t n_queues,
-	uint16_t nat_port, struct rte_mempool *packets);
+	const struct config_ike *ike, struct rte_mempool *packets);
 void port_stop(struct port *port);
 
 /* Main thread: moves frames both ways between rings and kernel. Returns how many. */

@@ -33,14 +33,15 @@ void steer_rule_fill(struct steer_rule *rule, bool ipv6, uint16_t nat_port, uint
 }
 
 /* All or none: half of the rules would send some workers' packets by them and others' by chance. */
-static int rules_create(const struct port *port, uint16_t nat_port, uint16_t n_workers, struct rte_flow_error *error)
+static int rules_create(
+	const struct port *port, const struct config_ike *ike, uint16_t n_workers, struct rte_flow_error *error)
 {
 	static const struct rte_flow_attr ingress = {.ingress = 1};
 	struct steer_rule rule;
 
 	for (uint16_t worker = 0; worker < n_workers; worker++)
-		for (int kind = 0; kind < 4; kind++) {
-			steer_rule_fill(&rule, kind & 1, kind & 2 ? nat_port : 0, worker, n_workers);
+		for (int kind = 0; kind < 2 * (1 + ike->n_nat_ports); kind++) {
+			steer_rule_fill(&rule, kind & 1, kind < 2 ? 0 : ike->nat_ports[kind / 2 - 1], worker, n_workers);
 			if (!rte_flow_create(port->device, &ingress, rule.items, rule.actions, error)) {
 				struct rte_flow_error ignored;
 
@@ -51,7 +52,7 @@ static int rules_create(const struct port *port, uint16_t nat_port, uint16_t n_w
 	return 0;
 }
 
-void steer_port(const struct port *port, uint16_t nat_port, uint16_t n_workers)
+void steer_port(const struct port *port, const struct config_ike *ike, uint16_t n_workers)
 {
 	struct rte_flow_error error = {.message = NULL};
 
@@ -61,7 +62,7 @@ void steer_port(const struct port *port, uint16_t nat_port, uint16_t n_workers)
 		log_info("event=port_spread port=%s by=rss reason=\"SPIs are spread over a power of two of workers, "
 			 "not %u\"",
 			port->config->name, n_workers);
-	else if (rules_create(port, nat_port, n_workers, &error) < 0)
+	else if (rules_create(port, ike, n_workers, &error) < 0)
 		log_info("event=port_spread port=%s by=rss reason=\"the device does not sort by SPI (%s)\"",
 			port->config->name, error.message ? error.message : "no reason given");
 	else

@@ -12,6 +12,7 @@
 
 #include <rte_flow.h>
 
+struct config_ike;
 struct port;
 
 enum { STEER_ITEMS_MAX = 5 };
@@ -30,4 +31,4 @@ struct steer_rule {
 void steer_rule_fill(struct steer_rule *rule, bool ipv6, uint16_t nat_port, uint16_t worker, uint16_t n_workers);
 
 /* Asks the started device of a port for all rules, or for none of them. Logs what came of it. */
-void steer_port(const struct port *port, uint16_t nat_port, uint16_t n_workers);
+void steer_port(const struct port *port, const struct config_ike *ike, uint16_t n_workers);

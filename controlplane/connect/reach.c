@@ -74,7 +74,8 @@ static int open_sockets(struct connection *connection, const struct address *loc
 		return rc;
 	}
 	config->base.ike.port = path->plain.local.port;
-	config->base.ike.nat_port = path->socket.local.port;
+	config->base.ike.nat_ports[0] = path->socket.local.port;
+	config->base.ike.n_nat_ports = 1;
 	log_info("event=local_address local=%s port=%u nat_port=%u", address_format(local, text),
 		path->plain.local.port, path->socket.local.port);
 	return 0;

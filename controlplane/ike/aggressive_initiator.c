@@ -69,7 +69,7 @@ int aggressive_begin(
 
 	if (group == IKE_GROUP_NONE || !peer->ikev1 || !peer->aggressive)
 		return -EINVAL;
-	sa = ike_sa_new(ike, peer, NULL, local, remote, local->port == ike->config->ike.nat_port);
+	sa = ike_sa_new(ike, peer, NULL, local, remote, config_is_nat_port(&ike->config->ike, local->port));
 	if (!sa)
 		return -errno;
 	rc = engine_random(ike, random, sizeof(random));

@@ -76,7 +76,7 @@ void handshake_float(struct ike_sa *sa, const struct v1_message *message)
 	if (sa->floated || (!sa->we_behind_nat && !sa->peer_behind_nat))
 		return;
 	sa->floated = true;
-	sa->local.port = sa->ike->config->ike.nat_port;
+	sa->local.port = config_data_port(&sa->ike->config->ike, sa->local.port);
 	if (sa->remote.port == PORT_IKE)
 		sa->remote.port = PORT_IKE_NAT; /* any other port was mapped for us and stays */
 }

@@ -127,7 +127,7 @@ struct ike_host {
 	uint64_t (*now_ms)(void *context); /* monotonic */
 	/* Fills `out` with unpredictable bytes; 0 or negative errno (the exchange is then refused). */
 	int (*random)(void *context, void *out, size_t len);
-	/* Sends one IKE message, without non-ESP marker: the host adds it where local->port is the NAT port. */
+	/* Sends one IKE message, without non-ESP marker: the host adds it where local->port is a NAT port. */
 	void (*send)(void *context, const struct endpoint *local, const struct endpoint *remote, const uint8_t *message,
 		size_t message_len);
 	/* Sends the one byte 0xff (RFC 3948 section 2.3). */
@@ -182,7 +182,7 @@ struct ike *ike_new(const struct config *config, const struct ike_host *host);
 /* Frees all SAs and wipes their keys; sends nothing. */
 void ike_free(struct ike *ike);
 
-/* One datagram that arrived, without non-ESP marker. `floated`: it came to the NAT port (RFC 3947 section 4). */
+/* One datagram that arrived, without non-ESP marker. `floated`: it came to a NAT port (RFC 3947 section 4). */
 void ike_input(struct ike *ike, const struct endpoint *local, const struct endpoint *remote, bool floated,
 	const uint8_t *datagram, size_t datagram_len);
 
@@ -222,7 +222,7 @@ int ike_child_rekey(struct ike *ike, uint32_t spi_in);
 int ike_child_delete(struct ike *ike, uint32_t spi_in);
 
 /*
- * The data of this peer comes from elsewhere now, authentic and newest: its IKE SAs on the NAT port, which share the
+ * The data of this peer comes from elsewhere now, authentic and newest: its IKE SAs on a NAT port, which share the
  * NAT's mapping with it, are talked to there. The host is not called.
  */
 void ike_peer_follow(struct ike *ike, const struct config_peer *peer, const char *identity, const struct endpoint *local,

@@ -61,7 +61,7 @@ int main_mode_begin(
 
 	if (phase1_group(peer, ike->config->ike.legacy) == IKE_GROUP_NONE || !peer->ikev1)
 		return -EINVAL;
-	sa = ike_sa_new(ike, peer, NULL, local, remote, local->port == ike->config->ike.nat_port);
+	sa = ike_sa_new(ike, peer, NULL, local, remote, config_is_nat_port(&ike->config->ike, local->port));
 	if (!sa)
 		return -errno;
 	sa->exchange = ISAKMP_MAIN;

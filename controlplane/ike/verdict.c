@@ -19,7 +19,7 @@ enum { PORT_IKE = 500, NOTIFY_TEXT_LEN = 48 };
  */
 static void verdict_nat_port(const struct ike_sa *sa, char *text)
 {
-	const struct config_ike *config = &sa->ike->config->ike;
+	uint16_t port = sa->ike->config->ike.nat_ports[0];
 	char local[ADDRESS_TEXT_LEN];
 
 	if (sa->natt == NATT_NONE || sa->floated)
@@ -29,12 +29,12 @@ static void verdict_nat_port(const struct ike_sa *sa, char *text)
 		text_append(text, VERDICT_TEXT_LEN,
 			"; there is a NAT on the way (what came before came from port %u), so message %u comes to UDP "
 			"%u, and nothing came there: a firewall or a port mapping on the way may not pass UDP %u to %s",
-			sa->remote.port, sa->messages + 1u, config->nat_port, config->nat_port, local);
+			sa->remote.port, sa->messages + 1u, port, port, local);
 	else
 		text_append(text, VERDICT_TEXT_LEN,
 			"; if there is a NAT on the way, message %u comes to UDP %u, and nothing came there: does a "
 			"firewall pass UDP %u to %s?",
-			sa->messages + 1u, config->nat_port, config->nat_port, local);
+			sa->messages + 1u, port, port, local);
 }
 
 char *verdict_silent(const struct ike_sa *sa, char *text)

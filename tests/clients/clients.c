@@ -67,7 +67,7 @@ static void client_send(void *context, const struct endpoint *local, const struc
 
 	(void)remote;
 	client->all->hooks.send(client->all->hooks.context, client_number(client),
-		local->port == client->config.ike.nat_port, message, message_len);
+		config_is_nat_port(&client->config.ike, local->port), message, message_len);
 }
 
 static void client_keepalive(void *context, const struct endpoint *local, const struct endpoint *remote)
@@ -165,7 +165,8 @@ static void plan_ike(struct config_ike *ike, const char *identity)
 {
 	*ike = (struct config_ike){
 		.port = 500,
-		.nat_port = 4500,
+		.nat_ports = {4500},
+		.n_nat_ports = 1,
 		.half_open_max = 100000,
 		.half_open_per_source = 100,
 		.half_open_timeout = 30,
@@ -247,7 +248,7 @@ void clients_input(struct clients *clients, size_t client, bool floated, const u
 	struct endpoint local = clients->local, remote = clients->remote;
 
 	if (floated)
-		local.port = remote.port = clients->clients[client].config.ike.nat_port;
+		local.port = remote.port = clients->clients[client].config.ike.nat_ports[0];
 	ike_input(clients->clients[client].ike, &local, &remote, floated, message, message_len);
 }
 

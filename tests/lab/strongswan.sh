@@ -16,6 +16,7 @@ PEER_FRAGMENTATION=${PEER_FRAGMENTATION:-yes} # of IKE messages; force: the firs
 PEER_FRAGMENT_SIZE=${PEER_FRAGMENT_SIZE:-1280}
 PEER_ENCAP=${PEER_ENCAP:-no} # yes: ESP in UDP even when there is no NAT
 PEER_MODE=${PEER_MODE:-tunnel}
+PEER_PORT=${PEER_PORT:-500}         # that it dials; any but 500 is one for NAT traversal
 PEER_KERNEL="kernel-libipsec kernel-netlink" # who does ESP, addresses and routes
 PEER_ROUTES=yes                              # into the tunnels, made by charon
 PEER_ENVIRONMENT=()                          # of charon, NAME=VALUE
@@ -66,6 +67,8 @@ strongswan_connection() {
 		        encap = $PEER_ENCAP
 		        fragmentation = $PEER_FRAGMENTATION
 		        remote_addrs = ${5:-%any}
+		        local_port = $([[ $PEER_PORT == 500 ]] && echo 500 || echo 4500)
+		        remote_port = $PEER_PORT
 		        local {
 		            auth = $PEER_AUTH
 		            id = $1

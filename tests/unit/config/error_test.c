@@ -86,12 +86,12 @@ static void test_names(void **state)
 		{FILE_PEER("secert = \"" SECRET "\";"),
 			"t.cfg:8: peers[0].secert: is not a setting here; did you mean secret?\n"},
 		{FILE_IKE("color = \"" SECRET "\";"), "t.cfg:5: ike.color: is not a setting here; expected one of listen port "
-			"nat_port identity "
+			"nat_ports identity "
 			"certificate key authorities crls require_crl legacy half_open_max half_open_per_source half_open_timeout lifetime keepalive "
 			"fragment_size dpd_delay dpd_timeout\n"},
 		{FILE_IKE("a_name_much_longer_than_any_setting_that_there_is = 1;") "logg = {};",
 			"t.cfg:5: ike.a_name_much_longer_than_any_setting_that_there_is: is not a setting here; expected one of "
-			"listen port nat_port identity "
+			"listen port nat_ports identity "
 			"certificate key authorities crls require_crl legacy half_open_max half_open_per_source half_open_timeout lifetime "
 			"keepalive fragment_size dpd_delay dpd_timeout\n"
 			"t.cfg:7: logg: is not a setting here; did you mean log?\n"},
@@ -250,7 +250,7 @@ static void test_all_at_once(void **state)
 			"t.cfg:2: dataplane.memory: 1 is not a size in MiB; expected 64 to 1048576\n"
 			"t.cfg:2: dataplane.worker_core: is not a setting here; did you mean worker_cores?\n"
 			"t.cfg:5: ike.port: 0 is not a port; expected 1 to 65535\n"
-			"t.cfg:7: ike.natport: is not a setting here; did you mean nat_port?\n"
+			"t.cfg:7: ike.natport: is not a setting here; did you mean nat_ports?\n"
 			"t.cfg:11: peers[1].pfs: 2 is not a group; expected one of none modp1024 modp1536 modp2048 "
 			"modp3072 modp4096 ecp256 ecp384 ecp521 curve25519\n"
 			"t.cfg:11: peers[1].ikev1: is missing; expected true: IKEv1 is the only version so far, and RFC 9395 asks "

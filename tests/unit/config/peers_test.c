@@ -51,8 +51,15 @@ static void test_ports_and_cores(void **state)
 	assert_non_null(shared);
 	config_free(shared);
 	fixture_expect_refusal(FILE_IKE("port = 4500;"),
-		"t.cfg:5: ike.port: 4500 is not free: it is both port and nat_port; expected a port for each (RFC 3948 section "
+		"t.cfg:5: ike.port: 4500 is not free: it is both port and one of nat_ports; expected a port for each (RFC 3948 section "
 		"2.2)\n");
+	fixture_expect_refusal(FILE_IKE("nat_ports = [4500, 500];"),
+		"t.cfg:5: ike.nat_ports: 500 is not free: it is both port and one of nat_ports; expected a port for each (RFC 3948 "
+		"section 2.2)\n");
+	fixture_expect_refusal(FILE_IKE("nat_ports = [4500, 4009, 4500];"),
+		"t.cfg:5: ike.nat_ports[2]: 4500 is not new in the list; expected each value once\n");
+	fixture_expect_refusal(
+		FILE_IKE("nat_ports = [];"), "t.cfg:5: ike.nat_ports: a list of 0 is not of a length that fits; expected 1 to 8\n");
 }
 
 static void test_names(void **state)

@@ -301,6 +301,31 @@ static void test_peer_moved_moves_all(void **state)
 	assert_true(endpoint_equal(&world_record(world, 0)->remote, &remote));
 }
 
+/* The data uses the port of ours that IKE uses, where that is one for data. */
+static void test_port_of_ours(void **state)
+{
+	struct world *world = *state;
+	struct ike_child child = world_child(world, 0, 7, 40000);
+	struct tables_change change;
+
+	child.local.port = 4009;
+	world_install_active(world, &child);
+	assert_int_equal(world_took(world, TABLES_INSTALL, &change), 1);
+	assert_int_equal(change.install.local.port, 4009);
+	child.local.port = 500;
+	world->host.peer_moved(
+		world->host.context, &world->peers[0], world->peers[0].identity, 1, &child.local, &child.remote);
+	world_turn(world);
+	assert_int_equal(world_took(world, TABLES_MOVE, &change), 1);
+	assert_int_equal(change.move.local.port, 4500);
+	child.local.port = 4009;
+	world->host.peer_moved(
+		world->host.context, &world->peers[0], world->peers[0].identity, 1, &child.local, &child.remote);
+	world_turn(world);
+	assert_int_equal(world_took(world, TABLES_MOVE, &change), 2);
+	assert_int_equal(change.move.local.port, 4009);
+}
+
 static void test_another_ike_sa_says_where_the_peer_is(void **state)
 {
 	struct world *world = *state;
@@ -361,6 +386,7 @@ int main(void)
 		WORLD_TEST(test_predecessor_takes_over_again),
 		WORLD_TEST(test_last_child_ends_the_session),
 		WORLD_TEST(test_peer_moved_moves_all),
+		WORLD_TEST(test_port_of_ours),
 		WORLD_TEST(test_another_ike_sa_says_where_the_peer_is),
 		WORLD_TEST(test_ring_full),
 	};

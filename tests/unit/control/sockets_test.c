@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 10000, PORT = 45500, NAT_PORT = 45450 };
+enum { PATIENCE_MS = 10000, PORT = 45500, NAT_PORT = 45450, OTHER_NAT_PORT = 45409 };
 
 static struct event_base *base;
 static struct sockets *sockets;
@@ -39,7 +39,7 @@ static void on_settle(void *context)
 static int setup(void **state)
 {
 	static const struct sockets_handler handler = {.input = on_input, .settle = on_settle};
-	struct config_ike config = {.port = PORT, .nat_port = NAT_PORT};
+	struct config_ike config = {.port = PORT, .nat_ports = {NAT_PORT, OTHER_NAT_PORT}, .n_nat_ports = 2};
 
 	log_open("test", LOG_LEVEL_ERROR);
 	n_inputs = 0;
@@ -142,16 +142,16 @@ static void test_plain_port(void **state)
 	close(fd);
 }
 
-static void test_nat_port(void **state)
+static void expect_nat_port(uint16_t port, unsigned number)
 {
 	uint8_t buffer[64];
-	int fd = peer_open(0x7f000001, NAT_PORT);
+	int fd = peer_open(0x7f000001, port);
 
-	(void)state;
 	assert_int_equal(send(fd, "\0\0\0\0hello", 9, 0), 9);
-	pump_until(1);
-	assert_int_equal(n_inputs, 1);
+	pump_until(number);
+	assert_int_equal(n_inputs, number);
 	assert_true(last_floated);
+	assert_int_equal(last_local.port, port);
 	assert_int_equal(last_len, 5);
 	assert_memory_equal(last, "hello", 5);
 	sockets_send(sockets, &last_local, &last_remote, (const uint8_t *)"answer", 6);
@@ -161,6 +161,13 @@ static void test_nat_port(void **state)
 	assert_int_equal(peer_receive(fd, buffer, sizeof(buffer)), 1);
 	assert_int_equal(buffer[0], 0xff);
 	close(fd);
+}
+
+static void test_nat_ports(void **state)
+{
+	(void)state;
+	expect_nat_port(NAT_PORT, 1);
+	expect_nat_port(OTHER_NAT_PORT, 2);
 }
 
 static void test_what_is_no_ike(void **state)
@@ -240,7 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_plain_port, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nat_port, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nat_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_no_ike, setup, teardown),
 		cmocka_unit_test_prestate_setup_teardown(test_listen_address, setup, teardown, "127.0.0.2"),
 		cmocka_unit_test_setup_teardown(test_ipv6, setup, teardown),

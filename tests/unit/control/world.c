@@ -16,7 +16,9 @@ static void config_fill(struct world *world)
 	world->config.peers = world->peers;
 	world->config.n_peers = WORLD_PEERS;
 	world->config.ike.port = 500;
-	world->config.ike.nat_port = 4500;
+	world->config.ike.nat_ports[0] = 4500;
+	world->config.ike.nat_ports[1] = 4009;
+	world->config.ike.n_nat_ports = 2;
 	world->config.dataplane.replay_window = 1024;
 	world->config.timeline = (struct config_timeline){16, 4, 4, 1024};
 	strcpy(world->config.runtime_dir, "/nowhere");

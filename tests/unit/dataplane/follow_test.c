@@ -70,7 +70,7 @@ static void expect_there(struct peer *of)
 	assert_true(place_read(&harness.tables.sessions[of->session].place, &place));
 	assert_int_equal(address_to_ipv4(&place.remote.address), of->address);
 	assert_int_equal(place.remote.port, of->port);
-	assert_int_equal(place.local.port, of->port ? HARNESS_NAT_PORT : 0);
+	assert_int_equal(place.local.port, of->hq_port);
 	assert_int_equal(place.encapsulation, of->port ? TABLES_ENCAPSULATION_UDP : TABLES_ENCAPSULATION_ESP);
 }
 
@@ -198,6 +198,27 @@ static void test_own_address(void **state)
 	empty_lan();
 }
 
+/* So does one that uses another of our ports: a mapping on the way may have come to lead there. */
+static void test_own_port(void **state)
+{
+	struct peer before;
+
+	(void)state;
+	peer_open(&peer, 1, &(struct peer_options){0});
+	before = peer;
+	peer.hq_port = HARNESS_OTHER_PORT;
+	deliver(&peer, 1);
+	assert_int_equal(moved(), 1);
+	assert_int_equal(harness_last_event(TABLES_EVENT_MOVED)->local.port, HARNESS_OTHER_PORT);
+	expect_there(&peer);
+	/* A late one from before changes nothing. */
+	harness.dataplane.workers[0].now += 2 * rte_get_tsc_hz();
+	deliver(&peer, 3);
+	deliver(&before, 2);
+	assert_int_equal(moved(), 1);
+	expect_there(&peer);
+}
+
 /* What was noticed of an SA that is gone when the main thread looks moves nobody. */
 static void test_gone_meanwhile(void **state)
 {
@@ -242,6 +263,7 @@ int main(void)
 		TEST(test_all_at_once),
 		TEST(test_bare_esp_stays),
 		TEST(test_own_address),
+		TEST(test_own_port),
 		TEST(test_gone_meanwhile),
 		TEST(test_nobody_there),
 	};

@@ -94,6 +94,27 @@ static void test_inbound(void **state)
 	}
 }
 
+/* Each session has its port of HQ: what comes to it is decrypted, and what goes leaves from there. */
+static void test_ports_of_ours(void **state)
+{
+	static const uint16_t ports[] = {HARNESS_NAT_PORT, HARNESS_OTHER_PORT};
+	struct peer peers[4];
+	size_t len;
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++)
+		peer_open(&peers[i], i + 1, &(struct peer_options){.hq_port = ports[i % 2], .outer_ipv6 = i / 2});
+	for (unsigned int i = 0; i < 4; i++) {
+		len = peer_inner(&peers[i], LAN_HOST, 100, inner);
+		peer_send(&peers[i], 0, inner, len);
+		expect_inbound(1, LAN_HOST, len);
+		len = lan_packet(&peers[i], 100, 0, 0);
+		harness_send_ip(1, 0, LAN_HOST, packet, len);
+		expect_outbound(&peers[i], len);
+	}
+	assert_int_equal(harness_count(REASON_NOTE_MOVED), 0);
+}
+
 static void test_one_armed(void **state)
 {
 	struct peer peer;
@@ -218,13 +239,16 @@ static void test_kernel_frames(void **state)
 /* What is the kernel's goes there as it came: IKE, notices, ARP, registration. */
 static void test_to_the_kernel(void **state)
 {
-	static const uint8_t ike[] = "\0\0\0\0initiator", notice[] = "\x53notice to the control plane";
+	static const uint8_t ike[] = "\0\0\0\0initiator", notice[] = "\x53notice to the control plane",
+			     esp[] = "\x80\0\0\1no port for it";
 	const struct {
 		uint16_t port;
 		const uint8_t *payload;
 		size_t len;
 	} datagrams[] = {{500, ike, sizeof(ike)}, {HARNESS_NAT_PORT, ike, sizeof(ike)},
-		{HARNESS_NAT_PORT, notice, sizeof(notice)}, {HARNESS_NAT_PORT, ike, 0}, {2012, notice, sizeof(notice)}};
+		{HARNESS_NAT_PORT, notice, sizeof(notice)}, {HARNESS_NAT_PORT, ike, 0},
+		{HARNESS_OTHER_PORT, ike, sizeof(ike)}, {HARNESS_OTHER_PORT, notice, sizeof(notice)},
+		{2012, esp, sizeof(esp)}};
 	struct wire_ipv4 header = {.source = 0xc6336463, .destination = HQ_WAN, .protocol = IPPROTO_UDP};
 	uint8_t mac[WIRE_MAC_LEN];
 	size_t len;
@@ -318,6 +342,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_outbound),
 		TEST(test_inbound),
+		TEST(test_ports_of_ours),
 		TEST(test_one_armed),
 		TEST(test_hairpin),
 		TEST(test_peer_to_us),

@@ -103,7 +103,7 @@ static void config_fill(struct config *config, const struct harness_options *opt
 			.fragments_per_source = or_usual(options->fragments_per_source, 64),
 			.fragments_timeout = 2000,
 			.n_ports = HARNESS_PORTS},
-		.ike = {.port = 500, .nat_port = HARNESS_NAT_PORT},
+		.ike = {.port = 500, .nat_ports = {HARNESS_NAT_PORT, HARNESS_OTHER_PORT}, .n_nat_ports = 2},
 	};
 	for (int i = 0; i < HARNESS_PORTS; i++) {
 		snprintf(config->dataplane.ports[i].name, sizeof(config->dataplane.ports[i].name), "hq%d", i);

@@ -23,6 +23,7 @@ enum {
 	HARNESS_WORKERS = 3,
 	HARNESS_EVENTS = 8192,
 	HARNESS_NAT_PORT = 4500,
+	HARNESS_OTHER_PORT = 4009, /* is one for NAT traversal, too */
 };
 
 enum {

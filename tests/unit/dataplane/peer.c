@@ -37,7 +37,7 @@ struct tables_session peer_session(const struct peer *peer)
 	struct tables_session session = {
 		.encapsulation = peer->udp ? TABLES_ENCAPSULATION_UDP : TABLES_ENCAPSULATION_ESP,
 		.local = {.address = peer->outer_ipv6 ? address_of(HQ_WAN_6) : address_ipv4(HQ_WAN),
-			.port = peer->udp ? HARNESS_NAT_PORT : 0},
+			.port = peer->hq_port},
 		.remote = {.address = peer->outer_ipv6 ? address_6(peer->address_6) : address_ipv4(peer->address),
 			.port = peer->port},
 		.peer = "peer",
@@ -127,6 +127,7 @@ void peer_open(struct peer *peer, unsigned int number, const struct peer_options
 	peer->address = 0xc6336400 + number;
 	peer->host = 0x0a640005 + (number << 16);
 	peer->port = peer->udp ? PEER_NAT_PORT : 0;
+	peer->hq_port = peer->udp ? (uint16_t)or_usual(options->hq_port, HARNESS_NAT_PORT) : 0;
 	session = peer_session(peer);
 	assert_int_equal(writer_session_claim(harness.writer, &session, &peer->session), 0);
 	child_open(peer, options);
@@ -170,7 +171,7 @@ size_t peer_outer(const struct peer *peer, uint8_t tos, const uint8_t *esp, size
 	size_t len;
 
 	if (peer->udp)
-		esp_len = wire_udp(payload, peer->port, HARNESS_NAT_PORT, esp, esp_len);
+		esp_len = wire_udp(payload, peer->port, peer->hq_port, esp, esp_len);
 	else
 		memmove(payload, esp, esp_len);
 	if (!peer->outer_ipv6)
@@ -257,7 +258,7 @@ static void outer_expect(struct peer *peer, const uint8_t *outer, size_t len, ui
 
 	memcpy(expected + front_len, outer + front_len, len - front_len);
 	if (peer->udp)
-		wire_udp(expected + header_len, HARNESS_NAT_PORT, peer->port, outer + front_len, len - front_len);
+		wire_udp(expected + header_len, peer->hq_port, peer->port, outer + front_len, len - front_len);
 	peer->hq_tos = ipv4.tos;
 	peer->hq_id = peer->outer_ipv6 ? 0 : ipv4.id;
 	peer->hq_fragment = peer->outer_ipv6 ? 0 : ipv4.fragment;

@@ -18,6 +18,7 @@ struct peer_options {
 	uint32_t spi_out;			      /* HQ's to it */
 	const uint8_t *keymat_to_hq, *keymat_from_hq; /* NULL: noise */
 	bool bare, outer_ipv6, inner_ipv6;
+	uint16_t hq_port; /* 0: HARNESS_NAT_PORT */
 	struct prefix local_network, remote_network;
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
 	uint32_t replay_window;
@@ -35,6 +36,7 @@ struct peer {
 	uint32_t address, host;
 	uint8_t address_6[16], host_6[16];
 	uint16_t port; /* of its outer address; 0: bare ESP */
+	uint16_t hq_port; /* likewise, of HQ's */
 	uint32_t session, child;
 	struct reference_sa to_hq, from_hq;
 	uint64_t sequence;    /* the last that it sent */

@@ -144,7 +144,7 @@ static void (*const faults[])(struct fault *) = {no_suite, suite_too_high, suite
 
 static void install_with(void (*spoil)(struct fault *))
 {
-	struct peer peer = {.number = 1, .udp = true, .address = 0xc6336401, .host = 0x0a650005, .port = PEER_NAT_PORT};
+	struct peer peer = {.number = 1, .udp = true, .address = 0xc6336401, .host = 0x0a650005, .port = PEER_NAT_PORT, .hq_port = HARNESS_NAT_PORT};
 	struct fault fault = {.session = peer_session(&peer), .keymat_len = 20};
 	struct tables_change change = {.kind = TABLES_INSTALL};
 	struct tables_child *record;

@@ -23,7 +23,8 @@ static void side_prepare(struct exchange *exchange, int index)
 	address_parse(index == BRANCH ? "192.0.2.1" : "198.51.100.1", &side->endpoint.address);
 	side->config.ike = (struct config_ike){
 		.port = 500,
-		.nat_port = 4500,
+		.nat_ports = {4500},
+		.n_nat_ports = 1,
 		.half_open_max = 100,
 		.half_open_per_source = 10,
 		.half_open_timeout = 30,
