@@ -2,11 +2,11 @@
 /*
  * Messages in frames (four bytes of length in network order, then 1 to 65,536 bytes) over TLS over one TCP connection,
  * driven by the event loop; the same for both ends. Whole frames come out of it, and four ends: the peer has said that
- * it sends nothing more, ours is said and sent, the connection failed, or the owner frees it. Never called back from
- * within a call; in a callback the channel may be freed.
+ * it sends nothing more, ours is said and sent, the connection failed, or the owner frees it. Callbacks come from the loop, never from
+ * within a call of these functions, and the channel may be freed in each of them.
  *
- * Its output is bounded: the owner answers messages, and nothing more is read while OUTPUT waits to leave. Deadlines
- * are the owner's.
+ * Nothing more is read while output waits to leave, so that a peer that doesn't read can't make it grow. Deadlines are
+ * the owner's.
  */
 #pragma once
 
@@ -20,9 +20,9 @@ struct channel_handler {
 	void *context;
 	void (*opened)(void *context);				   /* the handshake is done */
 	void (*message)(void *context, const char *text, size_t len); /* wiped after the call */
-	void (*closed)(void *context);				   /* the peer's close_notify */
+	void (*closed)(void *context);	 /* the peer's close_notify */
 	void (*sent_all)(void *context); /* our close_notify has left, with all that came before it */
-	/* why: a sentence without end. EMSGSIZE-like violations of the framing count as TLS_FAILURE_PROTOCOL. */
+	/* `why`: a sentence without end. A length that can't be counts as TLS_FAILURE_PROTOCOL. Nothing comes after it. */
 	void (*failed)(void *context, enum tls_failure failure, const char *why);
 };
 

@@ -47,7 +47,8 @@ void tls_context_free(struct tls_context *context);
 
 /*
  * A session on the connected socket `fd`. `name`, for a client alone, is what the gateway's certificate must carry as
- * alternative name: host name, address or mail address. NULL: no memory, or a name that can be none.
+ * alternative name: host name, address or mail address; it must stay until the handshake is done. NULL: no memory, or a
+ * name that can be none.
  */
 struct tls *tls_new(struct tls_context *context, int fd, const char *name);
 
