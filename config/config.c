@@ -112,6 +112,7 @@ static void config_take(struct settings_reader *reader, config_setting_t *root, 
 	settings_inherit(root, config);
 	settings_complete_clients(config);
 	settings_check(reader, root, config);
+	settings_complete_registration(config);
 }
 
 struct config *config_load(const char *path, void (*report)(void *context, const char *sentence), void *context)
@@ -138,6 +139,7 @@ void config_free(struct config *config)
 	if (config->peers)
 		explicit_bzero(config->peers, config->n_peers * sizeof(*config->peers));
 	free(config->peers);
+	free(config->registration.members);
 	free(config);
 }
 

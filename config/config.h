@@ -27,6 +27,7 @@ enum {
 	CONFIG_NAT_PORTS_MAX = 8,
 	CONFIG_POOLS_MAX = 64,
 	CONFIG_DNS_MAX = 4,
+	CONFIG_REGISTRATION_PORTS_MAX = 16,
 	CONFIG_RULES_MAX = 256,
 	CONFIG_NAME_LEN = 64,     /* with terminator */
 	CONFIG_IDENTITY_LEN = 128,
@@ -146,6 +147,40 @@ struct config_pool {
 
 enum config_assign { CONFIG_ASSIGN_PULL, CONFIG_ASSIGN_PUSH };
 
+/* How somebody who registers proves who it is, and what carries its session. The numbers are the choices' places. */
+enum config_method { CONFIG_METHOD_KERBEROS, CONFIG_METHOD_PASSWORD, CONFIG_METHOD_CERTIFICATE, CONFIG_METHODS };
+enum config_transport { CONFIG_TRANSPORT_UDP, CONFIG_TRANSPORT_TCP, CONFIG_TRANSPORTS };
+extern const char *const config_method_names[], *const config_transport_names[];
+
+/* Somebody who registers and has something of its own: a branch with its network, a user with a fixed address. */
+struct config_member {
+	char identity[CONFIG_IDENTITY_LEN];
+	char subject[CONFIG_IDENTITY_LEN];  /* of a certificate that stands for it; "": none */
+	char group[CONFIG_NAME_LEN];        /* "": as the users file says */
+	uint8_t methods[CONFIG_METHODS];    /* enum config_method; none: all of the group's */
+	uint16_t n_methods;
+	struct address address;             /* IPv4, in place of one from a pool; of no family: none */
+	struct prefix networks[CONFIG_NETWORKS_MAX]; /* behind it */
+	uint16_t n_networks;
+};
+
+/* Registration over TCP and TLS (controlplane/registration/PROTOCOL.md). */
+struct config_registration {
+	uint16_t ports[CONFIG_REGISTRATION_PORTS_MAX]; /* TCP; none: nobody registers */
+	uint16_t n_ports;
+	uint8_t methods[CONFIG_METHODS];       /* enum config_method, the best first */
+	uint16_t n_methods;
+	uint8_t transports[CONFIG_TRANSPORTS]; /* enum config_transport, the best first */
+	uint16_t n_transports;
+	bool fallback;                         /* to TCP, where UDP does not get through */
+	uint32_t udp_wait, dial_tries;         /* seconds for UDP to come, and how often we dial the peer after that */
+	uint32_t timeout;                      /* seconds, of the whole exchange */
+	uint32_t key_timeout;                  /* seconds in which IKE must have used the key */
+	uint32_t connections, connections_per_address; /* not yet accepted, all together and from one address */
+	struct config_member *members;
+	size_t n_members;
+};
+
 /* A branch or client that may connect with configured credentials. */
 struct config_peer {
 	char name[CONFIG_NAME_LEN];
@@ -153,6 +188,9 @@ struct config_peer {
 	struct address address;             /* where it is; of no family: anywhere */
 	uint8_t secret[CONFIG_SECRET_LEN];  /* pre-shared key */
 	uint16_t secret_len;
+	bool registration;                  /* many, each of whom has registered: identity and key come from there */
+	uint8_t methods[CONFIG_METHODS];    /* by which they may have registered; none: by all that are on */
+	uint16_t n_methods;
 	bool users;                         /* many clients, each of which logs in as a user besides: auth says so */
 	char user_group[CONFIG_NAME_LEN];   /* of which the users must be; "": all */
 	char pool[CONFIG_NAME_LEN];         /* virtual addresses instead of remote_networks; "": none */
@@ -204,6 +242,7 @@ struct config {
 	struct config_ike ike;
 	struct config_timeline timeline;
 	struct config_users users;
+	struct config_registration registration;
 	struct config_pool pools[CONFIG_POOLS_MAX];
 	uint16_t n_pools;
 	struct config_rule rules[CONFIG_RULES_MAX]; /* the first that matches a packet decides */
@@ -213,7 +252,7 @@ struct config {
 	size_t n_peers;
 };
 
-enum { CONFIG_DEFAULT_PEERS_MAX = 100000, CONFIG_ERROR_LEN = 512 };
+enum { CONFIG_DEFAULT_PEERS_MAX = 100000, CONFIG_MEMBERS_MAX = 100000, CONFIG_ERROR_LEN = 512 };
 
 /*
  * Reads and checks `path`. Returns the configuration, which the caller frees with config_free; or NULL with EINVAL, and

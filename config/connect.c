@@ -143,7 +143,10 @@ static void connect_check_auth(
 	char quote[SETTINGS_QUOTE_LEN];
 
 	for (unsigned int i = 0; list && i < peer->n_auth; i++)
-		if (ike_auth_asks_user(peer->auth[i]))
+		if (peer->auth[i] == IKE_AUTH_REGISTRATION)
+			settings_refuse(reader, config_setting_get_elem(list, i), NULL,
+				"\"registration\" is a gateway's way to authenticate; expected " CONNECT_AUTH_EXPECTED);
+		else if (ike_auth_asks_user(peer->auth[i]))
 			settings_refuse(reader, config_setting_get_elem(list, i), NULL,
 				"%s wants a user and a password, which sluice-connect cannot give yet; "
 				"expected " CONNECT_AUTH_EXPECTED,

@@ -62,6 +62,7 @@ static const struct {
 	{"xauth-psk", IKE_AUTH_XAUTH_INIT_PSK, false},
 	{"xauth-rsa", IKE_AUTH_XAUTH_INIT_RSA, false},
 	{"hybrid-rsa", IKE_AUTH_HYBRID_INIT_RSA, false},
+	{"registration", IKE_AUTH_REGISTRATION, false},
 	{"dss", IKE_AUTH_DSS, true},
 	{"xauth-psk-responder", IKE_AUTH_XAUTH_RESP_PSK, true},
 	{"xauth-rsa-responder", IKE_AUTH_XAUTH_RESP_RSA, true},

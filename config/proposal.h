@@ -56,6 +56,8 @@ enum ike_auth {
 	IKE_AUTH_XAUTH_RESP_PSK = 65002,
 	IKE_AUTH_XAUTH_INIT_RSA = 65005,
 	IKE_AUTH_XAUTH_RESP_RSA = 65006,
+	/* In configurations alone: the pre-shared key comes from a registration. */
+	IKE_AUTH_REGISTRATION = 65534,
 };
 
 struct ike_proposal {

@@ -51,8 +51,8 @@ struct setting {
 	size_t count_offset; /* uint16_t number of elements */
 };
 
-/* The top level of the file. */
-extern const struct setting settings_root[];
+/* The top level of the file, and of it the groups that stand in files of their own. */
+extern const struct setting settings_root[], settings_registration[];
 
 struct settings_reader {
 	const char *file;
@@ -119,6 +119,14 @@ void settings_inherit(const config_setting_t *root, struct config *config);
 void settings_check(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
 void settings_check_peers(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
 void settings_check_clients(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
+
+void settings_check_registration(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
+
+/* That what is behind peers, members and in pools leads to one of them alone. */
+void settings_check_networks(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
+
+/* After the checks: a key from a registration is a pre-shared key to IKE. */
+void settings_complete_registration(struct config *config);
 
 /* Fills in what follows from other settings: which peers have users, and the first and last address of pools. */
 void settings_complete_clients(struct config *config);

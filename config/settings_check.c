@@ -117,4 +117,6 @@ void settings_check(struct settings_reader *reader, const config_setting_t *root
 	check_rules(reader, root, config);
 	settings_check_peers(reader, root, config);
 	settings_check_clients(reader, root, config);
+	settings_check_registration(reader, root, config);
+	settings_check_networks(reader, root, config);
 }

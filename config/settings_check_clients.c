@@ -34,8 +34,10 @@ void settings_complete_clients(struct config *config)
 			pool->last = address_ipv4(last);
 	}
 	for (size_t i = 0; i < config->n_peers; i++)
-		for (size_t k = 0; k < config->peers[i].n_auth; k++)
+		for (size_t k = 0; k < config->peers[i].n_auth; k++) {
 			config->peers[i].users |= ike_auth_asks_user(config->peers[i].auth[k]);
+			config->peers[i].registration |= config->peers[i].auth[k] == IKE_AUTH_REGISTRATION;
+		}
 }
 
 static bool clients_is_inside(const struct config_pool *pool, const struct address *address)
@@ -84,28 +86,6 @@ static void clients_check_pool(
 	}
 }
 
-/* A client's address must lead to one tunnel alone. */
-static void clients_check_overlap(struct settings_reader *reader, const config_setting_t *where,
-	const struct config_peer *peer, const struct config *config)
-{
-	const config_setting_t *list = config_setting_get_member(where, "remote_networks");
-	char text[PREFIX_TEXT_LEN], other[PREFIX_TEXT_LEN];
-
-	for (unsigned int i = 0; list && i < peer->n_remote; i++)
-		for (size_t k = 0; k < config->n_pools; k++) {
-			const struct prefix *mine = &peer->remote_networks[i], *pool = &config->pools[k].network;
-
-			if (mine->address.family != ADDRESS_IPV4 || pool->address.family != ADDRESS_IPV4 ||
-				(!prefix_contains(mine, pool) && !prefix_contains(pool, mine)))
-				continue;
-			settings_refuse(reader, config_setting_get_elem(list, i), NULL,
-				"\"%s\" of peer \"%s\" is not free: it overlaps \"%s\" of pool \"%s\"; expected "
-				"networks of their own",
-				prefix_format(mine, text), peer->name, prefix_format(pool, other),
-				config->pools[k].name);
-		}
-}
-
 static bool clients_has_pool(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->n_pools; i++)
@@ -129,7 +109,7 @@ static void clients_check_peer(struct settings_reader *reader, const config_sett
 				settings_quote(config_setting_get_elem(auth, i), false, quote));
 	if (peer->users && !peer->pool[0])
 		settings_refuse(reader, where, "pool", "is missing; expected a pool, since each user needs an address");
-	if (peer->user_group[0] && !peer->users)
+	if (peer->user_group[0] && !peer->users && !peer->registration)
 		settings_refuse(reader, config_setting_get_member(where, "user_group"), NULL,
 			"is of no use: nobody logs in with these methods; expected auth = [\"xauth-psk\"] beside it");
 	if (peer->pool[0] && !clients_has_pool(config, peer->pool))
@@ -139,12 +119,11 @@ static void clients_check_peer(struct settings_reader *reader, const config_sett
 		settings_refuse(reader, networks, NULL,
 			"is of no use beside pool: what is behind a client is its virtual address; expected one of "
 			"both");
-	if (!peer->pool[0] && !networks)
+	if (!peer->pool[0] && !networks && !peer->registration)
 		settings_refuse(reader, where, "remote_networks", "is missing; expected networks, or a pool");
 	if (peer->pool[0] && peer->mode == CONFIG_MODE_TRANSPORT)
 		settings_refuse(reader, config_setting_get_member(where, "mode"), NULL,
 			"\"transport\" is not for virtual addresses; expected \"tunnel\"");
-	clients_check_overlap(reader, where, peer, config);
 }
 
 void settings_check_clients(struct settings_reader *reader, const config_setting_t *root, const struct config *config)

@@ -12,12 +12,6 @@ struct peers_key {
 	unsigned int peer;
 };
 
-/* A remote network, and whose. */
-struct peers_network {
-	struct prefix prefix;
-	unsigned int peer, position;
-};
-
 /* An IPv6 address has many forms; peers send it as bytes, and it is compared as IKE writes them. */
 static void peers_unify_identity(char identity[CONFIG_IDENTITY_LEN])
 {
@@ -59,6 +53,9 @@ static void peers_check_secret(
 
 	for (unsigned int i = 0; i < peer->n_auth; i++)
 		wanted = wanted || ike_auth_shares_key(peer->auth[i]);
+	if (peer->registration && (here || elsewhere))
+		settings_refuse(reader, config_setting_get_member(where, here ? "secret" : "secret_file"), NULL,
+			"is of no use: the key comes from the registration; expected none");
 	if (wanted && !here && !elsewhere)
 		settings_refuse(reader, where, "secret", "is missing; expected secret or secret_file");
 	if (here && elsewhere)
@@ -258,89 +255,6 @@ static int peers_check_names(struct settings_reader *reader, const config_settin
 	return 0;
 }
 
-/* A network stands before those that it contains. */
-static int peers_network_compare(const void *left, const void *right)
-{
-	const struct peers_network *a = left, *b = right;
-	int order = a->prefix.address.family - b->prefix.address.family;
-
-	if (!order)
-		order = memcmp(a->prefix.address.bytes, b->prefix.address.bytes, sizeof(a->prefix.address.bytes));
-	if (order)
-		return order;
-	if (a->prefix.len != b->prefix.len)
-		return a->prefix.len - b->prefix.len;
-	if (a->peer != b->peer)
-		return a->peer < b->peer ? -1 : 1;
-	return (int)a->position - (int)b->position;
-}
-
-static void peers_refuse_overlap(struct settings_reader *reader, const config_setting_t *list,
-	const struct config *config, const struct peers_network *a, const struct peers_network *b)
-{
-	const struct peers_network *earlier = a->peer < b->peer ? a : b;
-	const struct peers_network *later = a->peer < b->peer ? b : a;
-	const config_setting_t *where =
-		config_setting_get_member(config_setting_get_elem(list, later->peer), "remote_networks");
-	char earlier_text[PREFIX_TEXT_LEN], later_text[PREFIX_TEXT_LEN];
-
-	settings_refuse(reader, config_setting_get_elem(where, later->position), NULL,
-		"\"%s\" of peer \"%s\" is not free: it overlaps \"%s\" of peer \"%s\"; expected each network behind "
-		"one peer",
-		prefix_format(&later->prefix, later_text), config->peers[later->peer].name,
-		prefix_format(&earlier->prefix, earlier_text), config->peers[earlier->peer].name);
-}
-
-/*
- * Two networks overlap only when one contains the other. In sorted order those that contain the present one are the
- * ones not left yet, from the innermost outwards; the innermost is the one to compare with, since what is wrong between
- * it and those further out has been reported already.
- */
-static void peers_check_sorted_networks(struct settings_reader *reader, const config_setting_t *list,
-	const struct config *config, const struct peers_network *networks, size_t n)
-{
-	const struct peers_network *around[129]; /* one of each length suffices: equal ones replace each other */
-	size_t depth = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct peers_network *network = &networks[i];
-
-		while (depth > 0 && !prefix_contains(&around[depth - 1]->prefix, &network->prefix))
-			depth--;
-		if (depth > 0 && around[depth - 1]->peer != network->peer)
-			peers_refuse_overlap(reader, list, config, around[depth - 1], network);
-		if (depth > 0 && prefix_equal(&around[depth - 1]->prefix, &network->prefix))
-			depth--;
-		around[depth++] = network;
-	}
-}
-
-static int peers_check_overlap(
-	struct settings_reader *reader, const config_setting_t *list, const struct config *config)
-{
-	struct peers_network *networks;
-	size_t n = 0;
-
-	for (size_t i = 0; i < config->n_peers; i++)
-		n += config->peers[i].n_remote;
-	networks = calloc(n + 1, sizeof(*networks));
-	if (!networks)
-		return -ENOMEM;
-	n = 0;
-	for (unsigned int i = 0; i < config->n_peers; i++) {
-		for (unsigned int j = 0; j < config->peers[i].n_remote; j++) {
-			const struct prefix *prefix = &config->peers[i].remote_networks[j];
-
-			if (peers_is_network(prefix))
-				networks[n++] = (struct peers_network){*prefix, i, j};
-		}
-	}
-	qsort(networks, n, sizeof(*networks), peers_network_compare);
-	peers_check_sorted_networks(reader, list, config, networks, n);
-	free(networks);
-	return 0;
-}
-
 void settings_check_peer(struct settings_reader *reader, const config_setting_t *where, const struct config_ike *ike,
 	const struct config_peer *peer, const char *group)
 {
@@ -364,8 +278,11 @@ void settings_check_peers(struct settings_reader *reader, const config_setting_t
 		if (!config_setting_is_group(where))
 			continue;
 		peers_check_modes(reader, where, &config->peers[i]);
+		if (!config->peers[i].registration && !config_setting_get_member(where, "identity"))
+			settings_refuse(reader, where, "identity",
+				"is missing; expected what the peer sends as its own, such as \"branch1.example\"");
 		settings_check_peer(reader, where, &config->ike, &config->peers[i], "ike.");
 	}
-	if (peers_check_names(reader, list, config) < 0 || peers_check_overlap(reader, list, config) < 0)
+	if (peers_check_names(reader, list, config) < 0)
 		settings_refuse(reader, list, NULL, "there is no memory to compare the peers");
 }

@@ -117,7 +117,7 @@ static void read_groups(
 	if (setting->type == SETTING_PEERS) {
 		array = calloc(count, setting->size);
 		if (!array) {
-			settings_refuse(reader, value, NULL, "there is no memory for %zu peers", count);
+			settings_refuse(reader, value, NULL, "there is no memory for %zu of them", count);
 			return;
 		}
 		*(void **)(base + setting->offset) = array;

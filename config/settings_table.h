@@ -19,7 +19,7 @@
 #define SUITE_EXPECTED                                                                                                 \
 	"aesNgcm, chacha20poly1305, aesN-HASH, aesNctr-HASH or null-HASH (which does NOT encrypt), where N is 128, "   \
 	"192 or 256 and HASH sha1, sha256, sha384 or sha512"
-#define AUTH_EXPECTED "psk, rsa, ecdsa256, ecdsa384, ecdsa521, xauth-psk, xauth-rsa or hybrid-rsa"
+#define AUTH_EXPECTED "psk, rsa, ecdsa256, ecdsa384, ecdsa521, xauth-psk, xauth-rsa, hybrid-rsa or registration"
 #define IKE_DEFAULT                                                                                                    \
 	"[\"aes256-sha256-modp2048\", \"aes256-sha256-ecp256\", \"aes128-sha256-modp2048\", \"aes128-sha256-ecp256\"]"
 #define IKE_EXPECTED                                                                                                   \

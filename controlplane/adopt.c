@@ -22,7 +22,7 @@ static const struct config_peer *adoptable(
 	if (!memchr(record->peer, '\0', sizeof(record->peer)) || !(peer = peers_find(peers, record->peer)))
 		why = "its peer is not in the configuration any more";
 	else if (!memchr(record->identity, '\0', sizeof(record->identity)) ||
-		 (!peer->users && strcmp(record->identity, peer->identity) != 0))
+		 (!peer->users && !peer->registration && strcmp(record->identity, peer->identity) != 0))
 		why = "its peer has another identity in the configuration now";
 	else if (sessions_find(install->sessions, peer, record->identity) != TABLES_NONE)
 		why = "its peer has another one";

@@ -16,6 +16,7 @@
 #include "ike/vendor.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <openssl/crypto.h>
 
@@ -23,6 +24,7 @@
 struct first_message {
 	const struct config_peer *peer;
 	char identity[CONFIG_IDENTITY_LEN];
+	struct ike_registered registered; /* of a peer that has registered; else all zero */
 	struct phase1_offers offers;
 	const struct phase1_offer *chosen;
 	struct natt_vendor vendor;
@@ -35,6 +37,40 @@ struct first_message {
 	uint8_t secret[DH_SECRET_MAX];
 };
 
+/* A configured peer, or one that has registered: then `identity` becomes what it registered as. */
+static const struct config_peer *aggressive_find_peer(const struct ike *ike, struct first_message *first)
+{
+	const struct config_peer *peer = engine_find_peer(ike, first->identity);
+
+	if (peer || !ike->host.registered ||
+		ike->host.registered(ike->host.context, first->identity, &first->registered) < 0)
+		return peer;
+	memcpy(first->identity, first->registered.identity, sizeof(first->identity));
+	return first->registered.peer;
+}
+
+/* What the peer shares with us: the key of its registration, or that of the configuration. */
+static struct bytes aggressive_key(const struct first_message *first)
+{
+	if (first->registered.peer)
+		return bytes_of(first->registered.key, sizeof(first->registered.key));
+	return bytes_of(first->peer->secret, first->peer->secret_len);
+}
+
+/* The new SA is of who has registered, and remembers what that gave it. 0 or -ENOMEM. */
+static int aggressive_join(struct ike_sa *sa, const struct first_message *first)
+{
+	int rc;
+
+	if (!first->registered.peer)
+		return 0;
+	sa->handshake->registered = malloc(sizeof(*sa->handshake->registered));
+	rc = sa->handshake->registered ? ike_sa_join(sa, first->identity) : -ENOMEM;
+	if (rc == 0)
+		*sa->handshake->registered = first->registered;
+	return rc;
+}
+
 /*
  * Who is it? To an identity that is not configured nothing is answered. A configured one that may not use this exchange
  * gets the same silence, so a stranger can't ask which names are known any more cheaply than by the exchange itself.
@@ -45,7 +81,7 @@ static bool aggressive_identify(struct v1_message *message, struct first_message
 	const struct config_peer *peer = NULL;
 
 	if (identity_read(payload_body(&message->payloads, ISAKMP_ID), first->identity, &why) == 0)
-		peer = engine_find_peer(message->ike, first->identity);
+		peer = aggressive_find_peer(message->ike, first);
 	if (peer && !(peer->ikev1 && peer->aggressive))
 		why = "IKEv1 aggressive mode was offered, which this peer's configuration does not allow "
 		      "(settings ikev1 and aggressive)";
@@ -105,7 +141,7 @@ static int aggressive_derive(struct ike_sa *sa, struct v1_message *message, stru
 		.nonce_i = payload_body(&message->payloads, ISAKMP_NONCE),
 		.nonce_r = bytes_of(first->nonce_r, sizeof(first->nonce_r)),
 		.secret = bytes_of(first->secret, dh_secret_len(sa->proposal.group)),
-		.pre_shared_key = bytes_of(first->peer->secret, first->peer->secret_len),
+		.pre_shared_key = aggressive_key(first),
 		.sa_i = payload_body(&message->payloads, ISAKMP_SA),
 		.auth = first->chosen->auth,
 	};
@@ -176,7 +212,9 @@ static struct ike_sa *aggressive_answer(struct v1_message *message, struct first
 	memcpy(sa->seen[0], message->digest, ENGINE_DIGEST_LEN);
 	sa->handshake->peer_id_len = payload_body(&message->payloads, ISAKMP_ID).len;
 	memcpy(sa->handshake->peer_id, payload_body(&message->payloads, ISAKMP_ID).data, sa->handshake->peer_id_len);
-	rc = aggressive_derive(sa, message, first);
+	rc = aggressive_join(sa, first);
+	if (rc == 0)
+		rc = aggressive_derive(sa, message, first);
 	if (rc == 0)
 		rc = aggressive_send_2(sa, message, first);
 	dh_free(first->dh);
@@ -196,11 +234,14 @@ enum v1_verdict aggressive_receive_1(struct v1_message *message)
 
 	if (!handshake_admit(message))
 		return V1_DROPPED;
-	if (!aggressive_identify(message, &first) || !aggressive_negotiate(message, &first))
+	if (!aggressive_identify(message, &first) || !aggressive_negotiate(message, &first)) {
+		OPENSSL_cleanse(&first.registered, sizeof(first.registered));
 		return V1_DROPPED;
+	}
 	first.vendor = natt_read_vendors(&message->payloads);
 	sa = aggressive_answer(message, &first);
 	OPENSSL_cleanse(first.secret, sizeof(first.secret));
+	OPENSSL_cleanse(&first.registered, sizeof(first.registered));
 	if (!sa) {
 		engine_count(ike, IKE_COUNT_REFUSED);
 		return V1_DROPPED;
@@ -221,6 +262,7 @@ enum v1_verdict aggressive_receive_3(struct v1_message *message)
 		.initiator = true,
 	};
 	char why[AUTH_WHY_LEN];
+	int rc;
 
 	if (auth_verify(sa->ike->host.credentials, &sa->keys, &claim, why) < 0) {
 		/* Not the end of the exchange: anybody who has seen message 2 could have sent this. */
@@ -228,6 +270,13 @@ enum v1_verdict aggressive_receive_3(struct v1_message *message)
 		engine_count(sa->ike, IKE_COUNT_BAD_HASH);
 		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, ike_sa_identity(sa), "%s", why);
 		return V1_DROPPED;
+	}
+	rc = ike_sa_take_registration(sa);
+	if (rc < 0) {
+		report_sa(sa, IKE_EVENT_REFUSED, "%s",
+			rc == -ENOMEM ? "out of memory" : "the key of this registration has been used, and is good for once");
+		ike_sa_end(sa);
+		return V1_ENDED;
 	}
 	handshake_detect_nat(sa, message);
 	handshake_take_over(sa, message);

@@ -22,7 +22,7 @@ static bool candidates_alike(const struct config_peer *a, const struct config_pe
 
 static void candidates_add(struct candidates *candidates, const struct config_peer *peer)
 {
-	if (!peer->ikev1)
+	if (!peer->ikev1 || peer->registration)
 		return;
 	for (size_t i = 0; i < candidates->count; i++)
 		if (candidates_alike(candidates->peers[i], peer))

@@ -71,6 +71,8 @@ static int engine_make_tables(struct ike *ike)
 		const struct config_peer *peer = &config->peers[i];
 
 		ike->identities[i].peer = peer;
+		if (peer->registration)
+			continue; /* it is for all who register, and nobody itself */
 		hashmap_add(&ike->by_identity, &ike->identities[i].by_name,
 			hashmap_hash(&ike->by_identity, peer->identity, strlen(peer->identity)));
 	}
@@ -193,6 +195,7 @@ void engine_put_party(struct ike *ike, struct party *party)
 	if (!TAILQ_EMPTY(&party->sas) || !TAILQ_EMPTY(&party->children))
 		return;
 	hashmap_remove(&ike->parties, &party->by_key);
+	free(party->networks);
 	free(party);
 }
 

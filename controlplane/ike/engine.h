@@ -36,7 +36,9 @@ struct party {
 	struct hashmap_node by_key;
 	const struct config_peer *peer;
 	char identity[CONFIG_IDENTITY_LEN];
-	struct address address;	       /* virtual, given by mode-config; of no family: none yet */
+	struct address address;	       /* virtual, given by mode-config or registration; of no family: none yet */
+	struct prefix *networks;       /* by registration, what its side may be; NULL: as configured */
+	size_t n_networks;
 	struct ike_sa_list sas;	       /* newest last */
 	struct child_sa_list children; /* newest last */
 	size_t n_children;

@@ -60,7 +60,7 @@ bool handshake_has_clients(const struct config_peer *peer)
 
 	for (size_t i = 0; i < peer->n_auth; i++)
 		users = users || ike_auth_asks_user(peer->auth[i]);
-	return users || peer->pool[0] || peer->virtual_address;
+	return users || (peer->pool[0] && !peer->registration) || peer->virtual_address;
 }
 
 void handshake_float(struct ike_sa *sa, const struct v1_message *message)

@@ -78,6 +78,19 @@ struct ike_assignment {
 	size_t n_networks;
 };
 
+/* Somebody who registered over TCP before, and named itself to IKE by what it was told there. */
+enum { IKE_REGISTERED_KEY_LEN = 32, IKE_REGISTERED_NETWORKS_MAX = CONFIG_NETWORKS_MAX + 1 };
+
+struct ike_registered {
+	const struct config_peer *peer; /* whose entry is for it; its `registration` is set */
+	uint64_t number;                /* of the registration, by the host's count */
+	char identity[CONFIG_IDENTITY_LEN]; /* as who it registered */
+	uint8_t key[IKE_REGISTERED_KEY_LEN]; /* the pre-shared key, for one IKE SA */
+	struct address address;         /* virtual; of no family: none */
+	struct prefix networks[IKE_REGISTERED_NETWORKS_MAX]; /* what it may have on its side, the virtual address too */
+	size_t n_networks;
+};
+
 enum ike_event_kind {
 	IKE_EVENT_STARTED,         /* an exchange began: first message taken */
 	IKE_EVENT_ESTABLISHED,     /* the peer is authenticated */
@@ -161,6 +174,16 @@ struct ike_host {
 	 */
 	int (*lease)(void *context, const struct config_peer *peer, const char *identity, struct ike_assignment *out,
 		char why[IKE_WHY_LEN]);
+	/*
+	 * No peer is configured with this identity: whose registration is it? 0, or -ENOENT. NULL: nobody registers. The
+	 * engine keeps the answer until the exchange is over, and wipes it.
+	 */
+	int (*registered)(void *context, const char *identity, struct ike_registered *out);
+	/*
+	 * This IKE SA is about to be established by the key of that registration, which nobody else may use from now on.
+	 * 0, or negative errno when another one has (the IKE SA is then refused).
+	 */
+	int (*registered_take)(void *context, uint64_t number, uint64_t ike_sa);
 	/*
 	 * We are a client and are asked who our user is, for the first time (`asked` 0) or because it was wrong. 0, or
 	 * negative errno when there is nothing (more) to say. NULL: there never is.
@@ -254,6 +277,7 @@ size_t ike_peer_abandon(struct ike *ike, const struct config_peer *peer);
  * go some seconds later, where the newest one has a pair for the same networks.
  */
 void ike_peer_keep_newest(struct ike *ike, const struct config_peer *peer);
+void ike_identity_keep_newest(struct ike *ike, const struct config_peer *peer, const char *identity, const char *why);
 
 /* What status shows. */
 struct ike_sa_status {

@@ -226,6 +226,39 @@ int ike_sa_join(struct ike_sa *sa, const char *identity)
 	return 0;
 }
 
+static void ike_sa_wipe_registered(struct handshake *handshake)
+{
+	if (!handshake->registered)
+		return;
+	OPENSSL_cleanse(handshake->registered, sizeof(*handshake->registered));
+	free(handshake->registered);
+	handshake->registered = NULL;
+}
+
+int ike_sa_take_registration(struct ike_sa *sa)
+{
+	const struct ike_registered *registered = sa->handshake->registered;
+	size_t size = sizeof(registered->networks);
+	struct prefix *networks;
+	int rc;
+
+	if (!registered)
+		return 0;
+	networks = malloc(size);
+	rc = networks ? sa->ike->host.registered_take(sa->ike->host.context, registered->number, sa->id) : -ENOMEM;
+	if (rc < 0) {
+		free(networks);
+		return rc;
+	}
+	memcpy(networks, registered->networks, size);
+	free(sa->party->networks);
+	sa->party->networks = networks;
+	sa->party->n_networks = registered->n_networks;
+	sa->party->address = registered->address;
+	ike_sa_wipe_registered(sa->handshake);
+	return 0;
+}
+
 struct ike_sa *ike_sa_newest(const struct party *party)
 {
 	struct ike_sa *sa;
@@ -287,6 +320,7 @@ void ike_sa_end_handshake(struct ike_sa *sa)
 	free(handshake->sent);
 	free(handshake->held);
 	free(handshake->hint);
+	ike_sa_wipe_registered(handshake);
 	if (handshake->transcript)
 		OPENSSL_cleanse(handshake->transcript, sizeof(*handshake->transcript));
 	free(handshake->transcript);

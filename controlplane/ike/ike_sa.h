@@ -47,6 +47,7 @@ struct handshake {
 	size_t held_len;
 	struct endpoint held_local, held_remote;
 	bool held_floated;
+	struct ike_registered *registered; /* whose key it is, where the peer has registered; NULL */
 	uint32_t login_attempt; /* XAUTH: the one that the host is checking; 0: none */
 	unsigned login_tries;	/* that were wrong; of a client: questions answered */
 	bool login_over;	/* the peer is being told that none was right */
@@ -137,6 +138,12 @@ static inline const char *ike_sa_identity(const struct ike_sa *sa)
 
 /* The peer has authenticated as this: the SA goes to the party of it. 0 or -ENOMEM. */
 int ike_sa_join(struct ike_sa *sa, const char *identity);
+
+/*
+ * The peer has registered, and proved that it has the key: what the registration gave it is its party's now, and the key
+ * is wiped. Does nothing for others. 0; negative errno when the key has been used, or -ENOMEM.
+ */
+int ike_sa_take_registration(struct ike_sa *sa);
 
 /* The newest established SA of a party, NULL when there is none. */
 struct ike_sa *ike_sa_newest(const struct party *party);

@@ -80,7 +80,11 @@ enum v1_verdict mode_config_receive_request(struct v1_message *message, const st
 	struct builder builder;
 	bool leased;
 
-	if (!sa->peer->pool[0]) {
+	if (sa->peer->registration) {
+		report_message(message, IKE_EVENT_REFUSED, sa->peer, ike_sa_identity(sa),
+			"the peer asks for a virtual address; who has registered got it there");
+		leased = false;
+	} else if (!sa->peer->pool[0]) {
 		report_message(message, IKE_EVENT_REFUSED, sa->peer, ike_sa_identity(sa),
 			"the peer asks for a virtual address; its configuration has no pool (setting pool)");
 		leased = false;

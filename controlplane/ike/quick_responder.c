@@ -78,16 +78,26 @@ static void quick_append_networks(char *text, size_t text_len, const struct pref
 		text_append(text, text_len, " and %zu more", count - SHOWN);
 }
 
+/* What may be on the peer's side: of its party where a registration said so, else as configured. */
+static const struct prefix *quick_remote_networks(const struct party *party, size_t *count)
+{
+	*count = party->networks ? party->n_networks : party->peer->n_remote;
+	return party->networks ? party->networks : party->peer->remote_networks;
+}
+
 /* What was offered and what is configured, in the same order. */
 static void quick_explain_networks(
-	const struct config_peer *peer, const struct ike_child *terms, char *text, size_t text_len)
+	const struct party *party, const struct ike_child *terms, char *text, size_t text_len)
 {
+	const struct config_peer *peer = party->peer;
+	size_t n_remote;
+	const struct prefix *remotes = quick_remote_networks(party, &n_remote);
 	char local[PREFIX_TEXT_LEN], remote[PREFIX_TEXT_LEN];
 
 	snprintf(text, text_len,
 		"traffic selectors %s to %s are not within this peer's local and remote networks; configured are ",
 		prefix_format(&terms->remote_network, remote), prefix_format(&terms->local_network, local));
-	quick_append_networks(text, text_len, peer->remote_networks, peer->n_remote);
+	quick_append_networks(text, text_len, remotes, n_remote);
 	text_append(text, text_len, " to ");
 	quick_append_networks(text, text_len, peer->local_networks, peer->n_local);
 }
@@ -97,7 +107,11 @@ static const char *quick_select(
 	struct v1_message *message, struct quick_request *request, struct ike_child *terms, char *text, size_t text_len)
 {
 	const struct payload_list *list = &message->payloads;
-	const struct config_peer *peer = message->sa->peer;
+	const struct party *party = message->sa->party;
+	const struct config_peer *peer = party->peer;
+	bool own_address = peer->pool[0] && !peer->registration;
+	size_t n_remote;
+	const struct prefix *remotes = quick_remote_networks(party, &n_remote);
 	const char *why;
 
 	request->id_i = payload_find(list, ISAKMP_ID, NULL);
@@ -111,15 +125,15 @@ static const char *quick_select(
 		   identity_read_selector(request->id_r->body, &terms->local_network, &why) < 0) {
 		return why;
 	}
-	if (peer->pool[0]) {
-		why = quick_check_address(message->sa->party, &terms->remote_network, text, text_len);
+	if (own_address) {
+		why = quick_check_address(party, &terms->remote_network, text, text_len);
 		if (why)
 			return why;
 	}
 	if (quick_within(peer->local_networks, peer->n_local, &terms->local_network) &&
-		(peer->pool[0] || quick_within(peer->remote_networks, peer->n_remote, &terms->remote_network)))
+		(own_address || quick_within(remotes, n_remote, &terms->remote_network)))
 		return quick_check_hosts(message->quick);
-	quick_explain_networks(peer, terms, text, text_len);
+	quick_explain_networks(party, terms, text, text_len);
 	return text;
 }
 
@@ -180,7 +194,10 @@ static int quick_send_2(struct quick *quick, const struct quick_request *request
  */
 static bool quick_has_room(const struct party *party)
 {
-	size_t pairs = (party->peer->n_local + 1u) * (party->peer->n_remote + 1u);
+	size_t n_remote, pairs;
+
+	quick_remote_networks(party, &n_remote);
+	pairs = (party->peer->n_local + 1u) * (n_remote + 1u);
 
 	return party->n_children < 16 + 4 * pairs;
 }

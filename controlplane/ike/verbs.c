@@ -146,9 +146,9 @@ static bool verbs_has_successor(const struct child_sa *child, const struct ike_s
 	return false;
 }
 
-void ike_peer_keep_newest(struct ike *ike, const struct config_peer *peer)
+void ike_identity_keep_newest(struct ike *ike, const struct config_peer *peer, const char *identity, const char *why)
 {
-	struct party *party = engine_party(ike, peer, peer->identity, false);
+	struct party *party = engine_party_find(ike, peer, identity);
 	struct ike_sa *newest = party ? ike_sa_newest(party) : NULL, *sa, *next;
 	struct child_sa *child;
 
@@ -162,10 +162,15 @@ void ike_peer_keep_newest(struct ike *ike, const struct config_peer *peer)
 		if (sa == newest || sa->state != V1_ESTABLISHED)
 			continue;
 		notify_delete_sa(sa);
-		report_sa(sa, IKE_EVENT_DELETED, "replaced by a newer one");
+		report_sa(sa, IKE_EVENT_DELETED, "%s", why);
 		ike_sa_end(sa);
 	}
 	engine_sweep(ike);
+}
+
+void ike_peer_keep_newest(struct ike *ike, const struct config_peer *peer)
+{
+	ike_identity_keep_newest(ike, peer, peer->identity, "replaced by a newer one");
 }
 
 bool ike_peer_is_known(const struct ike *ike, const struct config_peer *peer, const char *identity)

@@ -113,9 +113,9 @@ static void test_missing(void **state)
 			"t.cfg:3: dataplane.ports[0].device: is missing; expected a PCI address or a DPDK device string\n"},
 		{FILE_PEERS("{" PEER_MODE "}"),
 			"t.cfg:8: peers[0].name: is missing; expected 1 to 63 letters, digits and any of . _ - @\n"
+			"t.cfg:8: peers[0].local_networks: is missing; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n"
 			"t.cfg:8: peers[0].identity: is missing; expected what the peer sends as its own, such as "
 			"\"branch1.example\"\n"
-			"t.cfg:8: peers[0].local_networks: is missing; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n"
 			"t.cfg:8: peers[0].secret: is missing; expected secret or secret_file\n"
 			"t.cfg:8: peers[0].remote_networks: is missing; expected networks, or a pool\n"},
 	);

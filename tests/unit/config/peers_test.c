@@ -231,7 +231,7 @@ static void test_methods(void **state)
 		"t.cfg:8: peers[0].pool: is missing; expected a pool, since each user needs an address\n");
 	fixture_expect_refusal(FILE_PEER("auth = [\"dss\"];"),
 		"t.cfg:8: peers[0].auth[0]: \"dss\" is not an authentication method; expected psk, rsa, ecdsa256, ecdsa384, "
-		"ecdsa521, xauth-psk, xauth-rsa or hybrid-rsa\n");
+		"ecdsa521, xauth-psk, xauth-rsa, hybrid-rsa or registration\n");
 	fixture_expect_refusal(FILE_PEER("auth = [];"),
 		"t.cfg:8: peers[0].auth: a list of 0 is not of a length that fits; expected 1 to 8\n");
 	fixture_expect_refusal(FILE_PEER("auth = [\"rsa\"];"),

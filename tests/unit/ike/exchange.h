@@ -56,6 +56,10 @@ struct exchange_side {
 	struct ike_login_key login; /* gateway: that waits for an answer */
 	char login_user[CONFIG_IDENTITY_LEN], login_password[IKE_PASSWORD_LEN];
 	bool login_waits, login_held; /* held: exchange_run does not answer it */
+	const struct ike_registered *registered; /* gateway: the one that there is; NULL: none */
+	const char *registered_as;		 /* how it names itself to IKE */
+	bool registered_used;
+	unsigned registered_taken;
 	bool pool_exhausted;
 	unsigned leases;
 	struct ike_assignment assignment; /* branch: what it got */

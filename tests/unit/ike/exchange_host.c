@@ -193,6 +193,30 @@ static int side_lease(void *context, const struct config_peer *peer, const char 
 	return 0;
 }
 
+static int side_registered(void *context, const char *identity, struct ike_registered *out)
+{
+	const struct exchange_side *side = context;
+
+	if (!side->registered || strcmp(identity, side->registered_as) != 0)
+		return -ENOENT;
+	*out = *side->registered;
+	return 0;
+}
+
+static int side_registered_take(void *context, uint64_t number, uint64_t ike_sa)
+{
+	struct exchange_side *side = context;
+
+	assert_true(ike_sa != 0);
+	assert_non_null(side->registered);
+	assert_true(number == side->registered->number);
+	if (side->registered_used)
+		return -EALREADY;
+	side->registered_used = true;
+	side->registered_taken++;
+	return 0;
+}
+
 static int side_ask_user(void *context, const struct config_peer *peer, unsigned asked, struct ike_user *out)
 {
 	struct exchange_side *side = context;
@@ -232,6 +256,8 @@ struct ike_host exchange_host(struct exchange_side *side)
 		.message = side_message,
 		.login = side_login,
 		.lease = side_lease,
+		.registered = side_registered,
+		.registered_take = side_registered_take,
 		.ask_user = side_ask_user,
 		.assigned = side_assigned,
 	};
