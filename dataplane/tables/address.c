@@ -71,12 +71,13 @@ char *prefix_format(const struct prefix *prefix, char *text)
 
 char *endpoint_format(const struct endpoint *endpoint, char *text)
 {
-	const char *form = endpoint->address.family == ADDRESS_IPV6 ? "[%s]:%u" : "%s:%u";
+	const char *form = endpoint->address.family == ADDRESS_IPV6 ? "[%s]:%u%s" : "%s:%u%s";
 	char address[ADDRESS_TEXT_LEN];
 
 	address_format(&endpoint->address, address);
 	if (endpoint->port)
-		snprintf(text, ENDPOINT_TEXT_LEN, form, address, endpoint->port);
+		snprintf(text, ENDPOINT_TEXT_LEN, form, address, endpoint->port,
+			endpoint->transport == ENDPOINT_TCP ? "/tcp" : "");
 	else
 		strcpy(text, address);
 	return text;
@@ -120,7 +121,7 @@ bool address_equal(const struct address *a, const struct address *b)
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
-	return a->port == b->port && address_equal(&a->address, &b->address);
+	return a->port == b->port && a->transport == b->transport && address_equal(&a->address, &b->address);
 }
 
 bool prefix_equal(const struct prefix *a, const struct prefix *b)

@@ -24,11 +24,16 @@ struct address {
 	uint8_t bytes[16];
 };
 
-/* One side of a UDP flow. Port 0: no port (bare ESP). */
+enum endpoint_transport {
+	ENDPOINT_UDP, /* or no port at all */
+	ENDPOINT_TCP, /* RFC 9329 */
+};
+
+/* One side of a flow. Port 0: no port (bare ESP). */
 struct endpoint {
 	struct address address;
 	uint16_t port;
-	uint16_t reserved;
+	uint16_t transport; /* enum endpoint_transport */
 };
 
 /* A network. Bits behind the length are zero: prefix_parse and prefix_make see to it. */
@@ -41,7 +46,7 @@ struct prefix {
 enum {
 	ADDRESS_TEXT_LEN = 46,      /* an IPv6 address and its terminator */
 	PREFIX_TEXT_LEN = 46 + 4,   /* with "/128" */
-	ENDPOINT_TEXT_LEN = 46 + 8, /* with brackets and ":65535" */
+	ENDPOINT_TEXT_LEN = 46 + 12, /* with brackets, ":65535" and "/tcp" */
 };
 
 /* All parsers return 0, or -EINVAL when the whole text is not exactly one such value. */

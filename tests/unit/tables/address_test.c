@@ -245,18 +245,23 @@ static void test_endpoint_format(void **state)
 		const char *address;
 		uint16_t port;
 		const char *text;
+		enum endpoint_transport transport;
 	} rows[] = {
-		{"198.51.100.7", 4500, "198.51.100.7:4500"},
-		{"198.51.100.7", 0, "198.51.100.7"},
-		{"2001:db8::1", 500, "[2001:db8::1]:500"},
-		{"2001:db8::1", 0, "2001:db8::1"},
-		{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535, "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
+		{"198.51.100.7", 4500, "198.51.100.7:4500", ENDPOINT_UDP},
+		{"198.51.100.7", 0, "198.51.100.7", ENDPOINT_UDP},
+		{"198.51.100.7", 4500, "198.51.100.7:4500/tcp", ENDPOINT_TCP},
+		{"2001:db8::1", 500, "[2001:db8::1]:500", ENDPOINT_UDP},
+		{"2001:db8::1", 0, "2001:db8::1", ENDPOINT_UDP},
+		{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535,
+			"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535/tcp", ENDPOINT_TCP},
 	};
 	char text[ENDPOINT_TEXT_LEN];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct endpoint endpoint = {.address = address_of(rows[i].address), .port = rows[i].port};
+		struct endpoint endpoint = {.address = address_of(rows[i].address),
+			.port = rows[i].port,
+			.transport = rows[i].transport};
 
 		assert_ptr_equal(endpoint_format(&endpoint, text), text);
 		assert_string_equal(text, rows[i].text);
@@ -289,6 +294,9 @@ static void test_endpoint_sockaddr(void **state)
 	again = (struct endpoint){.address = address_of("2001:db8::76"), .port = 2012};
 	assert_memory_equal(&endpoint, &again, sizeof(endpoint));
 	assert_true(endpoint_equal(&endpoint, &again));
+	again.transport = ENDPOINT_TCP;
+	assert_false(endpoint_equal(&endpoint, &again));
+	again.transport = ENDPOINT_UDP;
 	memset(&out, 0xff, sizeof(out));
 	assert_int_equal(endpoint_to_sockaddr(&endpoint, &out), sizeof(in6));
 	assert_memory_equal(&out, &in6, sizeof(in6));
