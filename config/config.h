@@ -34,6 +34,7 @@ enum {
 	CONFIG_PATH_LEN = 108,    /* fits a Unix socket's address */
 	CONFIG_DEVICE_LEN = 256,
 	CONFIG_SECRET_LEN = 256,
+	CONFIG_PASSWORD_LEN = 256, /* with terminator */
 };
 
 enum config_poll { CONFIG_POLL_ADAPTIVE, CONFIG_POLL_BUSY };

@@ -76,7 +76,8 @@ static void element_set(config_setting_t *parent, const char *name, const struct
 static void value_set(config_setting_t *parent, const char *name, const struct setting *setting, const char *text)
 {
 	char directory[PATH_MAX], path[2 * PATH_MAX];
-	bool is_file = setting->type == SETTING_FILE || setting->type == SETTING_SECRET_FILE;
+	bool is_file = setting->type == SETTING_FILE || setting->type == SETTING_SECRET_FILE ||
+		       setting->type == SETTING_PASSWORD_FILE;
 
 	if (is_file && text[0] != '/' && getcwd(directory, sizeof(directory))) {
 		snprintf(path, sizeof(path), "%s/%s", directory, text);
@@ -125,6 +126,8 @@ static void connect_complete(struct connect_config *config)
 		snprintf(config->peer.identity, sizeof(config->peer.identity), "%.*s",
 			(int)sizeof(config->peer.identity) - 1, config->gateway);
 	config->peer.ikev1 = true;
+	/* Without a network of its own a host wants an address from the gateway. */
+	config->peer.virtual_address = config->peer.n_local == 0;
 	/* It has no socket for bare ESP. */
 	config->peer.force_udp = true;
 	base->peers = &config->peer;
@@ -135,29 +138,57 @@ static void connect_complete(struct connect_config *config)
 	base->ike.half_open_timeout = base->users.timeout = HALF_OPEN_TIMEOUT;
 }
 
-/* The gateway would ask for a user's password, and there is no setting to answer with. */
-static void connect_check_auth(
-	struct settings_reader *reader, const config_setting_t *root, const struct config_peer *peer)
+/* A user is asked for by some methods, and by no others. */
+static void connect_check_login(
+	struct settings_reader *reader, const config_setting_t *root, const struct connect_config *config)
 {
-	const config_setting_t *list = config_setting_get_member(root, "auth");
-	char quote[SETTINGS_QUOTE_LEN];
+	const config_setting_t *auth = config_setting_get_member(root, "auth");
+	const config_setting_t *login = config_setting_get_member(root, "login");
+	const config_setting_t *file = config_setting_get_member(root, "password_file");
+	bool asked = false;
 
-	for (unsigned int i = 0; list && i < peer->n_auth; i++)
-		if (peer->auth[i] == IKE_AUTH_REGISTRATION)
-			settings_refuse(reader, config_setting_get_elem(list, i), NULL,
+	for (unsigned int i = 0; i < config->peer.n_auth; i++) {
+		asked = asked || ike_auth_asks_user(config->peer.auth[i]);
+		if (auth && config->peer.auth[i] == IKE_AUTH_REGISTRATION)
+			settings_refuse(reader, config_setting_get_elem(auth, i), NULL,
 				"\"registration\" is a gateway's way to authenticate; expected " CONNECT_AUTH_EXPECTED);
-		else if (ike_auth_asks_user(peer->auth[i]))
-			settings_refuse(reader, config_setting_get_elem(list, i), NULL,
-				"%s wants a user and a password, which sluice-connect cannot give yet; "
-				"expected " CONNECT_AUTH_EXPECTED,
-				settings_quote(config_setting_get_elem(list, i), false, quote));
+	}
+	if (asked && !login)
+		settings_refuse(reader, root, "login", "is missing; expected the user who is to log in");
+	if (asked && !file)
+		settings_refuse(reader, root, "password_file", "is missing; expected the file with the user's password");
+	if (!asked && login && config->login[0])
+		settings_refuse(reader, login, NULL,
+			"is of no use: nobody logs in with these methods; expected auth = [\"xauth-psk\"], "
+			"[\"xauth-rsa\"] or [\"hybrid-rsa\"] beside it");
+}
+
+/* Networks of this side go with those of the other; with a virtual address the gateway may say what it reaches. */
+static void connect_check_networks(
+	struct settings_reader *reader, const config_setting_t *root, const struct connect_config *config)
+{
+	const config_setting_t *dns = config_setting_get_member(root, "dns_file");
+	const config_setting_t *remote = config_setting_get_member(root, "remote_networks");
+	const struct config_peer *peer = &config->peer;
+	char text[PREFIX_TEXT_LEN];
+
+	if (config_setting_get_member(root, "local_networks") && !remote)
+		settings_refuse(reader, root, "remote_networks",
+			"is missing; expected networks, or none of both: then the gateway says");
+	for (unsigned int i = 0; peer->virtual_address && i < peer->n_remote; i++)
+		if (peer->remote_networks[i].address.family == ADDRESS_IPV6)
+			settings_refuse(reader, config_setting_get_elem(remote, i), NULL,
+				"\"%s\" is of no use without local_networks: the address that a gateway gives is IPv4; "
+				"expected IPv4 networks",
+				prefix_format(&peer->remote_networks[i], text));
+	if (dns && config->dns_file[0] && config->n_dns == 0 && !peer->virtual_address)
+		settings_refuse(reader, dns, NULL, "is of no use without name servers; expected dns beside it");
 }
 
 static void connect_take(struct settings_reader *reader, config_setting_t *root, void *context)
 {
 	struct connect_source *source = context;
 	struct connect_config *config = source->config;
-	const config_setting_t *dns = config_setting_get_member(root, "dns_file");
 
 	for (size_t i = 0; i < source->n_options; i++) {
 		const struct setting *setting = option_find(source->options[i].setting);
@@ -168,11 +199,10 @@ static void connect_take(struct settings_reader *reader, config_setting_t *root,
 	settings_read(reader, connect_settings, root, config);
 	connect_complete(config);
 	settings_check_peer(reader, root, &config->base.ike, &config->peer, "");
-	connect_check_auth(reader, root, &config->peer);
+	connect_check_login(reader, root, config);
+	connect_check_networks(reader, root, config);
 	settings_check_fragment_size(
 		reader, config_setting_get_member(root, "ike_fragment_size"), &config->base.ike);
-	if (dns && config->dns_file[0] && config->n_dns == 0)
-		settings_refuse(reader, dns, NULL, "is of no use without name servers; expected dns beside it");
 }
 
 struct connect_config *connect_config_load(const char *path, const struct connect_option *options, size_t n_options,

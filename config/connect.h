@@ -24,6 +24,9 @@ struct connect_config {
 	uint16_t exchanges;		     /* begun side by side at each try; the newest is answered */
 	uint32_t patience;		     /* seconds for one try */
 	uint32_t retry_max;		     /* seconds between two rounds of tries, at most */
+	char login[CONFIG_IDENTITY_LEN];     /* the user whom the gateway asks for by XAUTH; "": none */
+	char password[CONFIG_PASSWORD_LEN];
+	uint16_t password_len;
 	uint32_t dpd; /* seconds of silence before the gateway is asked whether it is there; 0: never */
 	char interface[CONFIG_NAME_LEN];
 	uint16_t mtu; /* of the interface, where encrypted packets are what is cut */

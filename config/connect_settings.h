@@ -6,6 +6,6 @@
 #include "config/settings.h"
 
 /* The methods that it has credentials for. */
-#define CONNECT_AUTH_EXPECTED "psk, rsa, ecdsa256, ecdsa384 or ecdsa521"
+#define CONNECT_AUTH_EXPECTED "psk, rsa, ecdsa256, ecdsa384, ecdsa521, xauth-psk, xauth-rsa or hybrid-rsa"
 
 extern const struct setting connect_settings[];

@@ -31,6 +31,7 @@ enum setting_type {
 	SETTING_DSCP,	     /* "copy" or a number, in one byte */
 	SETTING_SECRET,	     /* its length goes to count_offset */
 	SETTING_SECRET_FILE, /* the same, read from a file */
+	SETTING_PASSWORD_FILE, /* a text from a file, as short as people have them; its length goes to count_offset */
 	SETTING_GROUP,	     /* `members`, at the offset */
 	SETTING_GROUPS,	     /* an array of structures in place */
 	SETTING_PEERS,	     /* the same, allocated; the count is a size_t */
@@ -108,7 +109,7 @@ bool settings_value_store(struct settings_reader *reader, const struct setting *
 /* Where a file is: a relative path starts at the configuration file. False when it is too long for `path`. */
 bool settings_locate(const struct settings_reader *reader, const char *name, char *path, size_t size);
 
-/* settings_value_store for SETTING_SECRET and SETTING_SECRET_FILE. */
+/* settings_value_store for SETTING_SECRET, SETTING_SECRET_FILE and SETTING_PASSWORD_FILE. */
 bool settings_secret_store(struct settings_reader *reader, const struct setting *setting, const config_setting_t *value,
 	void *base, void *field);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pre-shared keys, from the configuration or from a file of their own. No sentence here shows more than a length. */
+/* Pre-shared keys, from the configuration or from a file of their own, and passwords from one. No sentence here shows
+ * more than a length. */
 #include "config/settings.h"
 
 #include <ctype.h>
@@ -71,6 +72,23 @@ static bool secret_store_text(struct settings_reader *reader, const config_setti
 	return true;
 }
 
+/* Of a user: how good it is was for its gateway to judge. */
+static bool secret_store_password(struct settings_reader *reader, const config_setting_t *where, const char *text,
+	uint8_t *out, uint16_t *out_len)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len >= CONFIG_PASSWORD_LEN) {
+		settings_refuse(reader, where, NULL,
+			"(%zu characters) is not of a length that fits; expected 1 to %d characters", len,
+			CONFIG_PASSWORD_LEN - 1);
+		return false;
+	}
+	memcpy(out, text, len + 1);
+	*out_len = (uint16_t)len;
+	return true;
+}
+
 bool settings_locate(const struct settings_reader *reader, const char *name, char *path, size_t size)
 {
 	const char *slash = reader->file ? strrchr(reader->file, '/') : NULL;
@@ -79,11 +97,23 @@ bool settings_locate(const struct settings_reader *reader, const char *name, cha
 	return (size_t)snprintf(path, size, "%.*s%s", directory_len, slash ? reader->file : "", name) < size;
 }
 
+/* What a file may hold. */
+struct secret_kind {
+	const char *name;    /* in sentences */
+	const char *or_else; /* what besides one line of text it may be */
+	bool (*store)(struct settings_reader *reader, const config_setting_t *where, const char *text, uint8_t *out,
+		uint16_t *out_len);
+};
+
+static const struct secret_kind secret_key = {"key", ", or \"0x\" and hexadecimal digits", secret_store_text};
+static const struct secret_kind secret_password = {"password", "", secret_store_password};
+
 /*
  * Opens the file and says why not. A name that leads nowhere is not repeated: it may be the secret itself, written
  * behind the wrong setting.
  */
-static int secret_open(struct settings_reader *reader, const config_setting_t *where, const char *path)
+static int secret_open(
+	struct settings_reader *reader, const config_setting_t *where, const struct secret_kind *kind, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* nobody waits for a FIFO */
 	int error = errno;
@@ -98,7 +128,8 @@ static int secret_open(struct settings_reader *reader, const config_setting_t *w
 	}
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		settings_refuse(
-			reader, where, NULL, "\"%s\" is not a regular file; expected one with the key alone", path);
+			reader, where, NULL, "\"%s\" is not a regular file; expected one with the %s alone", path,
+			kind->name);
 	} else if (st.st_mode & (S_IROTH | S_IWOTH)) {
 		settings_refuse(reader, where, NULL,
 			"\"%s\" is not private: its mode is %04o; expected 0640 or less, say: chmod 640 %s", path,
@@ -125,8 +156,8 @@ static ssize_t secret_read(int fd, char *text, size_t size)
 	return n < 0 ? n : (ssize_t)len;
 }
 
-static bool secret_store_file(
-	struct settings_reader *reader, const config_setting_t *where, uint8_t *out, uint16_t *out_len)
+static bool secret_store_file(struct settings_reader *reader, const config_setting_t *where,
+	const struct secret_kind *kind, uint8_t *out, uint16_t *out_len)
 {
 	const char *name = config_setting_get_string(where);
 	char text[SECRET_TEXT_MAX + 3], path[4096]; /* room for a line's end and for one character too many */
@@ -140,22 +171,22 @@ static bool secret_store_file(
 			reader, where, NULL, "(%zu characters) is not a path; expected a shorter one", strlen(name));
 		return false;
 	}
-	fd = secret_open(reader, where, path);
+	fd = secret_open(reader, where, kind, path);
 	if (fd < 0)
 		return false;
 	len = secret_read(fd, text, sizeof(text));
 	line_len = strcspn(text, "\r\n");
 	if (len < 0) {
-		settings_refuse(reader, where, NULL, "\"%s\" is not readable: %s; expected a file with the key alone",
-			path, strerror(errno));
+		settings_refuse(reader, where, NULL, "\"%s\" is not readable: %s; expected a file with the %s alone",
+			path, strerror(errno), kind->name);
 	} else if (strlen(text) != (size_t)len) {
-		settings_refuse(reader, where, NULL,
-			"\"%s\" is not text; expected one line, or \"0x\" and hexadecimal digits", path);
+		settings_refuse(reader, where, NULL, "\"%s\" is not text; expected one line%s", path, kind->or_else);
 	} else if (line_len + strspn(text + line_len, "\r\n") != (size_t)len) {
-		settings_refuse(reader, where, NULL, "\"%s\" is not a single line; expected the key alone", path);
+		settings_refuse(
+			reader, where, NULL, "\"%s\" is not a single line; expected the %s alone", path, kind->name);
 	} else {
 		text[line_len] = '\0';
-		stored = secret_store_text(reader, where, text, out, out_len);
+		stored = kind->store(reader, where, text, out, out_len);
 	}
 	explicit_bzero(text, sizeof(text));
 	close(fd);
@@ -167,7 +198,9 @@ bool settings_secret_store(struct settings_reader *reader, const struct setting 
 {
 	uint16_t *len = (uint16_t *)((uint8_t *)base + setting->count_offset);
 
+	if (setting->type == SETTING_PASSWORD_FILE)
+		return secret_store_file(reader, value, &secret_password, field, len);
 	if (setting->type == SETTING_SECRET_FILE)
-		return secret_store_file(reader, value, field, len);
+		return secret_store_file(reader, value, &secret_key, field, len);
 	return secret_store_text(reader, value, config_setting_get_string(value), field, len);
 }

@@ -246,6 +246,7 @@ bool settings_value_store(struct settings_reader *reader, const struct setting *
 		break;
 	case SETTING_SECRET:
 	case SETTING_SECRET_FILE:
+	case SETTING_PASSWORD_FILE:
 		if (text)
 			return settings_secret_store(reader, setting, value, base, field);
 		break;

@@ -103,6 +103,10 @@ static void take_effect(struct connection *connection, uint64_t now_ms)
 {
 	bool was_answered = connection->answered;
 
+	if (connection->assigned) {
+		connection->assigned = false;
+		connection_network_set(connection);
+	}
 	if (connection->dial.state == DIAL_TRYING && was_answered && connection->n_cookies > 1) {
 		/* One of several is established: the others are of no use any more. */
 		ike_peer_abandon(connection->ike, &connection->config->peer);

@@ -65,6 +65,9 @@ struct connection {
 	bool renew, renewing;
 	unsigned renewals_in_vain;
 
+	struct ike_assignment assignment; /* the gateway's last one; an address of no family: none */
+	bool assigned;			  /* since the last settling */
+
 	struct routes routes;
 	struct undo undo;
 	bool dns_set;
@@ -116,6 +119,8 @@ void connection_network_fit(struct connection *connection);
 void connection_network_up(struct connection *connection);
 void connection_network_down(struct connection *connection);
 void connection_network_undo(struct connection *connection);
+/* The name servers behind the tunnel: the configuration's or, where it names none, the gateway's. */
+const struct address *connection_dns(const struct connection *connection, size_t *count);
 
 /* life.c: once a second while it stands. A sentence when the gateway is taken for gone, else NULL. */
 const char *connection_live(struct connection *connection, uint64_t now_ms);

@@ -83,6 +83,12 @@ void dial_doubted(struct dial *dial, uint64_t now_ms)
 		dial->due_ms = now_ms + DOUBT_MS;
 }
 
+void dial_rest(struct dial *dial, uint64_t now_ms, uint32_t pause_ms)
+{
+	if (dial->state == DIAL_WAITING && dial->due_ms < now_ms + pause_ms)
+		dial->due_ms = now_ms + pause_ms;
+}
+
 void dial_established(struct dial *dial, uint64_t now_ms)
 {
 	dial->state = DIAL_UP;

@@ -56,6 +56,9 @@ void dial_failed(struct dial *dial, uint64_t now_ms, bool everywhere);
 /* A refusal that anybody could have sent: the port gets a moment more for the truth to come. */
 void dial_doubted(struct dial *dial, uint64_t now_ms);
 
+/* Of a pause that has begun: it lasts so long at least. */
+void dial_rest(struct dial *dial, uint64_t now_ms, uint32_t pause_ms);
+
 /* The tunnel stands. */
 void dial_established(struct dial *dial, uint64_t now_ms);
 

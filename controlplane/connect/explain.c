@@ -151,6 +151,27 @@ static void explain_disproved(const struct explain_try *try, const struct connec
 			try->port, try->detail);
 }
 
+/* The gateway is the one that is meant; what it refuses is the user, an address, or what the data needs. */
+static void explain_denied(const struct explain_try *try, const struct connect_config *config, const char *gateway,
+	struct explain_verdict *out)
+{
+	if (strstr(try->detail, "password"))
+		explain_set(out, "wrong_login",
+			"%s does not let the user \"%s\" in: %s; check login and password_file, and that the gateway has "
+			"such a user, who has not been wrong too often of late (its log says which)",
+			gateway, config->login, try->detail);
+	else if (strstr(try->detail, "no virtual address"))
+		explain_set(out, "no_address",
+			"%s knows us, but has no address for this host: %s; the gateway's log says which, or name "
+			"local_networks here where it is to have none",
+			gateway, try->detail);
+	else
+		explain_set(out, "denied",
+			"%s knows us, but refuses: %s; compare local_networks, remote_networks, esp and pfs with the "
+			"gateway's configuration for \"%s\"",
+			gateway, try->detail, config->base.ike.identity);
+}
+
 static const struct explain_try *most_telling(const struct explain_round *round)
 {
 	const struct explain_try *most = NULL;
@@ -180,12 +201,7 @@ void explain_verdict(const struct explain_round *round, const struct connect_con
 			text, try->port, config->patience, try->detail[0] ? try->detail : "quick mode got no answer");
 		break;
 	case EXPLAIN_DISPROVED: explain_disproved(try, config, text, out); break;
-	case EXPLAIN_DENIED:
-		explain_set(out, "denied",
-			"%s knows us, but refuses: %s; compare local_networks, remote_networks, esp and pfs with the "
-			"gateway's configuration for \"%s\"",
-			text, try->detail, config->base.ike.identity);
-		break;
+	case EXPLAIN_DENIED: explain_denied(try, config, text, out); break;
 	case EXPLAIN_LOCAL: explain_set(out, "local", "this host can't connect: %s", try->detail); break;
 	}
 }

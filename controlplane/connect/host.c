@@ -217,6 +217,28 @@ static void host_message(void *context, const struct ike_message *message)
 	dial_doubted(&connection->dial, clock_now_ms());
 }
 
+/* Asked again means that it was wrong: the file has no other. */
+static int host_ask_user(void *context, const struct config_peer *peer, unsigned asked, struct ike_user *out)
+{
+	const struct connect_config *config = ((struct connection *)context)->config;
+
+	(void)peer;
+	if (asked > 0 || !config->login[0] || config->password_len == 0)
+		return -ENOENT;
+	snprintf(out->name, sizeof(out->name), "%s", config->login);
+	snprintf(out->password, sizeof(out->password), "%s", config->password);
+	return 0;
+}
+
+static void host_assigned(void *context, const struct config_peer *peer, const struct ike_assignment *assignment)
+{
+	struct connection *connection = context;
+
+	(void)peer;
+	connection->assignment = *assignment;
+	connection->assigned = true;
+}
+
 struct ike_host connection_host(struct connection *connection)
 {
 	return (struct ike_host){
@@ -234,6 +256,8 @@ struct ike_host connection_host(struct connection *connection)
 		.peer_moved = host_peer_moved,
 		.event = host_event,
 		.message = host_message,
+		.ask_user = host_ask_user,
+		.assigned = host_assigned,
 	};
 }
 

@@ -69,15 +69,42 @@ static void exchange(struct connection *connection, const struct routes *wanted)
 				route_format(&connection->routes.items[i], text));
 }
 
+/* Where the configuration leaves it to the gateway what is reached: what that said, or everything (quick_initiator.c). */
+static const struct prefix *remote_networks(const struct connection *connection, size_t *count)
+{
+	static const struct prefix everything = {.address.family = ADDRESS_IPV4};
+	const struct config_peer *peer = &connection->config->peer;
+	const struct ike_assignment *assignment = &connection->assignment;
+
+	*count = peer->n_remote;
+	if (peer->n_remote > 0)
+		return peer->remote_networks;
+	*count = assignment->n_networks;
+	if (assignment->address.family == ADDRESS_NONE || assignment->n_networks > 0)
+		return assignment->networks;
+	*count = 1;
+	return &everything;
+}
+
+const struct address *connection_dns(const struct connection *connection, size_t *count)
+{
+	bool own = connection->config->n_dns > 0;
+
+	*count = own ? connection->config->n_dns : connection->assignment.n_dns;
+	return own ? connection->config->dns : connection->assignment.dns;
+}
+
 void connection_network_set(struct connection *connection)
 {
 	const struct config_peer *peer = &connection->config->peer;
 	struct address own[CONNECTION_OWN_MAX];
+	size_t n_remote;
 	struct routes_basis basis = {
-		.remote = peer->remote_networks,
+		.remote = remote_networks(connection, &n_remote),
 		.local = peer->local_networks,
-		.n_remote = peer->n_remote,
+		.n_remote = n_remote,
 		.n_local = peer->n_local,
+		.virtual_address = connection->assignment.address,
 		.own = own,
 		.n_own = own_addresses(own, CONNECTION_OWN_MAX),
 		.ifindex = connection->path.device.ifindex,
@@ -108,16 +135,19 @@ void connection_network_fit(struct connection *connection)
 void connection_network_up(struct connection *connection)
 {
 	const struct connect_config *config = connection->config;
+	const struct address *servers;
+	size_t count;
 	int rc;
 
-	if (!config->dns_file[0] || connection->dns_set)
+	servers = connection_dns(connection, &count);
+	if (!config->dns_file[0] || connection->dns_set || count == 0)
 		return;
 	snprintf(connection->undo.dns_file, sizeof(connection->undo.dns_file), "%s", config->dns_file);
 	(void)undo_write(&connection->undo);
-	rc = dns_replace(config->dns_file, config->interface, config->dns, config->n_dns);
+	rc = dns_replace(config->dns_file, config->interface, servers, count);
 	connection->dns_set = rc == 0;
 	if (rc == 0)
-		log_info("event=dns_set file=%s servers=%u", config->dns_file, config->n_dns);
+		log_info("event=dns_set file=%s servers=%zu", config->dns_file, count);
 	else
 		log_error("event=dns_failed file=%s reason=\"%s; the tunnel stands without its name servers\"",
 			config->dns_file, strerror(-rc));

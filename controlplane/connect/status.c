@@ -81,9 +81,12 @@ static json_t *counters_of(const struct connection *connection)
 static json_t *dns_of(const struct connection *connection)
 {
 	json_t *list = json_array();
+	const struct address *servers;
+	size_t count;
 
-	for (size_t i = 0; connection->dns_set && i < connection->config->n_dns; i++)
-		json_array_append_new(list, text_of_address(&connection->config->dns[i]));
+	servers = connection_dns(connection, &count);
+	for (size_t i = 0; connection->dns_set && i < count; i++)
+		json_array_append_new(list, text_of_address(&servers[i]));
 	return list;
 }
 
@@ -97,11 +100,11 @@ json_t *status_of(const struct connection *connection)
 	if (connection->verdict.code)
 		failure =
 			json_pack("{s:s, s:s}", "code", connection->verdict.code, "why", connection->verdict.sentence);
-	return json_pack("{s:b, s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "ok",
+	return json_pack("{s:b, s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "ok",
 		1, "state", dial_state_name(connection->dial.state), "gateway", config->gateway, "remote",
 		text_of_endpoint(up ? &path->remote : &connection->gateway), "gateway_identity", config->peer.identity,
 		"identity", config->base.ike.identity, "local", text_of_endpoint(&path->socket.local), "interface",
-		config->interface, "mtu", connection->mtu, "uncut", (int)path->inner_mtu, "since",
+		config->interface, "virtual_address", text_of_address(&connection->assignment.address), "mtu", connection->mtu, "uncut", (int)path->inner_mtu, "since",
 		(json_int_t)(up ? connection->up_since : 0), "tries", (json_int_t)connection->dial.tries, "failure",
 		failure, "children", children_of(connection), "routes", routes_of(connection), "dns",
 		dns_of(connection), "counters", counters_of(connection));
@@ -149,6 +152,8 @@ void status_show(const json_t *reply, FILE *out)
 	fprintf(out, "%s: %s (%s) from %s as %s, interface %s", text_in(reply, "state"),
 		text_in(reply, "gateway_identity"), text_in(reply, "remote"), text_in(reply, "local"),
 		text_in(reply, "identity"), text_in(reply, "interface"));
+	if (json_is_string(json_object_get(reply, "virtual_address")))
+		fprintf(out, ", virtual address %s", text_in(reply, "virtual_address"));
 	if (number_in(reply, "since"))
 		fprintf(out, ", for %s", format_age(clock_unix() - (int64_t)number_in(reply, "since"), age));
 	fprintf(out, "\n");

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PORT_IKE = 500 };
+/* A password that is wrong stays so: it must not use up what the gateway lets its user guess, who may sit elsewhere. */
+enum { PORT_IKE = 500, LOGIN_PAUSE_MS = 120000 };
 
 /* What ICMP says about the port that is being tried. */
 static void take_complaints(struct connection *connection, struct tun_socket *socket)
@@ -109,6 +110,8 @@ void connection_give_up(struct connection *connection)
 	if (!connection->verdict.code)
 		explain_verdict(
 			&connection->round, connection->config, &connection->gateway.address, &connection->verdict);
+	if (strcmp(connection->verdict.code, "wrong_login") == 0)
+		dial_rest(&connection->dial, clock_now_ms(), LOGIN_PAUSE_MS);
 	snprintf(quoted, sizeof(quoted), "%s", connection->verdict.sentence);
 	/* What stands in quotes must not end them. */
 	for (char *quote = quoted; (quote = strchr(quote, '"'));)

@@ -239,16 +239,64 @@ static void test_certificates(void **state)
 		"authorities\n");
 }
 
-/* The server's configuration knows it, the client has nothing to answer it with. */
-static void test_xauth_is_refused(void **state)
+/* Users log in with name and password; who has no networks of its own gets an address from the gateway. */
+static void test_login(void **state)
 {
-	static const struct connect_option options[] = {{"gateway", "203.0.113.5"}, {"identity", "x"},
-		{"local_networks", "10.1.0.0/16"}, {"remote_networks", "10.2.0.0/16"}, {"auth", "xauth-psk"}};
+	char path[256];
+	struct connect_option options[] = {{"gateway", "203.0.113.5"}, {"identity", "x"}, {"authorities", "/ca.pem"},
+		{"auth", "hybrid-rsa"}, {"login", "alice"}, {"password_file", path}, {"remote_networks", "10.2.0.0/16"},
+		{"local_networks", "10.1.0.0/16"}};
+	struct connect_config *config;
 
 	(void)state;
+	fixture_write("password", "x y\n");
+	snprintf(path, sizeof(path), "%s", fixture_path("password"));
+	for (size_t count = 6; count <= 8; count++) {
+		config = load(NULL, options, count);
+		assert_string_equal(said, "");
+		assert_string_equal(config->login, "alice");
+		assert_string_equal(config->password, "x y");
+		assert_int_equal(config->password_len, 3);
+		assert_int_equal(config->peer.virtual_address, count < 8);
+		assert_int_equal(config->peer.n_remote, count > 6);
+		connect_config_free(config);
+	}
+}
+
+static void test_login_is_refused(void **state)
+{
+	char path[256], expected[512];
+	struct connect_option options[] = {{"gateway", "203.0.113.5"}, {"identity", "x"}, {"authorities", "/ca.pem"},
+		{"auth", "xauth-rsa"}, {"remote_networks", "2001:db8::/32"}, {"password_file", path}};
+
+	(void)state;
+	assert_null(load(NULL, options, 5));
+	assert_string_equal(said,
+		"command line: auth[0]: \"xauth-rsa\" is not possible without certificates; expected certificate, key and "
+		"authorities\n"
+		"command line: login: is missing; expected the user who is to log in\n"
+		"command line: password_file: is missing; expected the file with the user's password\n"
+		"command line: remote_networks[0]: \"2001:db8::/32\" is of no use without local_networks: the address that "
+		"a gateway gives is IPv4; expected IPv4 networks\n");
+	options[3].value = "hybrid-rsa";
+	options[4] = (struct connect_option){"login", "alice"};
+	fixture_write("password", "\n");
+	snprintf(path, sizeof(path), "%s", fixture_path("password"));
 	assert_null(load(NULL, LIST(options)));
-	assert_non_null(strstr(said, "command line: auth[0]: \"xauth-psk\" wants a user and a password, which "
-				     "sluice-connect cannot give yet; expected psk, rsa, ecdsa256, ecdsa384 or ecdsa521\n"));
+	assert_string_equal(said, "command line: password_file: (0 characters) is not of a length that fits; expected 1 to "
+				  "255 characters\n");
+	fixture_write("password", "open\nsesame\n");
+	snprintf(path, sizeof(path), "%s", fixture_path("password"));
+	snprintf(expected, sizeof(expected),
+		"command line: password_file: \"%s\" is not a single line; expected the password alone\n", path);
+	assert_null(load(NULL, LIST(options)));
+	assert_string_equal(said, expected);
+	options[3].value = "psk";
+	assert_null(load(NULL, options, 5));
+	assert_non_null(strstr(said, "command line: login: is of no use: nobody logs in with these methods"));
+	options[4] = (struct connect_option){"local_networks", "10.1.0.0/16"};
+	assert_null(load(NULL, options, 5));
+	assert_non_null(strstr(said, "command line: remote_networks: is missing; expected networks, or none of both"));
 }
 
 static void test_what_is_missing(void **state)
@@ -260,8 +308,6 @@ static void test_what_is_missing(void **state)
 	assert_string_equal(said,
 		"command line: identity: is missing; expected the name that this host shows the gateway, such as "
 		"\"branch1.example\"\n"
-		"command line: local_networks: is missing; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n"
-		"command line: remote_networks: is missing; expected a network such as 192.0.2.0/24 or 2001:db8::/32\n"
 		"command line: secret: is missing; expected secret or secret_file\n");
 }
 
@@ -278,7 +324,7 @@ static void test_options_without_secret(void **state)
 						    strcmp(name, "mss_clamp") == 0 || strcmp(name, "aggressive") == 0 ||
 						    strcmp(name, "require_crl") == 0);
 	}
-	assert_int_equal(count, 40);
+	assert_int_equal(count, 42);
 }
 
 int main(int argc, char **argv)
@@ -290,7 +336,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_option_over_file),
 		cmocka_unit_test(test_errors_name_their_place),
 		cmocka_unit_test(test_certificates),
-		cmocka_unit_test(test_xauth_is_refused),
+		cmocka_unit_test(test_login),
+		cmocka_unit_test(test_login_is_refused),
 		cmocka_unit_test(test_what_is_missing),
 		cmocka_unit_test(test_options_without_secret),
 	};

@@ -97,6 +97,22 @@ static void test_failure_everywhere(void **state)
 	assert_int_equal(dial_run(&dial, 20, MIDDLE), DIAL_NOTHING);
 }
 
+/* What can't be helped by trying again soon waits for longer, but not for less. */
+static void test_rest(void **state)
+{
+	(void)state;
+	dial_start(&dial, 1000);
+	expect_try(1000, 0);
+	dial_rest(&dial, 1000, 120000);
+	assert_int_equal(dial.due_ms, 1000 + settings.patience_ms);
+	dial_failed(&dial, 1000, true);
+	assert_int_equal(dial_run(&dial, 1000, 0), DIAL_GIVE_UP);
+	dial_rest(&dial, 1000, 120000);
+	assert_int_equal(dial.due_ms, 121000);
+	dial_rest(&dial, 1000, 10);
+	assert_int_equal(dial.due_ms, 121000);
+}
+
 /* The port that answered is the first of the next round, and all get their turn. */
 static void test_port_that_answered(void **state)
 {
@@ -156,6 +172,7 @@ int main(void)
 		DIAL_TEST(test_jitter),
 		DIAL_TEST(test_answers_and_failures),
 		DIAL_TEST(test_failure_everywhere),
+		DIAL_TEST(test_rest),
 		DIAL_TEST(test_port_that_answered),
 		DIAL_TEST(test_short_lives),
 		DIAL_TEST(test_network_changed),

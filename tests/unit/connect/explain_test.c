@@ -106,6 +106,15 @@ static void test_answers(void **state)
 	EXPECT("denied", "error 14", "remote_networks", "compare");
 	explain_round_begin(&made);
 	explain_try_begin(&made, 500);
+	strcpy(config.login, "alice");
+	explain_note(&made, EXPLAIN_DENIED, "name or password is wrong: the gateway refused the user");
+	EXPECT("wrong_login", "\"alice\"", "refused the user", "password_file");
+	explain_round_begin(&made);
+	explain_try_begin(&made, 500);
+	explain_note(&made, EXPLAIN_DENIED, "the gateway gave no virtual address: its pool may be exhausted");
+	EXPECT("no_address", "pool may be exhausted", "local_networks");
+	explain_round_begin(&made);
+	explain_try_begin(&made, 500);
 	explain_note(&made, EXPLAIN_HALF, NULL);
 	EXPECT("half", "proved its key", "4500");
 }
