@@ -2,7 +2,9 @@
 #include "sockets.h"
 
 #include "config/log.h"
+#include "registration/notice.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,20 +86,20 @@ static bool get_local(struct msghdr *message, struct address *local)
 	return false;
 }
 
-/* Takes off what a NAT port adds. False when this is no IKE message. */
-static bool take_marker(struct sockets *sockets, const uint8_t **message, size_t *message_len)
+/* What came to a NAT port: IKE behind its marker, a keepalive or a notice. */
+static void take_shared(struct sockets *sockets, const struct endpoint *local, const struct endpoint *remote,
+	const uint8_t *datagram, size_t len)
 {
-	if (*message_len == 1 && **message == 0xff) {
+	const struct sockets_handler *handler = &sockets->handler;
+
+	if (len >= MARKER_LEN && memcmp(datagram, non_esp_marker, MARKER_LEN) == 0)
+		handler->input(handler->context, local, remote, true, datagram + MARKER_LEN, len - MARKER_LEN);
+	else if (len == 1 && *datagram == 0xff)
 		sockets->counters.keepalives++;
-		return false;
-	}
-	if (*message_len < MARKER_LEN || memcmp(*message, non_esp_marker, MARKER_LEN) != 0) {
+	else if (handler->notice && notice_is_one(datagram, len))
+		handler->notice(handler->context, local, remote, datagram, len);
+	else
 		sockets->counters.not_ike++;
-		return false;
-	}
-	*message += MARKER_LEN;
-	*message_len -= MARKER_LEN;
-	return true;
 }
 
 /* One datagram. False when none waits. */
@@ -119,22 +121,21 @@ static bool receive_one(struct sockets_one *one)
 		.msg_controllen = sizeof(control.space),
 	};
 	struct endpoint local = {.port = one->bound.port}, remote;
-	const uint8_t *datagram = sockets->buffer;
 	ssize_t received = recvmsg(one->fd, &message, MSG_DONTWAIT);
-	size_t datagram_len;
 
 	if (received < 0)
 		return errno != EAGAIN && errno != EWOULDBLOCK && errno != EBADF;
 	sockets->counters.received++;
-	datagram_len = (size_t)received;
 	if (message.msg_flags & MSG_TRUNC || endpoint_from_sockaddr((struct sockaddr *)&from, &remote) < 0 ||
 		!get_local(&message, &local.address)) {
 		sockets->counters.malformed++;
 		return true;
 	}
-	if (!one->nat_port || take_marker(sockets, &datagram, &datagram_len))
+	if (one->nat_port)
+		take_shared(sockets, &local, &remote, sockets->buffer, (size_t)received);
+	else
 		sockets->handler.input(
-			sockets->handler.context, &local, &remote, one->nat_port, datagram, datagram_len);
+			sockets->handler.context, &local, &remote, false, sockets->buffer, (size_t)received);
 	return true;
 }
 
@@ -296,7 +297,7 @@ static void send_parts(struct sockets *sockets, const struct sockets_one *one, c
 		}
 	}
 	sockets->counters.send_failed++;
-	log_debug("event=ike_not_sent local=%s remote=%s reason=\"%m\"", endpoint_format(local, from_text),
+	log_debug("event=not_sent local=%s remote=%s reason=\"%m\"", endpoint_format(local, from_text),
 		endpoint_format(remote, to_text));
 }
 
@@ -319,6 +320,30 @@ void sockets_keepalive(struct sockets *sockets, const struct endpoint *local, co
 	struct iovec part = {.iov_base = (void *)&keepalive, .iov_len = 1};
 
 	send_parts(sockets, find_socket(sockets, local), local, remote, &part, 1);
+}
+
+/* The kernel is to send what it is given with DF, whatever it knows of the path; or to cut it, as with IKE. */
+static void set_whole(const struct sockets_one *one, bool whole)
+{
+	bool ipv6 = one->bound.address.family == ADDRESS_IPV6;
+	int level = ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, name = ipv6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER;
+	int value = !whole ? IP_PMTUDISC_DONT : IP_PMTUDISC_PROBE;
+
+	static_assert(IP_PMTUDISC_DONT == IPV6_PMTUDISC_DONT && IP_PMTUDISC_PROBE == IPV6_PMTUDISC_PROBE, "of one kind");
+	(void)setsockopt(one->fd, level, name, &value, sizeof(value));
+}
+
+void sockets_send_notice(struct sockets *sockets, const struct endpoint *local, const struct endpoint *remote,
+	const uint8_t *datagram, size_t datagram_len, bool whole)
+{
+	const struct sockets_one *one = find_socket(sockets, local);
+	struct iovec part = {.iov_base = (void *)datagram, .iov_len = datagram_len};
+
+	if (one && whole)
+		set_whole(one, true);
+	send_parts(sockets, one, local, remote, &part, 1);
+	if (one && whole)
+		set_whole(one, false);
 }
 
 const struct sockets_counters *sockets_counters(const struct sockets *sockets)

@@ -2,8 +2,8 @@
 /*
  * The UDP sockets of IKE: port 500 (plain), and 4500 and the other ports of NAT traversal, for each listen address, or
  * one set for all addresses of each family. On a NAT port IKE has four zero bytes before it (RFC 3948 section 2.2) and a single 0xff
- * is a keepalive (section 2.3); both end here. What else comes there is ESP that the data plane left to the kernel:
- * counted.
+ * is a keepalive (section 2.3); both end here. Notices (registration/notice.h) come there, too; what is left is ESP that
+ * the data plane left to the kernel: counted.
  */
 #pragma once
 
@@ -22,6 +22,9 @@ struct sockets_handler {
 	/* One IKE message without marker. `floated`: it came to a NAT port. */
 	void (*input)(void *context, const struct endpoint *local, const struct endpoint *remote, bool floated,
 		const uint8_t *message, size_t message_len);
+	/* A datagram to a NAT port that begins like a notice. NULL: they are of no interest. */
+	void (*notice)(void *context, const struct endpoint *local, const struct endpoint *remote,
+		const uint8_t *datagram, size_t datagram_len);
 	/* After each batch of the above. */
 	void (*settle)(void *context);
 };
@@ -29,7 +32,7 @@ struct sockets_handler {
 struct sockets_counters {
 	uint64_t received, sent;
 	uint64_t keepalives;
-	uint64_t not_ike;   /* to a NAT port, without the zero marker */
+	uint64_t not_ike;   /* to a NAT port, without the zero marker, and no notice */
 	uint64_t malformed; /* cut by the socket, or of no known address family */
 	uint64_t send_failed;
 };
@@ -43,5 +46,9 @@ void sockets_close(struct sockets *sockets);
 void sockets_send(struct sockets *sockets, const struct endpoint *local, const struct endpoint *remote,
 	const uint8_t *message, size_t message_len);
 void sockets_keepalive(struct sockets *sockets, const struct endpoint *local, const struct endpoint *remote);
+
+/* As it is; `whole`: it may not be cut on the way (DF), and is lost where it is too long. */
+void sockets_send_notice(struct sockets *sockets, const struct endpoint *local, const struct endpoint *remote,
+	const uint8_t *datagram, size_t datagram_len, bool whole);
 
 const struct sockets_counters *sockets_counters(const struct sockets *sockets);

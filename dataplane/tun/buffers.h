@@ -10,6 +10,7 @@ enum {
 	BUFFERS_PACKET_MAX = 9216, /* the device's MTU is never more */
 	BUFFERS_MARKER_LEN = 4,	   /* RFC 3948 section 2.2: zeros where ESP has its SPI */
 	BUFFERS_KEEPALIVE = 0xff,
+	BUFFERS_SPI_TOP = 0x80, /* in the first byte: of every SPI of ours (child.c) */
 };
 
 struct tun_buffers {

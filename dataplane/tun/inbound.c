@@ -119,7 +119,7 @@ static void burst_add(struct tun_path *path, size_t *count, uint8_t *data, uint3
 		burst_open(path, count);
 }
 
-/* One datagram: a keepalive, IKE behind its marker, or ESP. */
+/* One datagram: a keepalive, IKE behind its marker, a notice, or ESP. */
 static void take_datagram(
 	struct tun_path *path, size_t *count, const struct tun_arrival *arrival, uint8_t *data, uint32_t len)
 {
@@ -135,6 +135,9 @@ static void take_datagram(
 		tun_path_count(path, TUN_COUNT_IKE_IN, 1);
 		path->handler.message(path->handler.context, &path->socket.local, &arrival->remote, true,
 			data + BUFFERS_MARKER_LEN, len - BUFFERS_MARKER_LEN);
+	} else if (!(data[0] & BUFFERS_SPI_TOP) && path->handler.notice) {
+		tun_path_count(path, TUN_COUNT_NOTICES_IN, 1);
+		path->handler.notice(path->handler.context, &arrival->remote, data, len);
 	} else {
 		burst_add(path, count, data, len, arrival->tos);
 	}

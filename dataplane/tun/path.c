@@ -71,6 +71,19 @@ int tun_path_send_keepalive(const struct tun_path *path, const struct endpoint *
 	return tun_socket_send_parts(&path->socket, remote, NULL, 0, &keepalive, sizeof(keepalive));
 }
 
+int tun_path_send_notice(
+	const struct tun_path *path, const struct endpoint *remote, const uint8_t *datagram, size_t len, bool whole)
+{
+	int rc;
+
+	if (!whole)
+		return tun_socket_send_parts(&path->socket, remote, NULL, 0, datagram, len);
+	tun_socket_set_whole(&path->socket, true);
+	rc = tun_socket_send_parts(&path->socket, remote, NULL, 0, datagram, len);
+	tun_socket_set_whole(&path->socket, false);
+	return rc;
+}
+
 uint32_t tun_path_outer_len(const struct tun_path *path)
 {
 	return (path->remote.address.family == ADDRESS_IPV6 ? IPV6_LEN : IPV4_LEN) + UDP_LEN;

@@ -23,6 +23,7 @@
 	X(ESP_IN,         "esp_in",         "ESP packets received")                                                    \
 	X(ESP_OUT,        "esp_out",        "ESP packets sent")                                                        \
 	X(IKE_IN,         "ike_in",         "IKE messages received")                                                   \
+	X(NOTICES_IN,     "notices_in",     "notices of the gateway received")                                         \
 	X(KEEPALIVES_IN,  "keepalives_in",  "NAT keepalives received")                                                 \
 	X(MALFORMED,      "malformed",      "datagrams that are neither ESP nor IKE")                                  \
 	X(UNKNOWN_SPI,    "unknown_spi",    "ESP packets for no SA that there is")                                     \
@@ -54,6 +55,8 @@ struct tun_handler {
 	/* One IKE message, without marker. It may change the children. `floated`: it came to the common port. */
 	void (*message)(void *context, const struct endpoint *local, const struct endpoint *remote, bool floated,
 		const uint8_t *message, size_t message_len);
+	/* What came to the common port and is neither IKE nor, by its top bit, ESP of ours. NULL: nobody wants it. */
+	void (*notice)(void *context, const struct endpoint *remote, const uint8_t *datagram, size_t datagram_len);
 	/* A limit of this child is near: it wants a successor. Called between bursts. */
 	void (*soft_limit)(void *context, uint32_t spi_in);
 };
@@ -92,6 +95,10 @@ int tun_path_send_message(const struct tun_path *path, const struct endpoint *lo
 
 /* The one byte that keeps NATs from forgetting (RFC 3948 section 2.3), from the common port. */
 int tun_path_send_keepalive(const struct tun_path *path, const struct endpoint *remote);
+
+/* A datagram as it is, from the common port. `whole`: it may not be cut. 0 or negative errno; EMSGSIZE: it is too long. */
+int tun_path_send_notice(
+	const struct tun_path *path, const struct endpoint *remote, const uint8_t *datagram, size_t len, bool whole);
 
 /*
  * Computes inner_mtu from outer_mtu and the suite that leaves the least, and tells the device its MTU: `whole` where

@@ -38,6 +38,19 @@ static int set(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
+static int set_whole(const struct tun_socket *socket, bool whole)
+{
+	return is_ipv6(socket) ? set(socket->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+					 whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT)
+			       : set(socket->fd, IPPROTO_IP, IP_MTU_DISCOVER,
+					 whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+}
+
+void tun_socket_set_whole(const struct tun_socket *socket, bool whole)
+{
+	(void)set_whole(socket, whole);
+}
+
 static int set_options(struct tun_socket *socket)
 {
 	int fd = socket->fd, level = is_ipv6(socket) ? IPPROTO_IPV6 : IPPROTO_IP, rc;
@@ -49,8 +62,7 @@ static int set_options(struct tun_socket *socket)
 	(void)set(fd, IPPROTO_UDP, UDP_GRO, 1);
 	socket->segmentation = set(fd, IPPROTO_UDP, UDP_SEGMENT, 0) == 0;
 	/* DF clear: encrypted packets may be cut on the way, and here. */
-	rc = is_ipv6(socket) ? set(fd, level, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT)
-			     : set(fd, level, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	rc = set_whole(socket, false);
 	if (rc == 0)
 		rc = set(fd, level, is_ipv6(socket) ? IPV6_RECVTCLASS : IP_RECVTOS, 1);
 	if (rc == 0)

@@ -73,6 +73,9 @@ size_t tun_socket_send(struct tun_socket *socket, const struct endpoint *remote,
 int tun_socket_send_parts(const struct tun_socket *socket, const struct endpoint *remote, const void *head,
 	size_t head_len, const void *data, size_t data_len);
 
+/* Whether what is sent from now on may not be cut, here or on the way (DF), whatever the kernel knows of the path. */
+void tun_socket_set_whole(const struct tun_socket *socket, bool whole);
+
 /* The oldest complaint; false: there is none. */
 bool tun_socket_complaint(struct tun_socket *socket, struct tun_complaint *out);
 

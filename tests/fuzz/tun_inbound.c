@@ -37,6 +37,11 @@ static void on_message(void *context, const struct endpoint *local, const struct
 		sum = (uint8_t)(sum + message[i]);
 }
 
+static void on_notice(void *context, const struct endpoint *remote, const uint8_t *datagram, size_t datagram_len)
+{
+	on_message(context, NULL, remote, true, datagram, datagram_len);
+}
+
 static void on_soft_limit(void *context, uint32_t spi_in)
 {
 	(void)context;
@@ -46,7 +51,7 @@ static void on_soft_limit(void *context, uint32_t spi_in)
 static void start(void)
 {
 	const struct tunnel_settings tunnel = {.dscp = TUNNEL_DSCP_COPY, .mss_clamp = 1};
-	const struct tun_handler handler = {.message = on_message, .soft_limit = on_soft_limit};
+	const struct tun_handler handler = {.message = on_message, .notice = on_notice, .soft_limit = on_soft_limit};
 
 	if (tun_path_init(&path, &tunnel, &handler, 1) < 0)
 		abort();

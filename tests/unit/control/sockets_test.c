@@ -13,7 +13,7 @@ enum { PATIENCE_MS = 10000, PORT = 45500, NAT_PORT = 45450, OTHER_NAT_PORT = 454
 
 static struct event_base *base;
 static struct sockets *sockets;
-static unsigned n_inputs;
+static unsigned n_inputs, n_notices;
 static struct endpoint last_local, last_remote;
 static bool last_floated;
 static uint8_t last[64];
@@ -31,6 +31,14 @@ static void on_input(void *context, const struct endpoint *local, const struct e
 	memcpy(last, message, last_len);
 }
 
+static void on_notice(void *context, const struct endpoint *local, const struct endpoint *remote, const uint8_t *datagram,
+	size_t datagram_len)
+{
+	on_input(context, local, remote, false, datagram, datagram_len);
+	n_inputs--;
+	n_notices++;
+}
+
 static void on_settle(void *context)
 {
 	(void)context;
@@ -38,11 +46,11 @@ static void on_settle(void *context)
 
 static int setup(void **state)
 {
-	static const struct sockets_handler handler = {.input = on_input, .settle = on_settle};
+	static const struct sockets_handler handler = {.input = on_input, .notice = on_notice, .settle = on_settle};
 	struct config_ike config = {.port = PORT, .nat_ports = {NAT_PORT, OTHER_NAT_PORT}, .n_nat_ports = 2};
 
 	log_open("test", LOG_LEVEL_ERROR);
-	n_inputs = 0;
+	n_inputs = n_notices = 0;
 	/* One state for "all addresses", one for a listen address. */
 	if (*state) {
 		config.n_listen = 1;
@@ -191,6 +199,58 @@ static void test_what_is_no_ike(void **state)
 	close(fd);
 }
 
+/* What the NAT port's socket sends from now on may be cut. */
+static void expect_cut(bool ipv6)
+{
+	int value, count = 0;
+	socklen_t len = sizeof(value);
+
+	for (int fd = 3; fd < 256; fd++) {
+		struct sockaddr_storage name;
+		socklen_t name_len = sizeof(name);
+		struct endpoint bound;
+
+		if (getsockname(fd, (struct sockaddr *)&name, &name_len) < 0 ||
+			endpoint_from_sockaddr((struct sockaddr *)&name, &bound) < 0 || bound.port != NAT_PORT)
+			continue;
+		if ((bound.address.family == ADDRESS_IPV6) != ipv6)
+			continue;
+		assert_int_equal(getsockopt(fd, ipv6 ? IPPROTO_IPV6 : IPPROTO_IP,
+					 ipv6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &value, &len),
+			0);
+		assert_int_equal(value, ipv6 ? IPV6_PMTUDISC_DONT : IP_PMTUDISC_DONT);
+		count++;
+	}
+	assert_int_equal(count, 1);
+}
+
+/* Notices come as they are, and go so. One that may not be cut leaves what follows it as it was. */
+static void test_notices(void **state)
+{
+	static uint8_t longest[65536];
+	uint8_t buffer[64];
+	int fd = peer_open(0x7f000001, NAT_PORT);
+
+	(void)state;
+	assert_int_equal(send(fd, "SLN1 and more", 13, 0), 13);
+	assert_int_equal(send(fd, "SLN2 and more", 13, 0), 13);
+	pump_until(2);
+	assert_int_equal(n_notices, 1);
+	assert_int_equal(n_inputs, 0);
+	assert_int_equal(sockets_counters(sockets)->not_ike, 1);
+	assert_memory_equal(last, "SLN1 and more", 13);
+	assert_int_equal(last_local.port, NAT_PORT);
+	sockets_send_notice(sockets, &last_local, &last_remote, (const uint8_t *)"SLN1 whole", 10, true);
+	assert_int_equal(peer_receive(fd, buffer, sizeof(buffer)), 10);
+	assert_memory_equal(buffer, "SLN1 whole", 10);
+	sockets_send_notice(sockets, &last_local, &last_remote, longest, 65507, true);
+	expect_cut(false);
+	sockets_send_notice(sockets, &last_local, &last_remote, (const uint8_t *)"SLN1 in pieces", 14, false);
+	assert_int_equal(peer_receive(fd, longest, sizeof(longest)), 65507);
+	assert_int_equal(peer_receive(fd, buffer, sizeof(buffer)), 14);
+	close(fd);
+}
+
 static void test_listen_address(void **state)
 {
 	struct endpoint elsewhere = {.address = address_ipv4(0x7f000001), .port = PORT};
@@ -248,6 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_plain_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nat_ports, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_notices, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_no_ike, setup, teardown),
 		cmocka_unit_test_prestate_setup_teardown(test_listen_address, setup, teardown, "127.0.0.2"),
 		cmocka_unit_test_setup_teardown(test_ipv6, setup, teardown),

@@ -201,6 +201,33 @@ static void test_ike_and_keepalives(void **state)
 	assert_int_equal(world.gateway.messages, world_count(&world.gateway, TUN_COUNT_IKE_IN));
 }
 
+/* What is neither IKE nor may be ESP of ours is a notice. One that may not be cut leaves ESP as it was. */
+static void test_notices(void **state)
+{
+	static uint8_t longest[65507] = {'S'};
+	struct tun_path *path = &world.client.path;
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	(void)state;
+	forge((const uint8_t *)"SLN1 notice", 11, 0);
+	assert_int_equal(world.gateway.notices, 1);
+	assert_int_equal(world.gateway.message_len, 11);
+	assert_memory_equal(world.gateway.message, "SLN1 notice", 11);
+	assert_int_equal(world_count(&world.gateway, TUN_COUNT_NOTICES_IN), 1);
+	forge((const uint8_t *)"\xd3LN1 notice", 11, 0);
+	assert_int_equal(world.gateway.notices, 1);
+	assert_int_equal(world_count(&world.gateway, TUN_COUNT_UNKNOWN_SPI), 1);
+	assert_int_equal(tun_path_send_notice(path, &world.gateway.path.socket.local, longest, sizeof(longest), true), 0);
+	assert_int_equal(getsockopt(path->socket.fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, &len), 0);
+	assert_int_equal(value, IP_PMTUDISC_DONT);
+	assert_int_equal(
+		tun_path_send_notice(path, &world.gateway.path.socket.local, (const uint8_t *)"SLN1", 4, false), 0);
+	while (world.gateway.notices < 3)
+		world_receive(&world.gateway);
+	assert_int_equal(world.gateway.message_len, 4);
+}
+
 /* RFC 6040: congestion on the way is told inside, or else the packet goes; RFC 2983: DSCP outside as inside. */
 static void test_ecn(void **state)
 {
@@ -291,6 +318,7 @@ int main(void)
 		PATH_TEST(test_replay),
 		PATH_TEST(test_forged),
 		PATH_TEST(test_ike_and_keepalives),
+		PATH_TEST(test_notices),
 		PATH_TEST(test_ecn),
 		PATH_TEST(test_rekey_loses_nothing),
 		PATH_TEST(test_limits),

@@ -23,6 +23,16 @@ static void on_message(void *context, const struct endpoint *local, const struct
 	memcpy(end->message, message, end->message_len);
 }
 
+static void on_notice(void *context, const struct endpoint *remote, const uint8_t *datagram, size_t datagram_len)
+{
+	struct world_end *end = context;
+
+	assert_int_not_equal(remote->port, 0);
+	end->notices++;
+	end->message_len = datagram_len < sizeof(end->message) ? datagram_len : sizeof(end->message);
+	memcpy(end->message, datagram, end->message_len);
+}
+
 static void on_soft_limit(void *context, uint32_t spi_in)
 {
 	struct world_end *end = context;
@@ -34,7 +44,8 @@ static void on_soft_limit(void *context, uint32_t spi_in)
 static void end_start(struct world_end *end)
 {
 	const struct tunnel_settings tunnel = {.dscp = TUNNEL_DSCP_COPY, .mss_clamp = 1};
-	struct tun_handler handler = {.context = end, .message = on_message, .soft_limit = on_soft_limit};
+	struct tun_handler handler = {
+		.context = end, .message = on_message, .notice = on_notice, .soft_limit = on_soft_limit};
 	struct endpoint local = {.port = 0};
 	int pair[2];
 

@@ -20,7 +20,7 @@ struct world_end {
 	struct tun_path path;
 	int device; /* the test's end of it */
 	uint32_t spi_in;
-	unsigned messages, soft_limits; /* told to the handler */
+	unsigned messages, notices, soft_limits; /* told to the handler */
 	uint8_t message[64];
 	size_t message_len;
 };
