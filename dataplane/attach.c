@@ -99,12 +99,14 @@ static void take_control(struct attach *attach)
 		return;
 	}
 	attach->control = rc;
+	relay_attach(attach->dataplane, rc);
 	watch(attach, attach->control);
 	log_info("event=control_plane_attached");
 }
 
 static void lose_control(struct attach *attach)
 {
+	relay_attach(attach->dataplane, -1);
 	close(attach->control); /* and with it out of the epoll */
 	attach->control = -1;
 	log_warning("event=control_plane_gone reason=\"sluiced has ended; installed sessions go on\"");
@@ -123,7 +125,8 @@ void attach_wait(struct attach *attach, int milliseconds)
 			if (read(fd, &wakes, sizeof(wakes)) < 0)
 				continue;
 		} else if (fd == attach->control) {
-			lose_control(attach);
+			if (!relay_receive(attach->dataplane))
+				lose_control(attach);
 		} else if (fd == attach->listener) {
 			take_control(attach);
 		}

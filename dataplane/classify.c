@@ -59,6 +59,7 @@ static void esp_begin(struct rte_mbuf *packet, uint16_t outer_len, bool udp, str
 	meta->esp = true;
 	meta->outer_len = (uint8_t)outer_len;
 	meta->udp = udp;
+	meta->stream = false;
 	packet_begin_move(packet, outer_len);
 	out->esp[out->n_esp++] = packet;
 }

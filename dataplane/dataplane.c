@@ -149,7 +149,7 @@ int dataplane_init(struct dataplane *dataplane, const struct config *config, con
 		goto fail;
 	if (route_table_init(&dataplane->routes, name, limits->max_routes, dataplane->qsbr) < 0)
 		goto fail;
-	if (changes_init(dataplane) < 0 || workers_make(dataplane, name) < 0)
+	if (changes_init(dataplane) < 0 || workers_make(dataplane, name) < 0 || relay_init(dataplane, name) < 0)
 		goto fail;
 	return 0;
 fail:
@@ -166,6 +166,7 @@ void dataplane_fini(struct dataplane *dataplane)
 		if (dataplane->workers[i].dataplane)
 			worker_fini(&dataplane->workers[i]);
 	rte_free(dataplane->workers);
+	relay_fini(dataplane);
 	changes_fini(dataplane);
 	route_table_free(&dataplane->routes);
 	policy_table_free(&dataplane->policies);

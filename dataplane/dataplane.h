@@ -12,6 +12,7 @@
 #include "policy.h"
 #include "port.h"
 #include "reasons.h"
+#include "relay.h"
 #include "route.h"
 #include "rules.h"
 #include "sa.h"
@@ -48,6 +49,7 @@ struct dataplane {
 	struct leaving *leaving;     /* main thread: records whose grace period runs */
 	atomic_bool main_sleeps;     /* main: about to sleep, or asleep; a worker clears it and wakes it (worker.h) */
 	int main_wake;               /* eventfd that wakes the main thread; -1: it never sleeps */
+	struct relay relay;          /* ESP of sessions whose transport is TCP, on its way to and from sluiced */
 	struct log_limit net_refused; /* main thread: lines about the kernel's mirror */
 };
 

@@ -81,6 +81,20 @@ void exit_flush(struct worker *worker)
 			transmit_flush(worker, port);
 }
 
+void exit_stream(struct worker *worker, struct rte_mbuf *packet, uint32_t session)
+{
+	if (!relay_head_write(packet, session)) {
+		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
+		return;
+	}
+	if (rte_ring_enqueue(worker->dataplane->relay.ring, packet) < 0) {
+		exit_drop(worker, packet, REASON_DROP_STREAM_FULL);
+		return;
+	}
+	worker_count(worker, REASON_OUT_STREAM, 1);
+	worker->wants_main = true;
+}
+
 void exit_handoff(struct worker *worker, struct rte_mbuf *packet, uint16_t owner)
 {
 	if (rte_ring_enqueue(worker->dataplane->workers[owner].handoff, packet) < 0) {

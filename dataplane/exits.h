@@ -28,5 +28,8 @@ void exit_transmit(struct worker *worker, struct rte_mbuf *frame, uint16_t port)
 /* Sends what was gathered. */
 void exit_flush(struct worker *worker);
 
+/* An ESP packet of a session whose transport is TCP, to the main thread (relay.h). */
+void exit_stream(struct worker *worker, struct rte_mbuf *packet, uint32_t session);
+
 /* To the ring of worker `owner`. */
 void exit_handoff(struct worker *worker, struct rte_mbuf *packet, uint16_t owner);

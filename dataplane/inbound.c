@@ -42,6 +42,9 @@ static bool is_from_place(const struct packet *meta, const void *header, const s
 {
 	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)((const uint8_t *)header + meta->outer_len) - 1;
 
+	/* In a TCP connection it came from whom sluiced takes for it, and where that is is sluiced's to say. */
+	if (unlikely(meta->stream))
+		return true;
 	if (meta->udp ? udp->src_port != rte_cpu_to_be_16(outer->remote_port) ||
 				udp->dst_port != rte_cpu_to_be_16(outer->local_port)
 		      : outer->remote_port != 0)

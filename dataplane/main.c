@@ -111,6 +111,7 @@ static bool turn(struct dataplane *dataplane, struct attach *attach)
 
 	for (uint16_t i = 0; i < dataplane->n_ports; i++)
 		work += port_exchange_kernel(dataplane, &dataplane->ports[i]);
+	work += relay_send(dataplane);
 	follow_apply(dataplane, rte_rdtsc());
 	learn_apply(dataplane, rte_rdtsc());
 	lifetime_apply(dataplane, rte_rdtsc());

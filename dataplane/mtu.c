@@ -2,6 +2,7 @@
 #include "mtu.h"
 
 #include "encap.h"
+#include "tables/bundle.h"
 
 static bool ports_are_alike(const struct dataplane *dataplane)
 {
@@ -36,7 +37,8 @@ uint16_t mtu_outer(const struct dataplane *dataplane, const struct sa_session *s
  * one. */
 static uint32_t inner_mtu(const struct sa_out *out, uint32_t outer_mtu, const struct sa_outer *outer)
 {
-	uint32_t payload = esp_payload_max(esp_key_suite(out->key), outer_mtu - encap_len(outer));
+	uint32_t payload = esp_payload_max(
+		esp_key_suite(out->key), outer->stream ? (uint32_t)BUNDLE_PACKET_MAX : outer_mtu - encap_len(outer));
 
 	return payload && out->transport ? payload + (uint32_t)sizeof(struct rte_ipv4_hdr) : payload;
 }
@@ -47,6 +49,7 @@ void mtu_set(struct dataplane *dataplane, uint32_t index)
 	const struct sa_session *session = &dataplane->sas.sessions[out->session];
 	uint16_t outer_mtu = mtu_outer(dataplane, session);
 	uint32_t mtu = inner_mtu(out, outer_mtu, session->outer);
+	/* Segments of a stream are cut by TCP, whatever lies in them. */
 	bool raised = dataplane->sas.in[index].ipv6 && mtu < MTU_FLOOR_IPV6;
 	/* Routers cut IPv4 where it may be cut. Over IPv6 we are the only one who does (RFC 8200 section 5). */
 	bool cut_here = raised || (session->outer->ipv6 && session->path_mtu);

@@ -167,6 +167,10 @@ static void encapsulate(struct worker *worker, const struct esp_packet *esp, uin
 	/* seal wrote before and behind the payload, within head- and tailroom. */
 	packet_begin_move(packet, (int)(esp->data - begin));
 	packet_len_set(packet, esp->len);
+	if (unlikely(outer->stream)) {
+		exit_stream(worker, packet, out->session);
+		return;
+	}
 	if (unlikely(rte_pktmbuf_headroom(packet) < outer_len)) {
 		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
 		return;

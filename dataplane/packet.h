@@ -27,7 +27,8 @@ struct packet {
 	bool esp;          /* it begins at its ESP header, and its outer headers still stand before that */
 	uint8_t outer_len; /* esp: their bytes, UDP's included */
 	bool udp;          /* esp: in UDP */
-	uint8_t reserved[2];
+	bool stream;       /* esp: in a TCP connection; the outer headers that stand before it have addresses alone */
+	uint8_t reserved;
 };
 _Static_assert(sizeof(struct packet) == sizeof(((struct rte_mbuf *)0)->hash), "it lies in the mbuf");
 

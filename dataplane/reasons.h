@@ -13,9 +13,11 @@
 	X(IN_HANDOFF,           "taken_over",           IN,   "from another worker")                                   \
 	X(IN_CUT,               "cut",                  IN,   "a further fragment made by cutting a packet")           \
 	X(IN_ICMP,              "icmp_made",            IN,   "an ICMP error of ours about another packet")            \
+	X(IN_STREAM,            "from_stream",          IN,   "ESP that came in a TCP connection, from sluiced")        \
 	X(OUT_SENT,             "sent",                 OUT,  "to a port")                                             \
 	X(OUT_KERNEL,           "to_kernel",            OUT,  "to the exception port")                                 \
 	X(OUT_HANDOFF,          "handed_over",          OUT,  "to the worker that owns it")                            \
+	X(OUT_STREAM,           "to_stream",            OUT,  "ESP to sluiced, for a session whose transport is TCP")  \
 	X(OUT_MERGED,           "fragment_merged",      OUT,  "became part of a reassembled packet")                   \
 	X(DROP_KEEPALIVE,       "nat_keepalive",        DROP, "RFC 3948 section 2.3: a single 0xff")                   \
 	X(DROP_DUMMY,           "esp_dummy",            DROP, "RFC 4303 section 2.6: next header 59")                  \
@@ -47,11 +49,14 @@
 	X(DROP_HANDOFF,         "handoff_full",         DROP, "the owner's ring is full")                              \
 	X(DROP_KERNEL_RATE,     "kernel_rate",          DROP, "more for the kernel than dataplane.exception_rate")     \
 	X(DROP_KERNEL_FULL,     "kernel_full",          DROP, "the exception port takes no more")                      \
+	X(DROP_STREAM_FULL,     "stream_full",          DROP, "more ESP for TCP connections than the main thread takes") \
 	X(DROP_FRAGMENT_BAD,    "fragment_bad",         DROP, "impossible offset or length")                           \
 	X(DROP_FRAGMENT_OVERLAP, "fragment_overlap",    DROP, "overlaps another: its whole packet is refused")         \
 	X(DROP_FRAGMENT_TIMEOUT, "fragment_timeout",    DROP, "the rest of its packet did not come")                   \
 	X(DROP_FRAGMENT_LIMIT,  "fragment_limit",       DROP, "too many packets in reassembly, in all or of one source, or too many pieces") \
 	X(NOTE_KERNEL_REFUSED,  "kernel_refused",       NOTE, "of to_kernel: the kernel's interface did not take it")  \
+	X(NOTE_STREAM_REFUSED,  "stream_refused",       NOTE, "of to_stream: sluiced did not take it, for it has enough to do") \
+	X(NOTE_STREAM_AWAY,     "stream_away",          NOTE, "of to_stream: no sluiced is attached, or the session has ended") \
 	X(NOTE_BYPASSED,        "rule_bypass",          NOTE, "sent on in the clear: a rule of the configuration says so") \
 	X(NOTE_REASSEMBLED,     "reassembled",          NOTE, "packets made of fragments")                             \
 	X(NOTE_ICMP_RATE,       "icmp_rate",            NOTE, "an ICMP error not made: there were too many")           \

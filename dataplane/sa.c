@@ -110,6 +110,7 @@ void sa_outer_fill(struct sa_outer *outer, const struct endpoint *local, const s
 	outer->local_port = local->port;
 	outer->remote_port = remote->port;
 	outer->udp = encapsulation == TABLES_ENCAPSULATION_UDP;
+	outer->stream = encapsulation == TABLES_ENCAPSULATION_STREAM;
 	outer->ipv6 = !ip_is_ipv4(&outer->remote);
 	encap_prepare(outer);
 }

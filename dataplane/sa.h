@@ -23,6 +23,7 @@ struct sa_outer {
 	union ip_address local, remote; /* of one family */
 	uint16_t local_port, remote_port;
 	bool udp, ipv6;
+	bool stream;        /* ESP goes by sluiced into a TCP connection (relay.h); the addresses are of that */
 	uint8_t header_len; /* see encap.c, as the next one */
 	uint32_t checksum;  /* of the header's constant fields, not folded */
 } __attribute__((aligned(64)));
@@ -69,7 +70,7 @@ struct sa_out {
 		_Atomic uint64_t sequence; /* the last number given out */
 		_Atomic uint64_t bytes;    /* counted where there is a limit */
 	} numbers __attribute__((aligned(64)));
-	uint32_t session; /* main thread */
+	uint32_t session; /* never changed while workers see it */
 	_Atomic(const struct sa_outer *) outer __attribute__((aligned(64))); /* main: writes; workers: read */
 	_Atomic uint32_t inner_mtu;          /* mtu.h; likewise */
 	uint32_t spi;

@@ -27,7 +27,7 @@
 #define TABLES_MAGIC 0x3130454349554c53ULL /* "SLUICE01", little-endian */
 
 enum {
-	TABLES_LAYOUT_VERSION = 7,
+	TABLES_LAYOUT_VERSION = 8,
 	TABLES_WORKERS_MAX = 64,
 	TABLES_PORTS_MAX = 16,
 	TABLES_REASONS_MAX = 64,
@@ -74,6 +74,7 @@ enum tables_phase {
 enum tables_encapsulation {
 	TABLES_ENCAPSULATION_ESP, /* bare, IP protocol 50 */
 	TABLES_ENCAPSULATION_UDP, /* RFC 3948 */
+	TABLES_ENCAPSULATION_STREAM, /* RFC 9329: in a TCP connection of the control plane's (tables/bundle.h) */
 };
 
 /*

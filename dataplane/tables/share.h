@@ -5,7 +5,8 @@
  *   sluiced                             sluice-dataplane
  *     hello {magic, layout version} ->    checks credentials, version, that no other control plane is attached
  *       <- answer {status, sentence}, with three descriptors: the tables, and two eventfds
- *     ... the connection stays open: its end tells each side that the other has gone ...
+ *     ... the connection stays open: its end tells each side that the other has gone; meanwhile it carries ESP of
+ *     sessions whose transport is TCP, if there are any (tables/bundle.h) ...
  *
  * eventfd `changes`: written by sluiced after it pushed changes. eventfd `events`: written by the data plane's main
  * thread when events wait; workers never make a system call for it.

@@ -12,8 +12,8 @@ struct provocation {
 	uint64_t count;
 };
 
-/* Indexed by reason; empty where the other one has it. */
-extern const struct provocation drops_plain[REASON_COUNT], drops_esp[REASON_COUNT];
+/* Indexed by reason; empty where another one has it. */
+extern const struct provocation drops_plain[REASON_COUNT], drops_esp[REASON_COUNT], drops_stream[REASON_COUNT];
 
 /* A UDP packet from `source` to `destination`, in a buffer that lasts until the next call; its length in `len`. */
 uint8_t *drops_udp(

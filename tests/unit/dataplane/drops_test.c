@@ -19,6 +19,8 @@ static const struct reason_text {
 
 static const struct provocation *provocation_of(size_t reason)
 {
+	if (drops_stream[reason].provoke)
+		return &drops_stream[reason];
 	return drops_plain[reason].provoke ? &drops_plain[reason] : &drops_esp[reason];
 }
 

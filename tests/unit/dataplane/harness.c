@@ -268,6 +268,8 @@ void harness_close(void)
 		return;
 	is_open = false;
 	harness_turn();
+	relay_attach(&harness.dataplane, -1);
+	(void)relay_send(&harness.dataplane);
 	harness_expire_fragments();
 	rings_drain();
 	balance = harness_balance();

@@ -35,7 +35,9 @@ static struct address address_of(const char *text)
 struct tables_session peer_session(const struct peer *peer)
 {
 	struct tables_session session = {
-		.encapsulation = peer->udp ? TABLES_ENCAPSULATION_UDP : TABLES_ENCAPSULATION_ESP,
+		.encapsulation = peer->stream ? TABLES_ENCAPSULATION_STREAM
+				 : peer->udp  ? TABLES_ENCAPSULATION_UDP
+					      : TABLES_ENCAPSULATION_ESP,
 		.local = {.address = peer->outer_ipv6 ? address_of(HQ_WAN_6) : address_ipv4(HQ_WAN),
 			.port = peer->hq_port},
 		.remote = {.address = peer->outer_ipv6 ? address_6(peer->address_6) : address_ipv4(peer->address),
@@ -115,7 +117,8 @@ void peer_open(struct peer *peer, unsigned int number, const struct peer_options
 
 	memset(peer, 0, sizeof(*peer));
 	peer->number = number;
-	peer->udp = !options->bare;
+	peer->udp = !options->bare && !options->stream;
+	peer->stream = options->stream;
 	peer->outer_ipv6 = options->outer_ipv6;
 	peer->inner_ipv6 = options->inner_ipv6;
 	if (peer->outer_ipv6 || peer->inner_ipv6)
@@ -341,6 +344,40 @@ size_t peer_pass_in(struct peer *peer, const void *packet, size_t len, uint8_t *
 	harness_expect_no_frame();
 	memcpy(inner, frame.bytes + WIRE_ETHERNET_LEN, frame.len - WIRE_ETHERNET_LEN);
 	return frame.len - WIRE_ETHERNET_LEN;
+}
+
+void peer_bundle(struct peer *peer, const void *inner, size_t inner_len, uint8_t *message, size_t *len)
+{
+	static uint8_t esp[WIRE_MAX];
+	struct bundle_head head = {.session = TABLES_NONE};
+
+	head.packet_len = (uint32_t)peer_esp(peer, ++peer->sequence, next_header_of(inner), inner, inner_len, esp);
+	assert_true(bundle_add(message, len, &head, esp));
+}
+
+size_t peer_receive_bundled(struct peer *peer, const struct bundle_packet *packet, uint8_t *inner)
+{
+	static uint8_t outer[WIRE_IPV6_LEN + WIRE_MAX];
+	size_t front_len = peer->outer_ipv6 ? WIRE_IPV6_LEN : WIRE_IPV4_LEN;
+	struct wire_ipv4 ipv4 = {.source = HQ_WAN, .destination = peer->address, .protocol = IPPROTO_ESP};
+	struct wire_ipv6 ipv6 = {.next_header = IPPROTO_ESP};
+	bool udp = peer->udp;
+	size_t inner_len;
+
+	assert_int_equal(packet->head.session, peer->session);
+	assert_int_equal(packet->head.id, harness.tables.sessions[peer->session].id);
+	/* As bare ESP, for there is no outer header to be checked. */
+	peer->udp = false;
+	memcpy(outer + front_len, packet->data, packet->head.packet_len);
+	wire_address(HQ_WAN_6, ipv6.source);
+	memcpy(ipv6.destination, peer->address_6, 16);
+	if (peer->outer_ipv6)
+		wire_ipv6(outer, &ipv6, outer + front_len, packet->head.packet_len);
+	else
+		wire_ipv4(outer, &ipv4, outer + front_len, packet->head.packet_len);
+	inner_len = peer_receive_outer(peer, outer, front_len + packet->head.packet_len, inner);
+	peer->udp = udp;
+	return inner_len;
 }
 
 void peer_expect_all_free(void)

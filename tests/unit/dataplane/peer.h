@@ -8,6 +8,7 @@
 #pragma once
 
 #include "harness.h"
+#include "tables/bundle.h"
 #include "tests/unit/esp/reference.h"
 
 enum { PEER_NAT_PORT = 61234, PEER_SOFT_PACKETS = 1 << 30 };
@@ -18,6 +19,7 @@ struct peer_options {
 	uint32_t spi_out;			      /* HQ's to it */
 	const uint8_t *keymat_to_hq, *keymat_from_hq; /* NULL: noise */
 	bool bare, outer_ipv6, inner_ipv6;
+	bool stream; /* in a TCP connection: see peer_bundle */
 	uint16_t hq_port; /* 0: HARNESS_NAT_PORT */
 	struct prefix local_network, remote_network;
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
@@ -32,7 +34,7 @@ struct peer_options {
 
 struct peer {
 	unsigned int number;
-	bool udp, outer_ipv6, inner_ipv6;
+	bool udp, stream, outer_ipv6, inner_ipv6;
 	uint32_t address, host;
 	uint8_t address_6[16], host_6[16];
 	uint16_t port; /* of its outer address; 0: bare ESP */
@@ -94,6 +96,12 @@ size_t peer_receive_payload(
  */
 size_t peer_pass_out(struct peer *peer, const void *packet, size_t len, uint8_t *inner);
 size_t peer_pass_in(struct peer *peer, const void *packet, size_t len, uint8_t *inner);
+
+/* Puts the next ESP packet, around `inner`, into a message as sluiced sends it; `len` bytes are there already. */
+void peer_bundle(struct peer *peer, const void *inner, size_t inner_len, uint8_t *message, size_t *len);
+
+/* Opens an ESP packet that went to sluiced, and checks that it is for the peer's session: the inner packet's length. */
+size_t peer_receive_bundled(struct peer *peer, const struct bundle_packet *packet, uint8_t *inner);
 
 /* Fails the test unless every slot, on both sides of the tables, is free. */
 void peer_expect_all_free(void);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay.h"
+
+#include "dataplane.h"
+#include "header.h"
+#include "tables/bundle.h"
+
+#include <rte_malloc.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+	RELAY_RING = 4096,
+	RELAY_BURST = 64,    /* packets in one message */
+	RELAY_MESSAGES = 16, /* taken a turn */
+};
+
+int relay_init(struct dataplane *dataplane, const char *name)
+{
+	struct relay *relay = &dataplane->relay;
+	char ring_name[RTE_RING_NAMESIZE];
+
+	relay->fd = -1;
+	snprintf(ring_name, sizeof(ring_name), "%s-relay", name);
+	relay->ring = rte_ring_create(ring_name, RELAY_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	relay->message = rte_malloc("relay", BUNDLE_LEN_MAX, RTE_CACHE_LINE_SIZE);
+	return relay->ring && relay->message ? 0 : -ENOMEM;
+}
+
+static void count(struct dataplane *dataplane, enum reason reason, uint64_t packets)
+{
+	tables_count(&tables_counters(&dataplane->tables, 0)->reasons[reason], packets);
+}
+
+void relay_fini(struct dataplane *dataplane)
+{
+	struct relay *relay = &dataplane->relay;
+
+	if (relay->ring) {
+		relay->fd = -1;
+		while (relay_send(dataplane) > 0)
+			;
+	}
+	rte_ring_free(relay->ring);
+	rte_free(relay->message);
+}
+
+void relay_attach(struct dataplane *dataplane, int fd)
+{
+	int len = BUNDLE_SOCKET_LEN;
+
+	dataplane->relay.fd = fd;
+	/* As far as the kernel grants it: what does not fit is dropped as on any wire. */
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &len, sizeof(len)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
+}
+
+/* --- out ---------------------------------------------------------------------------------------------------------- */
+
+bool relay_head_write(struct rte_mbuf *packet, uint32_t session)
+{
+	struct bundle_head head = {.session = session, .packet_len = rte_pktmbuf_data_len(packet)};
+
+	if (rte_pktmbuf_headroom(packet) < sizeof(head))
+		return false;
+	packet_begin_move(packet, -(int)sizeof(head));
+	memcpy(rte_pktmbuf_mtod(packet, void *), &head, sizeof(head));
+	return true;
+}
+
+/* The session may have left since. Its slot is no other one's yet: the ring is empty before that can be asked for. */
+static bool head_complete(const struct dataplane *dataplane, struct rte_mbuf *packet)
+{
+	uint8_t *begin = rte_pktmbuf_mtod(packet, uint8_t *);
+	struct bundle_head head;
+
+	memcpy(&head, begin, sizeof(head));
+	head.id = dataplane->sas.sessions[head.session].id;
+	memcpy(begin, &head, sizeof(head));
+	return head.id != 0;
+}
+
+/* One message of what fits. */
+static void send_message(struct dataplane *dataplane, struct iovec *parts, uint16_t n_parts)
+{
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = n_parts};
+
+	if (n_parts > 0 && sendmsg(dataplane->relay.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		count(dataplane, REASON_NOTE_STREAM_REFUSED, n_parts);
+}
+
+static void send_burst(struct dataplane *dataplane, struct rte_mbuf **packets, unsigned int n_packets)
+{
+	struct iovec parts[RELAY_BURST];
+	uint16_t n_parts = 0;
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < n_packets; i++) {
+		size_t packet_len = rte_pktmbuf_data_len(packets[i]);
+
+		if (dataplane->relay.fd < 0 || !head_complete(dataplane, packets[i])) {
+			count(dataplane, REASON_NOTE_STREAM_AWAY, 1);
+			continue;
+		}
+		if (len + packet_len > BUNDLE_LEN_MAX) {
+			send_message(dataplane, parts, n_parts);
+			len = n_parts = 0;
+		}
+		parts[n_parts++] =
+			(struct iovec){.iov_base = rte_pktmbuf_mtod(packets[i], void *), .iov_len = packet_len};
+		len += packet_len;
+	}
+	send_message(dataplane, parts, n_parts);
+	rte_pktmbuf_free_bulk(packets, n_packets);
+}
+
+unsigned int relay_send(struct dataplane *dataplane)
+{
+	struct rte_mbuf *packets[RELAY_BURST];
+	unsigned int total = 0, n_packets;
+
+	for (unsigned int i = 0; i < RELAY_RING / RELAY_BURST; i++) {
+		n_packets = rte_ring_sc_dequeue_burst(dataplane->relay.ring, (void **)packets, RELAY_BURST, NULL);
+		if (n_packets == 0)
+			break;
+		send_burst(dataplane, packets, n_packets);
+		total += n_packets;
+	}
+	return total;
+}
+
+/* --- in ----------------------------------------------------------------------------------------------------------- */
+
+/* An outer header as far as anybody looks at it: whence and whither. Its length. */
+static uint8_t outer_write(uint8_t *esp, const struct sa_outer *outer)
+{
+	if (outer->ipv6) {
+		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)esp - 1;
+
+		*ip = (struct rte_ipv6_hdr){.vtc_flow = rte_cpu_to_be_32(6u << 28)};
+		memcpy(ip->src_addr, &outer->remote, sizeof(ip->src_addr));
+		memcpy(ip->dst_addr, &outer->local, sizeof(ip->dst_addr));
+		return sizeof(*ip);
+	} else {
+		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)esp - 1;
+
+		*ip = (struct rte_ipv4_hdr){
+			.version_ihl = RTE_IPV4_VHL_DEF, .src_addr = outer->remote.ipv4, .dst_addr = outer->local.ipv4};
+		return sizeof(*ip);
+	}
+}
+
+static struct rte_mbuf *packet_make(struct dataplane *dataplane, const uint8_t *esp, uint32_t len)
+{
+	struct rte_mbuf *packet = rte_pktmbuf_alloc(dataplane->packets);
+
+	if (packet && rte_pktmbuf_tailroom(packet) < len) {
+		rte_pktmbuf_free(packet);
+		packet = rte_pktmbuf_alloc(dataplane->jumbos);
+	}
+	if (!packet)
+		return NULL;
+	if (rte_pktmbuf_tailroom(packet) < len) {
+		rte_pktmbuf_free(packet);
+		return NULL;
+	}
+	memcpy(rte_pktmbuf_append(packet, (uint16_t)len), esp, len);
+	return packet;
+}
+
+/* To the worker that owns the SA; REASON_COUNT, or why not. */
+static enum reason take_packet(struct dataplane *dataplane, const uint8_t *esp, uint32_t len)
+{
+	struct rte_mbuf *packet;
+	struct sa_in *in;
+
+	if (len < ESP_HDR_LEN)
+		return REASON_DROP_ESP_LENGTH;
+	in = sa_find_in(&dataplane->sas, esp_read_spi(esp));
+	if (!in)
+		return REASON_DROP_UNKNOWN_SPI;
+	packet = packet_make(dataplane, esp, len);
+	if (!packet)
+		return REASON_DROP_NO_BUFFER;
+	*packet_of(packet) = (struct packet){
+		.esp = true,
+		.stream = true,
+		.outer_len =
+			outer_write(rte_pktmbuf_mtod(packet, uint8_t *), dataplane->sas.sessions[in->session].outer),
+	};
+	if (rte_ring_enqueue(dataplane->workers[in->owner].handoff, packet) < 0) {
+		rte_pktmbuf_free(packet);
+		return REASON_DROP_HANDOFF;
+	}
+	return REASON_COUNT;
+}
+
+void relay_take(struct dataplane *dataplane, uint8_t *message, size_t len)
+{
+	struct bundle_packet packet;
+	size_t at = 0;
+
+	while (bundle_next(message, len, &at, &packet)) {
+		enum reason reason = take_packet(dataplane, packet.data, packet.head.packet_len);
+
+		count(dataplane, REASON_IN_STREAM, 1);
+		count(dataplane, reason == REASON_COUNT ? REASON_OUT_HANDOFF : reason, 1);
+	}
+}
+
+bool relay_receive(struct dataplane *dataplane)
+{
+	struct relay *relay = &dataplane->relay;
+
+	for (unsigned int i = 0; i < RELAY_MESSAGES; i++) {
+		ssize_t received = recv(relay->fd, relay->message, BUNDLE_LEN_MAX, MSG_DONTWAIT);
+
+		if (received < 0)
+			return errno == EAGAIN || errno == EINTR;
+		if (received == 0)
+			return false;
+		relay_take(dataplane, relay->message, (size_t)received);
+	}
+	return true;
+}
