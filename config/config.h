@@ -19,6 +19,7 @@ enum {
 	CONFIG_WORKERS_MAX = 64,
 	CONFIG_PORTS_MAX = 16,
 	CONFIG_NETWORKS_MAX = 16,
+	CONFIG_MEMBER_NETWORKS_MAX = CONFIG_NETWORKS_MAX - 1, /* its address is one more */
 	CONFIG_PROPOSALS_MAX = 16,
 	CONFIG_AUTH_MAX = 8,
 	CONFIG_FILES_MAX = 8,
@@ -149,7 +150,7 @@ struct config_pool {
 enum config_assign { CONFIG_ASSIGN_PULL, CONFIG_ASSIGN_PUSH };
 
 /* How somebody who registers proves who it is, and what carries its session. The numbers are the choices' places. */
-enum config_method { CONFIG_METHOD_KERBEROS, CONFIG_METHOD_PASSWORD, CONFIG_METHOD_CERTIFICATE, CONFIG_METHODS };
+enum config_method { CONFIG_METHOD_KERBEROS, CONFIG_METHOD_CERTIFICATE, CONFIG_METHOD_PASSWORD, CONFIG_METHODS };
 enum config_transport { CONFIG_TRANSPORT_UDP, CONFIG_TRANSPORT_TCP, CONFIG_TRANSPORTS };
 extern const char *const config_method_names[], *const config_transport_names[];
 
@@ -161,7 +162,7 @@ struct config_member {
 	uint8_t methods[CONFIG_METHODS];    /* enum config_method; none: all of the group's */
 	uint16_t n_methods;
 	struct address address;             /* IPv4, in place of one from a pool; of no family: none */
-	struct prefix networks[CONFIG_NETWORKS_MAX]; /* behind it */
+	struct prefix networks[CONFIG_MEMBER_NETWORKS_MAX]; /* behind it */
 	uint16_t n_networks;
 };
 

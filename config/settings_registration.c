@@ -8,15 +8,15 @@
 
 /* clang-format off */
 const char *const config_method_names[] = {[CONFIG_METHOD_KERBEROS] = "kerberos",
-	[CONFIG_METHOD_PASSWORD] = "password",
 	[CONFIG_METHOD_CERTIFICATE] = "certificate",
+	[CONFIG_METHOD_PASSWORD] = "password",
 	NULL};
 const char *const config_transport_names[] = {[CONFIG_TRANSPORT_UDP] = "udp", [CONFIG_TRANSPORT_TCP] = "tcp", NULL};
 
 static const struct setting member_settings[] = {
 	{"identity", SETTING_TEXT, NULL, "an identity", "what it authenticates as, such as a user's name",
 		.min = 1, FIELD(config_member, identity)},
-	{"subject", SETTING_TEXT, "", "a certificate's subject", "a name such as \"CN=branch1, O=Example\"",
+	{"subject", SETTING_TEXT, "", "a certificate's subject", "a name such as \"O=Example, CN=branch1\"",
 		FIELD(config_member, subject)},
 	{"group", SETTING_NAME, "\"\"", "a group", "a group's name, or \"\"", FIELD(config_member, group)},
 	{"methods", SETTING_CHOICE, "", "a method of registration", .choices = config_method_names,

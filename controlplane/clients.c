@@ -27,6 +27,9 @@ static bool has_users(const struct config *config)
 	for (size_t i = 0; i < config->n_peers; i++)
 		if (config->peers[i].users)
 			return true;
+	for (size_t i = 0; config->registration.n_ports > 0 && i < config->registration.n_methods; i++)
+		if (config->registration.methods[i] == CONFIG_METHOD_PASSWORD)
+			return true;
 	return false;
 }
 
@@ -37,6 +40,8 @@ static bool is_connected(void *context, const char *peer_name, const char *ident
 
 	if (!peer)
 		return false;
+	if (peer->registration && registrations_hold(gateway->registrations, identity))
+		return true;
 	if (gateway->install && sessions_find(gateway->install->sessions, peer, identity) != TABLES_NONE)
 		return true;
 	return gateway->ike && ike_peer_is_known(gateway->ike, peer, identity);
@@ -138,6 +143,11 @@ int clients_lease(struct clients *clients, const struct config_peer *peer, const
 	out->n_dns = lease.pool->n_dns;
 	memcpy(out->dns, lease.pool->dns, sizeof(out->dns));
 	return 0;
+}
+
+struct login *clients_login_service(const struct clients *clients)
+{
+	return clients->login;
 }
 
 struct pools *clients_pools(const struct clients *clients)

@@ -9,6 +9,7 @@
 #include "ike/ike.h"
 
 struct gateway;
+struct login;
 struct clients;
 
 /* NULL with errno, after a line in the log. The gateway must stay; its engine may come later. */
@@ -21,6 +22,9 @@ void clients_free(struct clients *clients);
 int clients_login(struct clients *clients, const struct ike_login *login);
 int clients_lease(struct clients *clients, const struct config_peer *peer, const char *identity,
 	struct ike_assignment *out, char why[IKE_WHY_LEN]);
+
+/* Passwords of those who register; NULL when none is asked for. */
+struct login *clients_login_service(const struct clients *clients);
 
 /* The leases, for the operator; NULL when no pool is configured. */
 struct pools *clients_pools(const struct clients *clients);

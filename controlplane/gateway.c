@@ -15,9 +15,11 @@
 
 void gateway_settle(struct gateway *gateway)
 {
-	uint64_t wait = gateway->ike ? ike_run_timers(gateway->ike) : UINT64_MAX;
+	uint64_t wait;
 	struct timeval timeout;
 
+	registrations_settle(gateway->registrations);
+	wait = gateway->ike ? ike_run_timers(gateway->ike) : UINT64_MAX;
 	if (wait == UINT64_MAX) {
 		if (gateway->ike_timer)
 			event_del(gateway->ike_timer);
@@ -53,6 +55,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	registrations_tick(gateway->registrations, clock_now_ms());
 	if (!gateway->install)
 		return;
 	adopt_expire(gateway->install, clock_unix());
@@ -197,6 +200,7 @@ int gateway_open(struct gateway *gateway, const struct config *config, struct ev
 		.context = gateway, .turn_of = on_arrived, .input = on_admitted, .settle = on_settle};
 	struct ike_host host = host_make(gateway);
 	char path[CONFIG_PATH_LEN];
+	int rc = 0;
 
 	snprintf(path, sizeof(path), "%s/dataplane.sock", config->runtime_dir);
 	gateway->peers = peers_new(config);
@@ -211,6 +215,12 @@ int gateway_open(struct gateway *gateway, const struct config *config, struct ev
 	gateway->ike = gateway->timeline ? ike_new(config, &host) : NULL;
 	if (!gateway->ike)
 		goto fail;
+	if (config->registration.n_ports > 0) {
+		gateway->registrations = registrations_new(gateway);
+		rc = gateway->registrations ? 0 : -errno;
+	}
+	if (rc < 0)
+		goto close;
 	gateway->admission = admission_new(base, &admission);
 	if (!gateway->admission)
 		goto fail;
@@ -221,8 +231,10 @@ int gateway_open(struct gateway *gateway, const struct config *config, struct ev
 	return 0;
 fail:
 	log_error("event=start_failed reason=\"no memory\"");
+	rc = -ENOMEM;
+close:
 	gateway_close(gateway);
-	return -ENOMEM;
+	return rc;
 }
 
 void gateway_close(struct gateway *gateway)
@@ -230,6 +242,8 @@ void gateway_close(struct gateway *gateway)
 	install_stop(gateway);
 	attachment_free(gateway->attachment);
 	admission_free(gateway->admission);
+	registrations_free(gateway->registrations);
+	gateway->registrations = NULL;
 	if (gateway->ike)
 		ike_free(gateway->ike);
 	gateway->ike = NULL;

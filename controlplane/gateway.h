@@ -15,6 +15,7 @@
 #include "install.h"
 #include "mirror.h"
 #include "peers.h"
+#include "registrations.h"
 #include "sockets.h"
 #include "timeline.h"
 
@@ -41,6 +42,7 @@ struct gateway {
 	struct ike *ike;
 	struct timeline *timeline;
 	struct clients *clients;
+	struct registrations *registrations; /* NULL: nobody registers */
 	struct attachment *attachment;
 	struct tables *tables; /* NULL while no data plane is attached, and with it: */
 	struct install *install;

@@ -89,9 +89,17 @@ static bool host_knows(const struct gateway *gateway, uint64_t child_id, uint32_
 static void host_child_activate(void *context, uint64_t child_id, uint32_t spi_in)
 {
 	struct gateway *gateway = context;
+	const struct sessions *sessions;
+	uint32_t child;
 
-	if (host_knows(gateway, child_id, spi_in))
-		install_child_activate(gateway->install, spi_in);
+	if (!host_knows(gateway, child_id, spi_in))
+		return;
+	install_child_activate(gateway->install, spi_in);
+	sessions = gateway->install->sessions;
+	child = sessions_child_find(sessions, spi_in);
+	if (child != TABLES_NONE)
+		registrations_activated(
+			gateway->registrations, sessions->sessions[sessions->children[child].session].ike_sa);
 }
 
 static void host_note_removed(struct gateway *gateway, uint32_t spi_in)
@@ -144,6 +152,8 @@ static void host_event(void *context, const struct ike_event *event)
 
 	journal_ike_event(event);
 	timeline_event(gateway->timeline, event, clock_now_ms());
+	if (event->kind == IKE_EVENT_ENDED)
+		registrations_ike_ended(gateway->registrations, event->ike_sa);
 	/* What the engine knew of it, it removes by itself. */
 	if (event->kind == IKE_EVENT_INITIAL_CONTACT && event->peer && gateway->install)
 		adopt_forget(gateway->install, event->peer, event->identity);
@@ -171,6 +181,16 @@ static int host_lease(void *context, const struct config_peer *peer, const char 
 	return clients_lease(gateway->clients, peer, identity, out, why);
 }
 
+static int host_registered(void *context, const char *identity, struct ike_registered *out)
+{
+	return registrations_find(((struct gateway *)context)->registrations, identity, out);
+}
+
+static int host_registered_take(void *context, uint64_t number, uint64_t ike_sa)
+{
+	return registrations_take(((struct gateway *)context)->registrations, number, ike_sa);
+}
+
 struct ike_host host_make(struct gateway *gateway)
 {
 	return (struct ike_host){
@@ -190,5 +210,7 @@ struct ike_host host_make(struct gateway *gateway)
 		.message = host_message,
 		.login = host_login,
 		.lease = host_lease,
+		.registered = host_registered,
+		.registered_take = host_registered_take,
 	};
 }

@@ -13,6 +13,9 @@
 
 enum { NOTIFY_R_U_THERE = 36136, NOTIFY_R_U_THERE_ACK = 36137 };
 
+/* Registrations have numbers of their own; the engine never gets so far. */
+static const uint64_t registration_numbers = UINT64_C(1) << 63;
+
 struct timeline *timeline_new(const struct config *config)
 {
 	struct timeline *timeline = calloc(1, sizeof(*timeline));
@@ -256,6 +259,45 @@ void timeline_note(struct timeline *timeline, enum timeline_what what, uint64_t 
 	}
 }
 
+static struct attempt *timeline_registration_of(
+	struct timeline *timeline, const struct timeline_registration *about, uint64_t now_ms)
+{
+	struct attempt *attempt = timeline_attempt_of(timeline, about->number | registration_numbers, about->session,
+		about->session + IKE_COOKIE_LEN, &about->remote, now_ms);
+
+	if (!attempt)
+		return NULL;
+	attempt->registration = true;
+	if (about->peer)
+		store_assign(timeline, attempt, about->peer, about->identity, TRUST_PROVEN);
+	else if (about->identity && !attempt->claimed)
+		attempt->claimed = strndup(about->identity, CONFIG_IDENTITY_LEN);
+	attempt_place(attempt, &about->local, &about->remote);
+	return attempt;
+}
+
+void timeline_registration(struct timeline *timeline, const struct timeline_registration *about,
+	enum timeline_what what, uint64_t now_ms, const char *text)
+{
+	struct attempt *attempt = timeline_registration_of(timeline, about, now_ms);
+
+	if (!attempt)
+		return;
+	attempt_say(timeline, attempt, what, text, now_ms);
+	if (what == TIMELINE_REGISTERED)
+		attempt->outcome = TIMELINE_ESTABLISHED;
+	if (what != TIMELINE_REGISTRATION)
+		attempt_judge(attempt, text, false);
+}
+
+void timeline_registration_end(struct timeline *timeline, const struct timeline_registration *about, uint64_t now_ms)
+{
+	struct attempt *attempt = timeline_registration_of(timeline, about, now_ms);
+
+	if (attempt)
+		attempt_end(timeline, attempt);
+}
+
 void timeline_each(const struct timeline *timeline, bool (*each)(void *context, const struct timeline_attempt *attempt),
 	void *context)
 {
@@ -264,7 +306,8 @@ void timeline_each(const struct timeline *timeline, bool (*each)(void *context, 
 	TAILQ_FOREACH_REVERSE(attempt, &timeline->all, attempt_list, in_all)
 	{
 		struct timeline_attempt shown = {
-			.ike_sa = attempt->ike_sa,
+			.registration = attempt->registration,
+			.ike_sa = attempt->registration ? 0 : attempt->ike_sa,
 			.peer = attempt->subject->peer,
 			.identity = attempt->subject->peer ? attempt->subject->identity : attempt->claimed,
 			.proven = attempt->trust == TRUST_PROVEN,
@@ -312,6 +355,9 @@ const char *timeline_what_name(unsigned what)
 		[TIMELINE_DATAPLANE] = "data plane",
 		[TIMELINE_LIFETIME] = "lifetime",
 		[TIMELINE_SILENT] = "silent",
+		[TIMELINE_REGISTRATION] = "registration",
+		[TIMELINE_REGISTERED] = "registered",
+		[TIMELINE_UNREGISTERED] = "not registered",
 	};
 
 	return what < TIMELINE_KINDS && names[what] ? names[what] : "unknown";

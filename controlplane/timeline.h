@@ -33,6 +33,9 @@ enum timeline_what {
 	TIMELINE_DATAPLANE, /* it could not do what it was asked */
 	TIMELINE_LIFETIME,
 	TIMELINE_SILENT, /* the peer is taken for dead */
+	TIMELINE_REGISTRATION, /* what one side said or did; of a registration alone, as are these: */
+	TIMELINE_REGISTERED,   /* the peer was accepted */
+	TIMELINE_UNREGISTERED, /* nothing comes of it (any more) */
 	TIMELINE_KINDS,
 };
 const char *timeline_what_name(unsigned what);
@@ -43,6 +46,21 @@ const char *timeline_what_name(unsigned what);
  */
 void timeline_note(struct timeline *timeline, enum timeline_what what, uint64_t ike_sa, const struct config_peer *peer,
 	const char *identity, uint64_t now_ms, const char *format, ...) __attribute__((format(printf, 7, 8)));
+
+/* A registration over TCP, an attempt of its own; found by the halves of its session, as IKE's by the cookies. */
+struct timeline_registration {
+	uint64_t number;	/* by the registry's count */
+	const uint8_t *session; /* 16 bytes */
+	struct endpoint local, remote;
+	const struct config_peer *peer; /* NULL: not accepted */
+	const char *identity;		/* NULL: not known; proven where there is a peer */
+};
+
+/* `what` is one of the three above. */
+void timeline_registration(struct timeline *timeline, const struct timeline_registration *about,
+	enum timeline_what what, uint64_t now_ms, const char *text);
+/* It is over, and its session with it. */
+void timeline_registration_end(struct timeline *timeline, const struct timeline_registration *about, uint64_t now_ms);
 
 enum timeline_outcome { TIMELINE_OPEN, TIMELINE_ESTABLISHED, TIMELINE_FAILED, TIMELINE_ENDED };
 const char *timeline_outcome_name(enum timeline_outcome outcome);
@@ -61,6 +79,7 @@ struct timeline_probes {
 
 /* An attempt as it is shown. Lives until the next call that takes something in. */
 struct timeline_attempt {
+	bool registration;
 	uint64_t ike_sa; /* 0: none was made */
 	uint8_t initiator_cookie[IKE_COOKIE_LEN], responder_cookie[IKE_COOKIE_LEN];
 	const struct config_peer *peer; /* NULL: never known */

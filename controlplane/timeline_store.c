@@ -185,7 +185,7 @@ struct attempt *store_newest(struct timeline *timeline, const struct config_peer
 	if (!subject)
 		return NULL;
 	TAILQ_FOREACH_REVERSE(attempt, &subject->open, attempt_list, in_subject)
-	if (attempt->trust == TRUST_PROVEN)
+	if (attempt->trust == TRUST_PROVEN && !attempt->registration)
 		return attempt;
 	return TAILQ_LAST(&subject->closed[TRUST_PROVEN], attempt_list);
 }

@@ -31,7 +31,8 @@ struct attempt {
 	struct subject *subject;
 	enum trust trust;
 	enum timeline_outcome outcome;
-	bool open; /* its IKE SA lives */
+	bool registration;
+	bool open; /* its IKE SA lives, or what was registered */
 	uint64_t ike_sa, began_ms, last_ms;
 	uint8_t initiator_cookie[IKE_COOKIE_LEN], responder_cookie[IKE_COOKIE_LEN];
 	struct endpoint first; /* where it began */

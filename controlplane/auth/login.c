@@ -26,7 +26,7 @@ struct login_attempt {
 	struct login *login;
 	char user[PASSWORD_LEN], address[LOGIN_ADDRESS_LEN];
 	char password[PASSWORD_LEN];
-	char hash[PASSWORD_HASH_LEN];
+	char hash[PASSWORD_HASH_LEN], group[USERS_NAME_LEN];
 	bool known, right;
 	const char *refusal; /* decided before; the hash is computed nevertheless where that would tell who there is */
 	uint8_t key[LOGIN_KEY_LEN];
@@ -82,12 +82,14 @@ static void login_work(struct job *job)
 static void login_done(struct job *job)
 {
 	struct login_attempt *attempt = (struct login_attempt *)job;
-	struct login_answer answer = {.user = attempt->user, .why = attempt->refusal};
+	struct login_answer answer = {.user = attempt->user, .why = attempt->refusal, .group = ""};
 
 	if (!answer.why && !attempt->right)
 		answer.why = attempt->known ? "the password is wrong" : "there is no user of this name";
-	if (!answer.why)
+	if (!answer.why) {
+		answer.group = attempt->group;
 		guess_right(attempt->login->guess, attempt->user, attempt->address);
+	}
 	attempt->done(attempt->context, attempt->key, &answer);
 	OPENSSL_cleanse(attempt, sizeof(*attempt));
 	free(attempt);
@@ -137,6 +139,7 @@ int login_begin(struct login *login, const struct login_request *request, const 
 	} else if (user) {
 		attempt->known = true;
 		strcpy(attempt->hash, user->hash);
+		strcpy(attempt->group, user->group);
 		if (request->group[0] && strcmp(user->group, request->group) != 0)
 			attempt->refusal = "the user is not in the group that this peer's configuration asks for "
 					   "(setting user_group)";

@@ -20,9 +20,10 @@ struct login_request {
 	const char *address; /* where it comes from, for the limits */
 };
 
-/* What came of it: `why` is NULL when the user is who it says; else the reason, one sentence, for the log alone. */
+/* What came of it, during the call: `why` is NULL when the user is who it says; else the reason, one sentence, for the log alone. */
 struct login_answer {
 	const char *user, *why;
+	const char *group; /* of the user; "": none, or nobody is let in */
 };
 
 enum { LOGIN_KEY_LEN = 32 };

@@ -128,6 +128,12 @@ static json_t *run_leases(struct gateway *gateway, const struct control_request 
 	return status_leases(gateway);
 }
 
+static json_t *run_registrations(struct gateway *gateway, const struct control_request *request)
+{
+	(void)request;
+	return status_registrations(gateway);
+}
+
 static json_t *run_release(struct gateway *gateway, const struct control_request *request)
 {
 	struct pools *pools = clients_pools(gateway->clients);
@@ -165,6 +171,7 @@ static const struct command commands[] = {
 	{"net", 0, run_net, "addresses, routes and neighbours given to the data plane"},
 	{"attempts", 0, run_attempts, "the newest attempts to connect, and what is said of each"},
 	{"explain", 1, run_explain, "the timelines of a peer, an identity, an address or a cookie"},
+	{"registrations", 0, run_registrations, "who has registered over TCP, and what that gave them"},
 	{"leases", 0, run_leases, "virtual addresses and whose they are"},
 	{"release", 1, run_release, "gives up the lease of an identity or an address"},
 	{"delete", 1, run_delete, "ends a peer's sessions, or those of an identity, and their IKE SAs"},

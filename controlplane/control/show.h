@@ -16,4 +16,5 @@ void show_counters(const json_t *reply, bool wide, FILE *out);
 void show_workers(const json_t *reply, bool wide, FILE *out);
 void show_crypto(const json_t *reply, bool wide, FILE *out);
 void show_leases(const json_t *reply, bool wide, FILE *out);
+void show_registrations(const json_t *reply, bool wide, FILE *out);
 void show_net(const json_t *reply, bool wide, FILE *out);

@@ -175,8 +175,9 @@ static void show_head(const json_t *attempt, FILE *out)
 {
 	char ago[FORMAT_LEN];
 
-	fprintf(out, "%s: %s, began %s ago\n", who(attempt), text_of(attempt, "state"),
-		format_ago(number_of(attempt, "age_ms"), ago));
+	fprintf(out, "%s: %s%s, began %s ago\n", who(attempt),
+		strcmp(text_of(attempt, "kind"), "registration") == 0 ? "registration " : "",
+		text_of(attempt, "state"), format_ago(number_of(attempt, "age_ms"), ago));
 	if (text_of(attempt, "verdict")[0])
 		fprintf(out, "Verdict:   %s\n", text_of(attempt, "verdict"));
 }
@@ -191,8 +192,12 @@ static void show_whole(const json_t *attempt, FILE *out)
 			json_is_true(json_object_get(attempt, "authenticated")) ? "authenticated"
 										: "not authenticated");
 	fprintf(out, "Addresses: %s here, %s there\n", text_of(attempt, "local"), text_of(attempt, "remote"));
-	fprintf(out, "Cookies:   %s:%s\n", json_string_value(json_array_get(cookies, 0)),
-		json_string_value(json_array_get(cookies, 1)));
+	if (strcmp(text_of(attempt, "kind"), "registration") == 0)
+		fprintf(out, "Session:   %s%s\n", json_string_value(json_array_get(cookies, 0)),
+			json_string_value(json_array_get(cookies, 1)));
+	else
+		fprintf(out, "Cookies:   %s:%s\n", json_string_value(json_array_get(cookies, 0)),
+			json_string_value(json_array_get(cookies, 1)));
 	show_probes(attempt, out);
 	fputc('\n', out);
 	show_entries(attempt, out);

@@ -73,6 +73,8 @@ static const struct command commands[] = {
 		"who tried to connect, and the verdict on each; --all: more than the newest"},
 	{"explain", "WHO", "explain", show_explain,
 		"what happened, and what is wrong; WHO: peer, identity, address or cookie"},
+	{"show registrations", NULL, "registrations", show_registrations,
+		"who has registered over TCP, and what that gave them"},
 	{"show leases", NULL, "leases", show_leases, "virtual addresses and whose they are"},
 	{"release", "NAME", "release", show_released, "give up the lease of an identity or an address"},
 	{"delete", "NAME", "delete", show_deleted, "end the sessions of a peer, or of an identity, and tell them"},

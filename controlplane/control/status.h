@@ -16,6 +16,8 @@ json_t *status_counters(const struct gateway *gateway);
 json_t *status_workers(const struct gateway *gateway);
 json_t *status_crypto(const struct gateway *gateway);
 json_t *status_leases(const struct gateway *gateway);
+json_t *status_registrations(const struct gateway *gateway);
+json_t *status_registration_counters(const struct gateway *gateway);
 json_t *status_net(const struct gateway *gateway);
 
 /* Text that peers may have chosen, at most STATUS_TEXT_MAX of it: what is no UTF-8 or would steer a terminal appears as '?'. */

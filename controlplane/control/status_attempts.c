@@ -82,7 +82,8 @@ static json_t *attempt_head(const struct timeline_attempt *attempt, uint64_t now
 	const struct timeline_place *place = last_place(attempt);
 	char first[COOKIE_TEXT_LEN], second[COOKIE_TEXT_LEN];
 
-	return json_pack("{s:o, s:o, s:[s, s], s:I, s:s, s:b, s:I, s:I, s:I, s:o, s:o, s:o}", "peer",
+	return json_pack("{s:s, s:o, s:o, s:[s, s], s:I, s:s, s:b, s:I, s:I, s:I, s:o, s:o, s:o}", "kind",
+		attempt->registration ? "registration" : "ike", "peer",
 		status_text(attempt->peer ? attempt->peer->name : "", CONFIG_NAME_LEN), "identity",
 		status_text(attempt->identity ? attempt->identity : "", CONFIG_IDENTITY_LEN), "cookies",
 		cookie_write(attempt->initiator_cookie, first), cookie_write(attempt->responder_cookie, second),

@@ -88,9 +88,9 @@ static json_t *gateway_counters(const struct gateway *gateway)
 
 json_t *status_counters(const struct gateway *gateway)
 {
-	json_t *object = json_pack("{s:o, s:o, s:o, s:o}", "dataplane", status_dataplane(gateway), "ike",
-		ike_counters(gateway->ike), "sockets", socket_counters(gateway->sockets), "control",
-		gateway_counters(gateway));
+	json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o}", "dataplane", status_dataplane(gateway), "ike",
+		ike_counters(gateway->ike), "registration", status_registration_counters(gateway), "sockets",
+		socket_counters(gateway->sockets), "control", gateway_counters(gateway));
 
 	if (!object || !gateway->install)
 		return object;

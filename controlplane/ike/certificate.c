@@ -3,6 +3,7 @@
 
 #include "ike/isakmp.h"
 #include "ike/signature.h"
+#include "ike/subject.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -59,30 +60,11 @@ int certificate_subject(const struct credentials *credentials, uint8_t **der)
 	return i2d_X509_NAME(X509_get_subject_name(credentials->certificate), der);
 }
 
-static bool certificate_print_name(const X509_NAME *name, char *text, size_t size)
-{
-	BIO *out = BIO_new(BIO_s_mem());
-	char *printed;
-	long len = -1;
-
-	/* RFC 2253's escapes, but in the order of the name itself, as most who write a name down do. */
-	if (out && X509_NAME_print_ex(out, name, 0, ASN1_STRFLGS_RFC2253 | XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_FN_SN) >= 0)
-		len = BIO_get_mem_data(out, &printed);
-	if (len > 0 && (size_t)len < size) {
-		memcpy(text, printed, (size_t)len);
-		text[len] = '\0';
-	} else {
-		len = -1;
-	}
-	BIO_free(out);
-	return len > 0;
-}
-
 bool certificate_format_name(struct bytes der, char *text, size_t size)
 {
 	const uint8_t *at = der.data;
 	X509_NAME *name = d2i_X509_NAME(NULL, &at, (long)der.len);
-	bool done = name && at == der.data + der.len && certificate_print_name(name, text, size);
+	bool done = name && at == der.data + der.len && subject_format(name, text, size);
 
 	X509_NAME_free(name);
 	ERR_clear_error();
@@ -151,7 +133,7 @@ static bool certificate_check_chain(const struct credentials *credentials, STACK
 		error = X509_STORE_CTX_get_error(context);
 		at = X509_STORE_CTX_get_current_cert(context);
 		if (at)
-			certificate_print_name(X509_get_subject_name(at), name, sizeof(name));
+			subject_format(X509_get_subject_name(at), name, sizeof(name));
 		snprintf(why, CERTIFICATE_WHY_LEN, "certificate refused: %s (%s)",
 			X509_verify_cert_error_string(error), name);
 	}

@@ -79,7 +79,7 @@ struct ike_assignment {
 };
 
 /* Somebody who registered over TCP before, and named itself to IKE by what it was told there. */
-enum { IKE_REGISTERED_KEY_LEN = 32, IKE_REGISTERED_NETWORKS_MAX = CONFIG_NETWORKS_MAX + 1 };
+enum { IKE_REGISTERED_KEY_LEN = 32 };
 
 struct ike_registered {
 	const struct config_peer *peer; /* whose entry is for it; its `registration` is set */
@@ -87,7 +87,7 @@ struct ike_registered {
 	char identity[CONFIG_IDENTITY_LEN]; /* as who it registered */
 	uint8_t key[IKE_REGISTERED_KEY_LEN]; /* the pre-shared key, for one IKE SA */
 	struct address address;         /* virtual; of no family: none */
-	struct prefix networks[IKE_REGISTERED_NETWORKS_MAX]; /* what it may have on its side, the virtual address too */
+	struct prefix networks[CONFIG_NETWORKS_MAX]; /* what it may have on its side, the virtual address too */
 	size_t n_networks;
 };
 

@@ -126,6 +126,15 @@ void ike_login_done(struct ike *ike, const struct ike_login_key *key, const char
 	(void)why;
 }
 
+void ike_identity_keep_newest(struct ike *ike, const struct config_peer *peer, const char *identity, const char *why)
+{
+	(void)ike;
+	(void)peer;
+	(void)identity;
+	(void)why;
+	fake_ike.n_kept_newest++;
+}
+
 bool ike_peer_is_known(const struct ike *ike, const struct config_peer *peer, const char *identity)
 {
 	(void)ike;

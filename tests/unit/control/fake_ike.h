@@ -6,7 +6,7 @@
 
 struct fake_ike {
 	uint32_t rekeyed, deleted; /* the last inbound SPI */
-	unsigned n_rekeyed, n_deleted, n_peer_deleted;
+	unsigned n_rekeyed, n_deleted, n_peer_deleted, n_kept_newest;
 	int rekey_result, delete_result;
 	unsigned n_followed;
 	struct endpoint followed_local, followed_remote;

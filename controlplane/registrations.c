@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registrations.h"
+
+#include "clock.h"
+#include "gateway.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+/* An identity that has registered anew: what it had before goes when what it has now carries traffic. */
+struct successor {
+	TAILQ_ENTRY(successor) in_list;
+	uint64_t ike_sa; /* the newer one */
+	bool due;
+	const struct config_peer *peer, *before; /* which entry it is of, and was */
+	char identity[CONFIG_IDENTITY_LEN];
+	char why[ENTRY_TEXT_MAX];
+};
+
+struct registrations {
+	struct gateway *gateway;
+	struct members *members;
+	struct registry *registry;
+	struct registrar *registrar;
+	TAILQ_HEAD(, successor) successors;
+	struct log_limit limit_refused;
+};
+
+static struct timeline_registration about_of(const struct registration *registration)
+{
+	return (struct timeline_registration){
+		.number = registration->number,
+		.session = registration->session,
+		.local = registration->local,
+		.remote = registration->seen,
+		.peer = registration->peer,
+		.identity = registration->identity,
+	};
+}
+
+/* What stands in quotes must not end them. */
+static const char *quotable(const char *text, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%s", text);
+	for (char *quote = buffer; (quote = strchr(quote, '"'));)
+		*quote = '\'';
+	return buffer;
+}
+
+static void on_tell(
+	void *context, const struct timeline_registration *about, enum timeline_what what, const char *text)
+{
+	struct registrations *registrations = context;
+	char remote[ENDPOINT_TEXT_LEN], reason[ENTRY_TEXT_MAX + 1];
+	const char *format = "event=%s registration=%" PRIu64 " remote=%s peer=%s identity=\"%s\" reason=\"%s\"";
+	const char *peer = about->peer ? about->peer->name : "", *identity = about->identity ? about->identity : "";
+
+	timeline_registration(registrations->gateway->timeline, about, what, clock_now_ms(), text);
+	endpoint_format(&about->remote, remote);
+	quotable(text, reason, sizeof(reason));
+	if (what == TIMELINE_REGISTERED)
+		log_info(format, "registered", about->number, remote, peer, identity, reason);
+	else if (what == TIMELINE_REGISTRATION)
+		log_debug(format, "registration", about->number, remote, peer, identity, reason);
+	else if (log_limit_pass(&registrations->limit_refused, clock_now_ms()))
+		log_warning(format, "not_registered", about->number, remote, peer, identity, reason);
+}
+
+static void on_over(void *context, const struct timeline_registration *about)
+{
+	struct registrations *registrations = context;
+
+	timeline_registration_end(registrations->gateway->timeline, about, clock_now_ms());
+}
+
+static void on_ended(void *context, const struct registration *registration, const char *why)
+{
+	struct timeline_registration about = about_of(registration);
+
+	if (why[0])
+		on_tell(context, &about, TIMELINE_UNREGISTERED, why);
+	on_over(context, &about);
+}
+
+static int on_lease(void *context, const struct config_peer *peer, const char *identity, struct ike_assignment *out,
+	char why[IKE_WHY_LEN])
+{
+	struct registrations *registrations = context;
+
+	return clients_lease(registrations->gateway->clients, peer, identity, out, why);
+}
+
+static const struct prefix *overlapping(const struct prefix *networks, size_t count, const struct prefix *other)
+{
+	for (size_t i = 0; i < count; i++)
+		if (prefix_contains(&networks[i], other) || prefix_contains(other, &networks[i]))
+			return &networks[i];
+	return NULL;
+}
+
+/* The configuration can't bring it about, but a session that outlived a change of it can. */
+static bool on_overlaps(void *context, const char *identity, const struct prefix *networks, size_t count,
+	char why[GRANT_WHY_LEN])
+{
+	const struct install *install = ((struct registrations *)context)->gateway->install;
+	char mine_text[PREFIX_TEXT_LEN], other_text[PREFIX_TEXT_LEN];
+
+	for (uint32_t i = 0; install && i < install->tables->n_children; i++) {
+		const struct session_child *child = &install->sessions->children[i];
+		const struct prefix *other = &install->tables->children[i].remote_network, *mine;
+		const struct session *session;
+
+		if (child->id == 0 || child->session == TABLES_NONE)
+			continue;
+		session = &install->sessions->sessions[child->session];
+		if (strcmp(session->identity, identity) == 0)
+			continue;
+		mine = overlapping(networks, count, other);
+		if (!mine)
+			continue;
+		snprintf(why, GRANT_WHY_LEN,
+			"%s of \"%s\" overlaps %s, which leads to \"%s\" of peer \"%s\" at present (sluicectl delete "
+			"ends that)",
+			prefix_format(mine, mine_text), identity, prefix_format(other, other_text), session->identity,
+			session->peer->name);
+		return true;
+	}
+	return false;
+}
+
+static void on_started(void *context, struct registration *registration, int fd)
+{
+	(void)context;
+	(void)registration;
+	if (fd >= 0)
+		close(fd);
+}
+
+static void on_settle(void *context)
+{
+	gateway_settle(((struct registrations *)context)->gateway);
+}
+
+static int open_registrar(struct registrations *registrations)
+{
+	struct gateway *gateway = registrations->gateway;
+	struct registrar_host host = {
+		.context = registrations,
+		.config = gateway->config,
+		.registry = registrations->registry,
+		.proof = {.base = gateway->base,
+			.members = registrations->members,
+			.login = clients_login_service(gateway->clients)},
+		.grant = {.config = gateway->config,
+			.members = registrations->members,
+			.context = registrations,
+			.lease = on_lease,
+			.overlaps = on_overlaps},
+		.tell = on_tell,
+		.over = on_over,
+		.started = on_started,
+		.settle = on_settle,
+	};
+
+	registrations->registrar = registrar_new(gateway->base, &host, gateway->credentials);
+	return registrations->registrar ? 0 : -errno;
+}
+
+struct registrations *registrations_new(struct gateway *gateway)
+{
+	struct registrations *registrations = calloc(1, sizeof(*registrations));
+	struct registry_hooks hooks = {.context = registrations, .ended = on_ended};
+	int rc = -ENOMEM;
+
+	if (!registrations)
+		return NULL;
+	message_wipe_json();
+	registrations->gateway = gateway;
+	TAILQ_INIT(&registrations->successors);
+	registrations->members = members_new(gateway->config);
+	registrations->registry = registry_new(gateway->config->registration.key_timeout, &hooks);
+	if (registrations->members && registrations->registry)
+		rc = open_registrar(registrations);
+	if (rc == 0)
+		return registrations;
+	registrations_free(registrations);
+	errno = -rc;
+	return NULL;
+}
+
+static void successor_free(struct registrations *registrations, struct successor *successor)
+{
+	TAILQ_REMOVE(&registrations->successors, successor, in_list);
+	free(successor);
+}
+
+void registrations_free(struct registrations *registrations)
+{
+	if (!registrations)
+		return;
+	registrar_free(registrations->registrar);
+	registry_free(registrations->registry);
+	members_free(registrations->members);
+	while (!TAILQ_EMPTY(&registrations->successors))
+		successor_free(registrations, TAILQ_FIRST(&registrations->successors));
+	free(registrations);
+}
+
+int registrations_find(struct registrations *registrations, const char *identity, struct ike_registered *out)
+{
+	const struct registration *found =
+		registrations ? registry_find_one_time(registrations->registry, identity) : NULL;
+
+	if (!found)
+		return -ENOENT;
+	*out = (struct ike_registered){
+		.peer = found->peer,
+		.number = found->number,
+		.address = found->address,
+		.n_networks = found->n_networks,
+	};
+	memcpy(out->identity, found->identity, sizeof(out->identity));
+	memcpy(out->key, found->keys.pre_shared, sizeof(out->key));
+	memcpy(out->networks, found->networks, sizeof(out->networks));
+	return 0;
+}
+
+/* One client that comes back, or a second one? From the same place it is the same, as far as can be told. */
+static void explain_successor(
+	const struct registration *older, const struct registration *newer, char text[ENTRY_TEXT_MAX])
+{
+	char from[ENDPOINT_TEXT_LEN], to[ENDPOINT_TEXT_LEN];
+
+	endpoint_format(&older->seen, from);
+	endpoint_format(&newer->seen, to);
+	if (address_equal(&older->seen.address, &newer->seen.address) &&
+		address_equal(&older->own.address, &newer->own.address))
+		snprintf(text, ENTRY_TEXT_MAX, "\"%s\" has registered anew, from %s", newer->identity, to);
+	else
+		snprintf(text, ENTRY_TEXT_MAX,
+			"\"%s\" has registered from %s, and before from %s: it has moved, or two use one identity; the "
+			"newest wins",
+			newer->identity, to, from);
+}
+
+/* Both timelines are told; the older session goes when the newer one carries traffic. */
+static void replace(struct registrations *registrations, struct registration *older, const struct registration *newer)
+{
+	struct successor *successor = calloc(1, sizeof(*successor));
+	struct timeline_registration about = about_of(newer);
+	char text[ENTRY_TEXT_MAX];
+
+	explain_successor(older, newer, text);
+	on_tell(registrations, &about, TIMELINE_REGISTRATION, text);
+	if (successor) {
+		successor->ike_sa = newer->ike_sa;
+		successor->peer = newer->peer;
+		successor->before = older->peer;
+		snprintf(successor->identity, sizeof(successor->identity), "%s", newer->identity);
+		snprintf(successor->why, sizeof(successor->why), "%s", text);
+		TAILQ_INSERT_TAIL(&registrations->successors, successor, in_list);
+	}
+	registry_end(registrations->registry, older, text);
+}
+
+int registrations_take(struct registrations *registrations, uint64_t number, uint64_t ike_sa)
+{
+	int rc = registrations ? registry_take(registrations->registry, number, ike_sa) : -ENOENT;
+	const struct registration *newer;
+	struct timeline_registration about;
+	struct registration *older;
+
+	if (rc < 0)
+		return rc;
+	newer = registry_find(registrations->registry, number);
+	about = about_of(newer);
+	on_tell(registrations, &about, TIMELINE_REGISTRATION, "IKE has used the key, which is wiped");
+	while ((older = registry_other(registrations->registry, newer)) && older->ike_sa)
+		replace(registrations, older, newer);
+	return 0;
+}
+
+void registrations_ike_ended(struct registrations *registrations, uint64_t ike_sa)
+{
+	struct successor *successor, *next;
+
+	if (!registrations)
+		return;
+	registry_end_ike(registrations->registry, ike_sa);
+	for (successor = TAILQ_FIRST(&registrations->successors); successor; successor = next) {
+		next = TAILQ_NEXT(successor, in_list);
+		if (successor->ike_sa == ike_sa)
+			successor_free(registrations, successor);
+	}
+}
+
+void registrations_activated(struct registrations *registrations, uint64_t ike_sa)
+{
+	struct successor *successor;
+
+	if (!registrations)
+		return;
+	TAILQ_FOREACH(successor, &registrations->successors, in_list)
+	successor->due = successor->due || successor->ike_sa == ike_sa;
+}
+
+static struct successor *next_due(const struct registrations *registrations)
+{
+	struct successor *successor;
+
+	TAILQ_FOREACH(successor, &registrations->successors, in_list)
+	if (successor->due)
+		return successor;
+	return NULL;
+}
+
+void registrations_settle(struct registrations *registrations)
+{
+	struct successor *due, now;
+
+	while (registrations && (due = next_due(registrations))) {
+		/* The engine's events may come back here. */
+		now = *due;
+		successor_free(registrations, due);
+		if (now.before != now.peer)
+			gateway_delete_peer(registrations->gateway, now.before, now.identity, now.why);
+		ike_identity_keep_newest(registrations->gateway->ike, now.peer, now.identity, now.why);
+	}
+}
+
+void registrations_tick(struct registrations *registrations, uint64_t now_ms)
+{
+	if (registrations)
+		registry_expire(registrations->registry, now_ms);
+}
+
+bool registrations_hold(const struct registrations *registrations, const char *identity)
+{
+	return registrations && registry_holds(registrations->registry, identity);
+}
+
+const struct registry *registrations_registry(const struct registrations *registrations)
+{
+	return registrations ? registrations->registry : NULL;
+}
+
+const struct registrar *registrations_registrar(const struct registrations *registrations)
+{
+	return registrations ? registrations->registrar : NULL;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How registration (registration/registrar.h) meets the rest of sluiced: IKE asks here whose one-time identity it sees,
+ * addresses come from the pools, what happens goes to log and timeline, and of two sessions of one identity the newest
+ * stays. Opened after privileges are given up, where the configuration has ports for it.
+ */
+#pragma once
+
+#include "ike/ike.h"
+#include "registration/registrar.h"
+
+struct gateway;
+struct registrations;
+
+/* NULL with errno, after a line in the log. The gateway must stay; its engine may come later. */
+struct registrations *registrations_new(struct gateway *gateway);
+void registrations_free(struct registrations *registrations);
+
+/* All of the following allow NULL: nobody registers. */
+
+/* Hooks of struct ike_host, see there. */
+int registrations_find(struct registrations *registrations, const char *identity, struct ike_registered *out);
+int registrations_take(struct registrations *registrations, uint64_t number, uint64_t ike_sa);
+
+/* An IKE SA is gone. */
+void registrations_ike_ended(struct registrations *registrations, uint64_t ike_sa);
+
+/* Outbound traffic goes through a child SA of this IKE SA: what it replaces may go. */
+void registrations_activated(struct registrations *registrations, uint64_t ike_sa);
+
+/* Once a second; and after every callback of the loop, when the engine may be called. */
+void registrations_tick(struct registrations *registrations, uint64_t now_ms);
+void registrations_settle(struct registrations *registrations);
+
+/* Whether somebody is registered with this identity, so that its address must stay. */
+bool registrations_hold(const struct registrations *registrations, const char *identity);
+
+/* For status; NULL where nobody registers. */
+const struct registry *registrations_registry(const struct registrations *registrations);
+const struct registrar *registrations_registrar(const struct registrations *registrations);
