@@ -185,6 +185,12 @@ void world_close(struct world *world)
 	pki_end();
 }
 
+static void world_print(const struct world *world)
+{
+	for (size_t i = 0; i < world->n_told && i < WORLD_TOLD_MAX; i++)
+		print_message("told: %s: %s\n", timeline_what_name(world->told[i].what), world->told[i].text);
+}
+
 static void on_late(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
@@ -204,8 +210,7 @@ void world_until(struct world *world, bool (*holds)(void *context), void *contex
 	event_free(deadline);
 	if (!world->late)
 		return;
-	for (size_t i = 0; i < world->n_told && i < WORLD_TOLD_MAX; i++)
-		print_message("told: %s: %s\n", timeline_what_name(world->told[i].what), world->told[i].text);
+	world_print(world);
 	fail_msg("what was waited for did not come");
 }
 
@@ -363,10 +368,10 @@ void client_expect(struct client *client, enum registration_type type)
 {
 	client->n_got = 0;
 	world_until(client->world, has_got, client);
-	if (client->got.type != type)
-		fail_msg("\"%s\" came, not \"%s\": %s", registration_type_names[client->got.type],
-			registration_type_names[type],
-			client->got.type == REGISTRATION_REFUSED ? client->got.refused.sentence : "");
+	if (client->got.type == type)
+		return;
+	world_print(client->world);
+	fail_msg("\"%s\" came, not \"%s\"", registration_type_names[client->got.type], registration_type_names[type]);
 }
 
 void client_expect_refusal(struct client *client, enum registration_code code)
