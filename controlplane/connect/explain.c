@@ -2,6 +2,7 @@
 #include "connect/explain.h"
 
 #include "ike/isakmp.h"
+#include "ike/names.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -98,30 +99,36 @@ static void explain_icmp(const struct explain_try *try, const char *gateway, str
 			from, strerror(try->error));
 }
 
-static const char *notify_text(uint16_t notify)
+static void explain_not_accepted(const char *says, const struct connect_config *config, const char *gateway,
+	struct explain_verdict *out)
 {
-	switch (notify) {
-	case ISAKMP_NO_PROPOSAL_CHOSEN: return "NO-PROPOSAL-CHOSEN";
-	case 18: return "INVALID-ID-INFORMATION";
-	case 23: return "INVALID-HASH-INFORMATION";
-	case 24: return "AUTHENTICATION-FAILED";
-	default: return "a refusal";
-	}
+	explain_set(out, "not_accepted",
+		"%s does not accept this host as \"%s\": %s; compare identity, and secret or certificate, with the "
+		"gateway's configuration, its log says which check failed",
+		gateway, config->base.ike.identity, says);
 }
 
 static void explain_notified(const struct explain_try *try, const struct connect_config *config, const char *gateway,
 	struct explain_verdict *out)
 {
-	char proposal[IKE_PROPOSAL_TEXT_LEN];
+	const char *name = ike_notify_name(try->notify);
+	char proposal[IKE_PROPOSAL_TEXT_LEN], says[EXPLAIN_DETAIL_LEN];
 
-	explain_set(out, "no_proposal",
-		"%s answers at UDP port %u with %s (%u, not authenticated): it accepts none of our IKE proposals "
-		"(%s%s) "
-		"in this mode, or knows no peer with the identity \"%s\"; compare ike and identity with the gateway's "
-		"configuration, its log says which",
-		gateway, try->port, notify_text(try->notify), try->notify,
-		ike_proposal_format(&config->peer.ike[0], proposal), config->peer.n_ike > 1 ? " ..." : "",
-		config->base.ike.identity);
+	snprintf(says, sizeof(says), "UDP port %u answers with %s (%u, not authenticated)", try->port,
+		name ? name : "a refusal", try->notify);
+	if (try->notify == ISAKMP_AUTHENTICATION_FAILED)
+		explain_not_accepted(says, config, gateway, out);
+	else if (try->notify == ISAKMP_INVALID_ID_INFORMATION)
+		explain_set(out, "unknown_identity",
+			"%s knows no peer \"%s\" that may use aggressive mode: its %s; compare identity and aggressive "
+			"with the gateway's configuration",
+			gateway, config->base.ike.identity, says);
+	else
+		explain_set(out, "no_proposal",
+			"%s accepts none of our IKE proposals (%s%s) in this mode, or knows no peer with the identity "
+			"\"%s\": its %s; compare ike and identity with the gateway's configuration, its log says which",
+			gateway, ike_proposal_format(&config->peer.ike[0], proposal),
+			config->peer.n_ike > 1 ? " ..." : "", config->base.ike.identity, says);
 }
 
 /* By what the engine said: keys, identities, the rest. */
@@ -155,7 +162,9 @@ static void explain_disproved(const struct explain_try *try, const struct connec
 static void explain_denied(const struct explain_try *try, const struct connect_config *config, const char *gateway,
 	struct explain_verdict *out)
 {
-	if (strstr(try->detail, "password"))
+	if (strstr(try->detail, "AUTHENTICATION-FAILED"))
+		explain_not_accepted(try->detail, config, gateway, out);
+	else if (strstr(try->detail, "password"))
 		explain_set(out, "wrong_login",
 			"%s does not let the user \"%s\" in: %s; check login and password_file, and that the gateway has "
 			"such a user, who has not been wrong too often of late (its log says which)",

@@ -153,6 +153,12 @@ static void note_cookie(struct connection *connection, const uint8_t *cookie)
 		memcpy(connection->cookies[connection->n_cookies++], cookie, IKE_COOKIE_LEN);
 }
 
+/* The gateway's word, which it could give as soon as there were keys; else it is this host that can't go on. */
+static bool is_of_the_gateway(const struct connection *connection, const struct ike_event *event)
+{
+	return connection->answered || strncmp(event->why, "the peer ", strlen("the peer ")) == 0;
+}
+
 /* What an event says about the try that is under way. */
 static void note_event(struct connection *connection, const struct ike_event *event)
 {
@@ -160,7 +166,8 @@ static void note_event(struct connection *connection, const struct ike_event *ev
 
 	switch (event->kind) {
 	case IKE_EVENT_REFUSED:
-		explain_note(&connection->round, established ? EXPLAIN_DENIED : EXPLAIN_LOCAL, event->why);
+		explain_note(&connection->round, is_of_the_gateway(connection, event) ? EXPLAIN_DENIED : EXPLAIN_LOCAL,
+			event->why);
 		dial_failed(&connection->dial, clock_now_ms(), true);
 		break;
 	case IKE_EVENT_EXPIRED:

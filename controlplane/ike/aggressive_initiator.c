@@ -46,10 +46,10 @@ static int aggressive_send_1(struct ike_sa *sa)
 		requested = auth_signs(sa->peer->auth[i], false);
 		rc = auth_request(&builder, sa->ike->host.credentials, sa->peer->auth[i], false);
 	}
-	natt_write_vendors(&builder, true, NATT_NONE);
+	natt_write_vendors(&builder);
 	fragment_write_vendor(sa->ike, &builder);
 	if (handshake_has_clients(sa->peer))
-		vendor_write_client(&builder);
+		natt_write_clients(&builder);
 	if (rc == 0)
 		rc = builder_finish(&builder);
 	if (rc == 0)
@@ -225,6 +225,7 @@ enum v1_verdict aggressive_receive_2(struct v1_message *message)
 		ike_sa_hint(sa, why);
 		engine_count(sa->ike, IKE_COUNT_BAD_HASH);
 		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, ike_sa_identity(sa), "%s", why);
+		notify_reject(message, false);
 		goto out;
 	}
 	rc = aggressive_accept_2(sa, message, &second);

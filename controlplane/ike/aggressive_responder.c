@@ -72,8 +72,8 @@ static int aggressive_join(struct ike_sa *sa, const struct first_message *first)
 }
 
 /*
- * Who is it? To an identity that is not configured nothing is answered. A configured one that may not use this exchange
- * gets the same silence, so a stranger can't ask which names are known any more cheaply than by the exchange itself.
+ * Who is it? An identity that is not configured is told so, and so is one that may not use this exchange: which names are
+ * known, any stranger sees from message 2 all the same.
  */
 static bool aggressive_identify(struct v1_message *message, struct first_message *first)
 {
@@ -88,6 +88,7 @@ static bool aggressive_identify(struct v1_message *message, struct first_message
 	if (!peer || !(peer->ikev1 && peer->aggressive)) {
 		engine_count(message->ike, IKE_COUNT_REFUSED);
 		report_message(message, IKE_EVENT_REFUSED, peer, first->identity, "%s", why);
+		notify_refuse(message, ISAKMP_INVALID_ID_INFORMATION);
 		return false;
 	}
 	first->peer = peer;
@@ -112,7 +113,7 @@ static bool aggressive_negotiate(struct v1_message *message, struct first_messag
 		engine_count(message->ike, IKE_COUNT_REFUSED);
 		report_message(message, IKE_EVENT_REFUSED, first->peer, first->identity, "%s",
 			phase1_explain(&first->offers, first->peer, legacy, ke.len, text));
-		notify_refuse(message);
+		notify_refuse(message, ISAKMP_NO_PROPOSAL_CHOSEN);
 		return false;
 	}
 	return true;
@@ -173,11 +174,11 @@ static int aggressive_send_2(struct ike_sa *sa, struct v1_message *message, cons
 	rc = auth_prove(&builder, sa->ike->host.credentials, &sa->keys, false, first->proof);
 	if (rc == 0)
 		rc = auth_request(&builder, sa->ike->host.credentials, sa->auth, true);
-	natt_write_vendors(&builder, false, sa->natt);
+	natt_answer_vendors(&builder, &sa->handshake->vendors);
 	if (sa->fragments)
 		fragment_write_vendor(sa->ike, &builder);
 	if (handshake_has_clients(sa->peer))
-		vendor_write_client(&builder);
+		natt_answer_clients(&builder, &sa->handshake->vendors);
 	if (rc == 0 && sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
 			(const struct isakmp_hdr *)builder.data, sa->peer->force_udp ? &natt_nowhere : &message->local,
@@ -206,6 +207,7 @@ static struct ike_sa *aggressive_answer(struct v1_message *message, struct first
 	}
 	sa->exchange = ISAKMP_AGGRESSIVE;
 	phase1_settle(sa, first->chosen);
+	sa->handshake->vendors = first->vendor;
 	sa->natt = first->vendor.natt;
 	sa->answers_probes = first->vendor.dead_peer_detection;
 	sa->fragments = fragment_offered(&message->payloads);
@@ -264,11 +266,14 @@ enum v1_verdict aggressive_receive_3(struct v1_message *message)
 	char why[AUTH_WHY_LEN];
 	int rc;
 
-	if (auth_verify(sa->ike->host.credentials, &sa->keys, &claim, why) < 0) {
+	rc = auth_verify(sa->ike->host.credentials, &sa->keys, &claim, why);
+	if (rc < 0) {
 		/* Not the end of the exchange: anybody who has seen message 2 could have sent this. */
 		ike_sa_hint(sa, why);
 		engine_count(sa->ike, IKE_COUNT_BAD_HASH);
 		report_message(message, IKE_EVENT_BAD_MESSAGE, sa->peer, ike_sa_identity(sa), "%s", why);
+		if (rc == -EACCES)
+			notify_reject(message, true);
 		return V1_DROPPED;
 	}
 	rc = ike_sa_take_registration(sa);

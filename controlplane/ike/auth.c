@@ -88,7 +88,7 @@ static int auth_verify_signature(
 		return auth_refuse(why, -EBADMSG, "SIG", claim->initiator, "missing");
 	key = certificate_accept(credentials, claim->payloads, claim->id, why);
 	if (!key)
-		return -EBADMSG;
+		return -EACCES;
 	if (signature_method(key) != ike_auth_signature(keys->auth, claim->initiator)) {
 		snprintf(why, AUTH_WHY_LEN, "certificate refused: its key is not for the method that was agreed on, %s",
 			ike_auth_format(keys->auth, method));

@@ -36,8 +36,9 @@ struct auth_claim {
 };
 
 /*
- * Whether the peer's proof is there, is its own, and fits. 0, -EBADMSG when it is not, -EOPNOTSUPP, -EIO; all but 0
- * with a sentence in `why`, which has AUTH_WHY_LEN bytes.
+ * Whether the peer's proof is there, is its own, and fits. 0; -EACCES when its certificate is not accepted; -EBADMSG when
+ * the proof is none, which anybody could have sent; -EOPNOTSUPP, -EIO; all but 0 with a sentence in `why`, which has
+ * AUTH_WHY_LEN bytes.
  */
 int auth_verify(
 	const struct credentials *credentials, const struct keymat *keys, const struct auth_claim *claim, char *why);

@@ -41,7 +41,10 @@ struct handshake {
 	struct transcript *transcript; /* main mode; else NULL */
 	uint8_t *sent;		       /* our last message */
 	size_t sent_len;
+	struct natt_vendor vendors;    /* responder: of message 1 */
+	unsigned asked;		       /* responder: how often message 1 came again */
 	unsigned tries, repeats;
+	bool rejected; /* the peer has been told that we don't take it for who it says */
 	char *hint;    /* what went wrong last, for the verdict when it expires; NULL */
 	uint8_t *held; /* a message that overtook the last one of phase 1 */
 	size_t held_len;

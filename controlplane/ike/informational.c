@@ -119,8 +119,8 @@ static bool informational_answered(struct v1_message *message, const struct noti
 	return true;
 }
 
-/* False when it is to be counted as unexpected. */
-static bool informational_notification(struct v1_message *message, const struct notice *notice)
+/* False when it is to be counted as unexpected. `rejected`: the peer does not take us for who we say. */
+static bool informational_notification(struct v1_message *message, const struct notice *notice, bool *rejected)
 {
 	struct ike_sa *sa = message->sa;
 
@@ -136,6 +136,8 @@ static bool informational_notification(struct v1_message *message, const struct 
 		child_sa_connected(sa->party, bytes_get32(notice->spi.data));
 	else if (notice->type <= ISAKMP_NOTIFY_ERROR_MAX && notice->protocol != ISAKMP_PROTO_ISAKMP)
 		quick_refused_by_peer(sa, notice->spi.len == 4 ? bytes_get32(notice->spi.data) : 0, notice->type);
+	else if (notice->type == ISAKMP_AUTHENTICATION_FAILED)
+		*rejected = true;
 	else if (notice->type <= ISAKMP_NOTIFY_ERROR_MAX)
 		report_sa(sa, IKE_EVENT_REFUSED, "the peer reports %s (%u)",
 			ike_notify_name(notice->type) ? ike_notify_name(notice->type) : "error", notice->type);
@@ -172,7 +174,7 @@ enum v1_verdict informational_receive(struct v1_message *message)
 {
 	const struct payload_list *list = &message->payloads;
 	struct ike_sa *sa = message->sa;
-	bool own = false, good = true;
+	bool own = false, good = true, rejected = false;
 	struct notice notice;
 
 	for (size_t i = 0; i < list->count; i++) {
@@ -184,7 +186,7 @@ enum v1_verdict informational_receive(struct v1_message *message)
 		if (!informational_cut(payload->body, delete, &notice)) {
 			good = false;
 		} else if (!delete) {
-			good = informational_notification(message, &notice) && good;
+			good = informational_notification(message, &notice, &rejected) && good;
 		} else if (message->id_known) {
 			good = false;
 		} else {
@@ -195,10 +197,16 @@ enum v1_verdict informational_receive(struct v1_message *message)
 	}
 	if (!good)
 		engine_count(message->ike, IKE_COUNT_UNEXPECTED);
-	if (!own)
+	if (!own && !rejected)
 		return good ? V1_TAKEN : V1_DROPPED;
 	/* Last of all: nothing of this message acts on an SA that is gone. */
-	report_sa(sa, IKE_EVENT_DELETED, "deleted by the peer");
+	if (rejected)
+		report_sa(sa, IKE_EVENT_REFUSED,
+			"the peer does not accept our certificate, key or identity: it reports AUTHENTICATION-FAILED "
+			"(%u), and its log says which",
+			ISAKMP_AUTHENTICATION_FAILED);
+	else
+		report_sa(sa, IKE_EVENT_DELETED, "deleted by the peer");
 	ike_sa_end(sa);
 	return V1_ENDED;
 }

@@ -29,6 +29,7 @@ void main_mode_note_vendors(struct ike_sa *sa, const struct v1_message *message,
 {
 	struct natt_vendor vendor = natt_read_vendors(&message->payloads);
 
+	sa->handshake->vendors = vendor;
 	sa->natt = vendor.natt;
 	sa->fragments = fragment_offered(&message->payloads);
 	sa->answers_probes = vendor.dead_peer_detection;

@@ -10,11 +10,13 @@
 #include "ike/identity.h"
 #include "ike/informational.h"
 #include "ike/message.h"
+#include "ike/notify.h"
 #include "ike/phase1.h"
 #include "ike/report.h"
 #include "ike/vendor.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Drops a message that anybody could have sent: the true one may still come. */
@@ -38,10 +40,10 @@ static int main_mode_send_1(struct ike_sa *sa)
 
 	message_begin(&builder, sa, ISAKMP_MAIN, 0);
 	phase1_write_offers(&builder, sa->peer, IKE_GROUP_NONE, config->ike.legacy, config->ike.lifetime);
-	natt_write_vendors(&builder, true, NATT_NONE);
+	natt_write_vendors(&builder);
 	fragment_write_vendor(sa->ike, &builder);
 	if (handshake_has_clients(sa->peer))
-		vendor_write_client(&builder);
+		natt_write_clients(&builder);
 	rc = builder_finish(&builder);
 	hdr = (const struct payload_hdr *)(builder.data + sizeof(struct isakmp_hdr));
 	if (rc == 0)
@@ -136,15 +138,21 @@ enum v1_verdict main_mode_receive_6(struct v1_message *message)
 	uint8_t hash[PRF_LEN_MAX];
 	char identity[CONFIG_IDENTITY_LEN], why[AUTH_WHY_LEN];
 	const char *wrong;
+	int rc;
 
 	if (identity_read(id_r, identity, &wrong) < 0)
 		return main_mode_distrust(message, wrong);
-	if (strcmp(identity, sa->peer->identity) != 0)
-		return main_mode_distrust(message, "the identity that answered is not the configured one");
 	if (keymat_proof(&sa->keys, &input, false, id_r, hash) < 0)
 		return main_mode_distrust(message, "the crypto library refused");
-	if (auth_verify(sa->ike->host.credentials, &sa->keys,
-		    &(struct auth_claim){&message->payloads, id_r, hash, false}, why) < 0)
+	rc = auth_verify(sa->ike->host.credentials, &sa->keys,
+		&(struct auth_claim){&message->payloads, id_r, hash, false}, why);
+	if (rc == 0 && strcmp(identity, sa->peer->identity) != 0) {
+		snprintf(why, sizeof(why), "the identity that answered is not the configured one");
+		rc = -EACCES;
+	}
+	if (rc == -EACCES) /* whole, but not whom we want: it could be read, so the answer can be, too */
+		notify_reject(message, true);
+	if (rc < 0)
 		return main_mode_distrust(message, why);
 	handshake_take_over(sa, message);
 	ike_sa_establish(sa);

@@ -32,11 +32,11 @@ static int main_mode_send_2(struct ike_sa *sa, const struct v1_message *message,
 
 	message_begin(&builder, sa, ISAKMP_MAIN, 0);
 	phase1_write_answer(&builder, chosen);
-	natt_write_vendors(&builder, false, sa->natt);
+	natt_answer_vendors(&builder, &sa->handshake->vendors);
 	if (sa->fragments)
 		fragment_write_vendor(sa->ike, &builder);
 	if (ike_auth_asks_user(chosen->auth))
-		vendor_write_client(&builder);
+		natt_answer_clients(&builder, &sa->handshake->vendors);
 	rc = builder_finish(&builder);
 	if (rc == 0)
 		rc = ike_sa_keep_sent(sa, builder.data, builder.len);
@@ -67,7 +67,7 @@ static const struct phase1_offer *main_mode_choose(
 	report_message(message, IKE_EVENT_REFUSED, NULL, NULL, "%s%s",
 		phase1_explain(offers, candidates->peers[0], legacy, PHASE1_ANY_KE, text),
 		candidates->count > 1 ? " or what other peers have that it may be" : "");
-	notify_refuse(message);
+	notify_refuse(message, ISAKMP_NO_PROPOSAL_CHOSEN);
 	return NULL;
 }
 
@@ -197,6 +197,7 @@ void main_mode_unlock_5(struct v1_message *message)
 		: candidates.count == 1
 			? "message 5 does not fit the pre-shared key of the one peer that it may be of: the keys differ"
 			: "message 5 fits the pre-shared key of no peer that it may be of");
+	notify_reject(message, false);
 }
 
 /* Whose identity is it, and may this peer do what was agreed on before it was known? NULL with a sentence in `why`. */
@@ -268,6 +269,7 @@ enum v1_verdict main_mode_receive_5(struct v1_message *message)
 	/* It was encrypted with the key that this exchange agreed on, so nobody else's true message follows. */
 	engine_count(sa->ike, IKE_COUNT_REFUSED);
 	report_message(message, IKE_EVENT_REFUSED, peer, identity, "%s", wrong);
+	notify_reject(message, true);
 	ike_sa_end(sa);
 	return V1_ENDED;
 }

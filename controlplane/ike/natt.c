@@ -9,7 +9,7 @@ const struct endpoint natt_nowhere = {.port = 0};
 
 struct natt_vendor natt_read_vendors(const struct payload_list *payloads)
 {
-	struct natt_vendor vendor = {NATT_NONE, false};
+	struct natt_vendor vendor = {.natt = NATT_NONE};
 	const struct payload *at = NULL;
 
 	while ((at = payload_find(payloads, ISAKMP_VENDOR_ID, at))) {
@@ -22,6 +22,8 @@ struct natt_vendor natt_read_vendors(const struct payload_list *payloads)
 				vendor.natt = NATT_DRAFT;
 			break;
 		case VENDOR_DPD: vendor.dead_peer_detection = true; break;
+		case VENDOR_XAUTH: vendor.xauth = true; break;
+		case VENDOR_UNITY: vendor.unity = true; break;
 		default: break;
 		}
 	}
@@ -33,16 +35,43 @@ static void natt_write_vendor(struct builder *builder, enum vendor vendor)
 	builder_add(builder, ISAKMP_VENDOR_ID, vendor_body(vendor).data, vendor_body(vendor).len);
 }
 
-void natt_write_vendors(struct builder *builder, bool initiator, enum natt_version natt)
+static void natt_write_drafts(struct builder *builder)
 {
-	if (initiator || natt == NATT_RFC3947)
-		natt_write_vendor(builder, VENDOR_NATT_RFC3947);
-	if (initiator || natt == NATT_DRAFT) {
-		natt_write_vendor(builder, VENDOR_NATT_DRAFT_03);
-		natt_write_vendor(builder, VENDOR_NATT_DRAFT_02_N);
-		natt_write_vendor(builder, VENDOR_NATT_DRAFT_02);
-	}
+	natt_write_vendor(builder, VENDOR_NATT_DRAFT_03);
+	natt_write_vendor(builder, VENDOR_NATT_DRAFT_02_N);
+	natt_write_vendor(builder, VENDOR_NATT_DRAFT_02);
+}
+
+void natt_write_vendors(struct builder *builder)
+{
+	natt_write_vendor(builder, VENDOR_NATT_RFC3947);
+	natt_write_drafts(builder);
 	natt_write_vendor(builder, VENDOR_DPD);
+}
+
+/* The one version that is chosen (RFC 3947 section 3.1); of the drafts a peer looks for its own. */
+void natt_answer_vendors(struct builder *builder, const struct natt_vendor *peer)
+{
+	if (peer->natt == NATT_RFC3947)
+		natt_write_vendor(builder, VENDOR_NATT_RFC3947);
+	else if (peer->natt == NATT_DRAFT)
+		natt_write_drafts(builder);
+	if (peer->dead_peer_detection)
+		natt_write_vendor(builder, VENDOR_DPD);
+}
+
+void natt_write_clients(struct builder *builder)
+{
+	natt_write_vendor(builder, VENDOR_XAUTH);
+	natt_write_vendor(builder, VENDOR_UNITY);
+}
+
+void natt_answer_clients(struct builder *builder, const struct natt_vendor *peer)
+{
+	if (peer->xauth)
+		natt_write_vendor(builder, VENDOR_XAUTH);
+	if (peer->unity)
+		natt_write_vendor(builder, VENDOR_UNITY);
 }
 
 /* HASH(CKY-I | CKY-R | IP | port), RFC 3947 section 3.2. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * NAT traversal: vendor IDs and NAT-D payloads (RFC 3947 section 3, and its drafts 02 and 03), and the vendor ID of
- * dead peer detection (RFC 3706 section 5.1), which is told in the same way. Pure functions.
+ * NAT traversal: vendor IDs and NAT-D payloads (RFC 3947 section 3, and its drafts 02 and 03), and the vendor IDs of
+ * dead peer detection (RFC 3706 section 5.1), XAUTH and Unity, which are told in the same way. A responder answers what it
+ * was told and adds nothing: message 2 goes to an address that nothing has proved yet. Pure functions.
  */
 #pragma once
 
@@ -16,11 +17,17 @@ enum natt_version { NATT_NONE, NATT_DRAFT, NATT_RFC3947 };
 struct natt_vendor {
 	enum natt_version natt;
 	bool dead_peer_detection;
+	bool xauth, unity; /* users' logins; networks and more by mode-config */
 };
 struct natt_vendor natt_read_vendors(const struct payload_list *payloads);
 
-/* Vendor ID payloads: as initiator all that we know, as responder the one that is answered (RFC 3947 section 3.1). */
-void natt_write_vendors(struct builder *builder, bool initiator, enum natt_version natt);
+/* Vendor ID payloads: as initiator all that we know; as responder those of the peer's that we know too. */
+void natt_write_vendors(struct builder *builder);
+void natt_answer_vendors(struct builder *builder, const struct natt_vendor *peer);
+
+/* The same of logins and virtual addresses, where we have either. */
+void natt_write_clients(struct builder *builder);
+void natt_answer_clients(struct builder *builder, const struct natt_vendor *peer);
 
 /*
  * The two NAT-D payloads: the far end first, then ours. 0 or -EIO. Where `local` is natt_nowhere, which nobody's address

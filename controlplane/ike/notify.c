@@ -17,18 +17,20 @@ void notify_write(struct builder *builder, uint8_t protocol, uint16_t type, stru
 	builder_close(builder);
 }
 
-/*
- * Seals an informational message under a message ID of its own and sends it to where the peer is. `type` is that of the
- * notification in it, 0: a delete.
- */
-static void notify_seal_and_send(struct ike_sa *sa, struct builder *builder, uint32_t message_id, uint16_t type)
+/* An informational message under a message ID of its own: its hash and encryption. `base`: the IV of the SA. */
+static int notify_seal(struct ike_sa *sa, struct builder *builder, uint32_t message_id, const uint8_t *base)
 {
 	uint8_t iv[CIPHER_BLOCK_MAX];
+	int rc = keymat_iv_phase2(&sa->keys, base, message_id, iv);
 
-	if (keymat_iv_phase2(&sa->keys, sa->iv, message_id, iv) < 0 ||
-		message_seal_hashed(builder, sa, message_id, bytes_of(NULL, 0), iv) < 0)
-		return;
-	engine_send_notice(sa->ike, &sa->local, &sa->remote, builder->data, builder->len, type);
+	return rc < 0 ? rc : message_seal_hashed(builder, sa, message_id, bytes_of(NULL, 0), iv);
+}
+
+/* Seals and sends to where the peer is. `type` is that of the notification in it, 0: a delete. */
+static void notify_seal_and_send(struct ike_sa *sa, struct builder *builder, uint32_t message_id, uint16_t type)
+{
+	if (notify_seal(sa, builder, message_id, sa->iv) == 0)
+		engine_send_notice(sa->ike, &sa->local, &sa->remote, builder->data, builder->len, type);
 }
 
 void notify_send(struct ike_sa *sa, uint8_t protocol, uint16_t type, struct bytes spi, struct bytes data)
@@ -78,16 +80,46 @@ void notify_delete_sa(struct ike_sa *sa)
 	notify_delete(sa, ISAKMP_PROTO_ISAKMP, bytes_of(cookies, sizeof(cookies)));
 }
 
-void notify_refuse(const struct v1_message *message)
+void notify_refuse(const struct v1_message *message, uint16_t type)
 {
 	struct isakmp_hdr hdr = {.version = ISAKMP_VERSION_1, .exchange = ISAKMP_INFORMATIONAL};
 	struct ike *ike = message->ike;
 	struct builder builder;
 
 	memcpy(hdr.initiator_cookie, message->hdr->initiator_cookie, IKE_COOKIE_LEN);
+	memcpy(hdr.responder_cookie, message->hdr->responder_cookie, IKE_COOKIE_LEN);
 	builder_begin(&builder, ike->out, sizeof(ike->out), &hdr);
-	notify_write(&builder, ISAKMP_PROTO_ISAKMP, ISAKMP_NO_PROPOSAL_CHOSEN, bytes_of(NULL, 0), bytes_of(NULL, 0));
+	notify_write(&builder, ISAKMP_PROTO_ISAKMP, type, bytes_of(NULL, 0), bytes_of(NULL, 0));
 	if (builder_finish(&builder) == 0 && builder.len <= message->datagram.len)
-		engine_send_notice(ike, &message->local, &message->remote, builder.data, builder.len,
-			ISAKMP_NO_PROPOSAL_CHOSEN);
+		engine_send_notice(ike, &message->local, &message->remote, builder.data, builder.len, type);
+}
+
+/* The chain of phase 1 has gone on with the message, whether or not it is taken. */
+static void notify_reject_sealed(const struct v1_message *message)
+{
+	struct ike_sa *sa = message->sa;
+	uint32_t message_id = ike_sa_new_id(sa);
+	struct builder builder;
+
+	if (message_id == 0)
+		return;
+	message_begin_hashed(&builder, sa, ISAKMP_INFORMATIONAL, message_id);
+	notify_write(&builder, ISAKMP_PROTO_ISAKMP, ISAKMP_AUTHENTICATION_FAILED, bytes_of(NULL, 0), bytes_of(NULL, 0));
+	if (notify_seal(sa, &builder, message_id, message->encrypted ? message->iv : sa->iv) == 0 &&
+		builder.len <= message->datagram.len)
+		engine_send_notice(sa->ike, &message->local, &message->remote, builder.data, builder.len,
+			ISAKMP_AUTHENTICATION_FAILED);
+}
+
+void notify_reject(const struct v1_message *message, bool sealed)
+{
+	struct handshake *handshake = message->sa->handshake;
+
+	if (handshake->rejected)
+		return;
+	handshake->rejected = true;
+	if (sealed)
+		notify_reject_sealed(message);
+	else
+		notify_refuse(message, ISAKMP_AUTHENTICATION_FAILED);
 }

@@ -14,8 +14,15 @@ void notify_send(struct ike_sa *sa, uint8_t protocol, uint16_t type, struct byte
 void notify_delete_child(struct ike_sa *sa, uint32_t spi_in);
 void notify_delete_sa(struct ike_sa *sa);
 
-/* NO-PROPOSAL-CHOSEN to the sender of a first message, with no SA: 40 bytes, fewer than what was received. */
-void notify_refuse(const struct v1_message *message);
+/* An error in the clear to the sender of a first message, with no SA: 40 bytes, fewer than what was received. */
+void notify_refuse(const struct v1_message *message, uint16_t type);
+
+/*
+ * AUTHENTICATION-FAILED to the sender of a message of phase 1 whose proof was not accepted, once in an exchange and in
+ * fewer bytes than the message had. Which check it was is for our own log: who asks must not learn names or keys by
+ * trying. `sealed`: both sides have the keys, so that the peer can believe it; else in the clear, where it can't.
+ */
+void notify_reject(const struct v1_message *message, bool sealed);
 
 /* Writes a notification payload. */
 void notify_write(struct builder *builder, uint8_t protocol, uint16_t type, struct bytes spi, struct bytes data);

@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { V1_OVERTAKEN_MS = 300 };
+/* The factor is what RFC 9000 section 8.1 found fit for addresses that are not validated. */
+enum { V1_OVERTAKEN_MS = 300, V1_UNPROVEN_FACTOR = 3 };
 
 static void v1_drop(struct v1_message *message, enum ike_counter counter, const char *why)
 {
@@ -79,6 +80,21 @@ static bool v1_prove(struct v1_message *message, const struct v1_row *row)
 }
 
 /*
+ * Message 2 goes to an address that nothing has proved yet. It is sent once whatever its length, which its exchange
+ * sets; again only as long as all that went there stays within a multiple of what came from there.
+ */
+static bool v1_is_covered(const struct v1_message *message)
+{
+	struct handshake *handshake = message->sa->handshake;
+
+	if (message->sa->state != V1_AGGRESSIVE_SENT_2 && message->sa->state != V1_MAIN_SENT_2)
+		return true;
+	handshake->asked++;
+	return (handshake->repeats + 2) * handshake->sent_len <=
+	       V1_UNPROVEN_FACTOR * (handshake->asked + 1) * message->datagram.len;
+}
+
+/*
  * A message of phase 1 that has been answered comes again: so does the answer, a few times at most. Not as long as we
  * send it again by ourselves, lest each side asks for the other's last message without end.
  */
@@ -88,7 +104,7 @@ static void v1_repeat_phase1(struct v1_message *message, bool newest)
 	struct handshake *handshake = sa->handshake;
 
 	if (!newest || v1_awaits_answer(sa->state) || !handshake || !handshake->sent ||
-		handshake->repeats == ENGINE_REPEATS)
+		handshake->repeats == ENGINE_REPEATS || !v1_is_covered(message))
 		return;
 	handshake->repeats++;
 	engine_count(sa->ike, IKE_COUNT_RETRANSMITTED);
@@ -373,7 +389,7 @@ void v1_input(struct v1_message *message)
 		if (hdr->exchange != ISAKMP_INFORMATIONAL || !verdict_read_refusal(message))
 			v1_hold(message);
 	} else {
-		if (sa->initiator && hdr->exchange == ISAKMP_INFORMATIONAL)
+		if (hdr->exchange == ISAKMP_INFORMATIONAL)
 			verdict_note_refusal(message);
 		v1_drop(message, IKE_COUNT_UNEXPECTED, "not allowed in this state");
 	}

@@ -72,9 +72,3 @@ char *vendor_format(const struct payload_list *payloads, char *text)
 		text_append(text, VENDOR_TEXT_LEN, "%s%u not known here", text[0] ? ", " : "", unknown);
 	return text;
 }
-
-void vendor_write_client(struct builder *builder)
-{
-	builder_add(builder, ISAKMP_VENDOR_ID, vendor_body(VENDOR_XAUTH).data, vendor_body(VENDOR_XAUTH).len);
-	builder_add(builder, ISAKMP_VENDOR_ID, vendor_body(VENDOR_UNITY).data, vendor_body(VENDOR_UNITY).len);
-}

@@ -26,9 +26,6 @@ enum vendor {
 	VENDOR_COUNT, /* none of them */
 };
 
-/* Says that we know users' logins and virtual addresses. */
-void vendor_write_client(struct builder *builder);
-
 /* The body as it is sent, of the versions that there are the first. */
 struct bytes vendor_body(enum vendor vendor);
 

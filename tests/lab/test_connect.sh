@@ -121,7 +121,7 @@ printf 'another-secret-another-secret\n' >"$LAB_DIR/wrong.key"
 chmod 600 "$LAB_DIR/wrong.key"
 connect_once_says wrong_key --secret-file "$LAB_DIR/wrong.key"
 connect_once_says no_proposal --ike aes128-sha512-modp2048
-connect_once_says silent --identity stranger.example --patience 1
+connect_once_says unknown_identity --identity stranger.example
 connect_once_says wrong_identity --gateway-identity other.example
 connect_once_says denied --remote 192.168.77.0/24
 connect_once_says silent --ports 4009,88 --patience 1

@@ -79,6 +79,12 @@ static void test_most_telling(void **state)
 	explain_try_begin(&made, 4500);
 	EXPECT("no_proposal", "port 500", "NO-PROPOSAL-CHOSEN (14, not authenticated)", "aes256-sha256-modp2048",
 		"\"branch1.example\"", "compare");
+	try->notify = 18;
+	EXPECT("unknown_identity", "\"branch1.example\"", "INVALID-ID-INFORMATION (18, not authenticated)", "aggressive");
+	try->notify = 24;
+	EXPECT("not_accepted", "\"branch1.example\"", "AUTHENTICATION-FAILED (24, not authenticated)", "certificate");
+	explain_note(&made, EXPLAIN_DENIED, "the peer gave up after message 5, and said why: AUTHENTICATION-FAILED (24)");
+	EXPECT("not_accepted", "after message 5", "certificate");
 }
 
 static void test_answers(void **state)

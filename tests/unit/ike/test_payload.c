@@ -215,7 +215,7 @@ static void test_nat_detection(void **state)
 	other.port = 501;
 	for (enum natt_version version = NATT_DRAFT; version <= NATT_RFC3947; version++) {
 		builder_begin(&builder, data, sizeof(data), &cookies);
-		natt_write_vendors(&builder, false, version);
+		natt_answer_vendors(&builder, &(struct natt_vendor){.natt = version, .dead_peer_detection = true});
 		assert_int_equal(natt_write_detection(&builder, version, IKE_HASH_SHA1, &cookies, &local, &remote), 0);
 		assert_int_equal(
 			payload_parse(ISAKMP_VERSION_1, data[16], bytes_of(data + 28, builder.len - 28), &list, &why),

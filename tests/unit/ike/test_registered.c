@@ -106,7 +106,8 @@ static void nobody_of_that_name(void **state)
 	exchange_open(&x);
 	exchange_begin(&x);
 	exchange_deliver(&x);
-	assert_int_equal(x.queued, 0);
+	assert_int_equal(x.queued, 1);
+	assert_int_equal(x.queue[0].data[18], ISAKMP_INFORMATIONAL);
 	assert_int_equal(exchange_sas(&x, GATEWAY), 0);
 	exchange_stop(&x);
 }
