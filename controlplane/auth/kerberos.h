@@ -21,7 +21,7 @@
 
 enum {
 	KERBEROS_BINDING_LEN = 32, /* TLS exporter "EXPORTER-Channel-Binding", empty context (RFC 9266 section 4.2) */
-	KERBEROS_WHY_LEN = 512,
+	KERBEROS_WHY_LEN = 768,
 };
 
 struct kerberos;

@@ -17,7 +17,7 @@
 
 enum {
 	KERBEROS_CLIENT_BINDING_LEN = 32, /* as KERBEROS_BINDING_LEN of auth/kerberos.h */
-	KERBEROS_CLIENT_WHY_LEN = 512,
+	KERBEROS_CLIENT_WHY_LEN = 768,
 };
 
 struct kerberos_client;
@@ -73,4 +73,5 @@ void kerberos_client_end(struct kerberos_client *client);
  * Why the gateway may have refused what our library found right: it tells no reasons, but its clock, seconds of Unix
  * time, when it sends it (0: unknown). Writes a sentence of at most `size` bytes; what it is about is returned.
  */
-enum kerberos_client_failure kerberos_client_refused(int64_t gateway_clock, int64_t our_clock, char *why, size_t size);
+enum kerberos_client_failure kerberos_client_refused(
+	const struct kerberos_client *client, int64_t gateway_clock, int64_t our_clock, char *why, size_t size);
