@@ -15,6 +15,12 @@ extern const gss_OID_desc gss_mechanism_krb5, gss_mechanism_iakerb;
  */
 char *gss_status_text(OM_uint32 major, OM_uint32 minor, const gss_OID_desc *mechanism, char *text, size_t size);
 
+/*
+ * The code of the Kerberos library (krb5.h, KRB5KRB_AP_ERR_SKEW and so on) behind a minor status; the minor status
+ * itself when it is none of that library's.
+ */
+long gss_status_code(OM_uint32 minor, const gss_OID_desc *mechanism);
+
 enum { GSS_BINDING_EXPORTER_LEN = 32, GSS_BINDING_LEN = sizeof("tls-exporter:") - 1 + GSS_BINDING_EXPORTER_LEN };
 
 /*

@@ -101,6 +101,11 @@ struct gss_token gss_token_read(const uint8_t *bytes, size_t len)
 	struct part body, oid, id;
 	bool krb5, iakerb;
 
+	/* Behind the first token, MIT's library before 1.22 leaves IAKERB's frame out. */
+	if (len >= TOKEN_ID_LEN && memcmp(bytes, id_proxy, TOKEN_ID_LEN) == 0) {
+		token.kind = token_read_proxy((struct part){bytes + TOKEN_ID_LEN, len - TOKEN_ID_LEN}, &token);
+		return token;
+	}
 	if (!der_is((struct part){bytes, len}, TAG_TOKEN, &body) || !der_take(&body, TAG_OID, &oid))
 		return token;
 	krb5 = part_is(oid, oid_krb5, sizeof(oid_krb5));

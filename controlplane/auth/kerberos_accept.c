@@ -177,21 +177,42 @@ static void peer_asked(struct kerberos_peer *peer, const struct gss_token *token
 		token->kind == GSS_TOKEN_IAKERB_AS_REQ ? "a first ticket" : "a service's ticket", answer);
 }
 
+/*
+ * A request that did not come through. MIT's library before 1.22 wants to tell the peer that no KDC answers, and
+ * stumbles over its own message.
+ */
+static void peer_explain_kdc(
+	struct kerberos_peer *peer, OM_uint32 major, OM_uint32 minor, const struct gss_token *token)
+{
+	const long code = gss_status_code(minor, &gss_mechanism_iakerb);
+	char realm[KERBEROS_REALM_LEN], text[256];
+
+	if (code == ASN1_MISSING_FIELD || code == KRB5_KDC_UNREACH || code == KRB5_REALM_UNKNOWN)
+		peer_refuse(peer,
+			"no KDC of %s answers this gateway, which asks it on the peer's behalf (IAKERB): is one "
+			"running, "
+			"and does krb5.conf name its address?",
+			kerberos_realm_quote(token, realm));
+	else
+		peer_refuse(peer, "the peer's request can't be passed on to the KDC of %s: %s",
+			kerberos_realm_quote(token, realm),
+			gss_status_text(major, minor, &gss_mechanism_iakerb, text, sizeof(text)));
+}
+
 static void peer_explain(struct kerberos_peer *peer, OM_uint32 major, OM_uint32 minor, const struct gss_token *token)
 {
 	const struct kerberos_refusal refusal = {.major = major,
 		.minor = minor,
+		.mechanism = token->kind == GSS_TOKEN_AP_REQ ? &gss_mechanism_krb5 : &gss_mechanism_iakerb,
 		.keytab = peer->config->keytab,
 		.message = token->message,
 		.message_len = token->message_len};
-	char text[256];
 
 	peer->state = KERBEROS_REFUSED;
-	if (!gss_token_is_for_kdc(token))
-		kerberos_explain(&refusal, peer->why, sizeof(peer->why));
+	if (gss_token_is_for_kdc(token))
+		peer_explain_kdc(peer, major, minor, token);
 	else
-		peer_refuse(peer, "the peer's request could not be passed on to its KDC: %s",
-			gss_status_text(major, minor, &gss_mechanism_iakerb, text, sizeof(text)));
+		kerberos_explain(&refusal, peer->why, sizeof(peer->why));
 }
 
 static void peer_accept(struct kerberos_peer *peer, const struct gss_token *token)

@@ -125,9 +125,9 @@ static void explain_life(const struct kerberos_refusal *refusal, bool ended, cha
 }
 
 /* Of the rest, the library's words say what was looked for where. */
-static const char *explain_advice(OM_uint32 minor)
+static const char *explain_advice(long code)
 {
-	switch ((krb5_error_code)minor) {
+	switch (code) {
 	case KRB5KRB_AP_ERR_BADKEYVER:
 	case KRB5_KT_KVNONOTFOUND:
 		return "the ticket is for another version of the service's key than the keytab has: whichever is older "
@@ -153,23 +153,24 @@ static const char *explain_advice(OM_uint32 minor)
 
 void kerberos_explain(const struct kerberos_refusal *refusal, char *why, size_t size)
 {
-	const char *advice = explain_advice(refusal->minor);
+	const long code = gss_status_code(refusal->minor, refusal->mechanism);
+	const char *advice = explain_advice(code);
 	char text[256];
 
 	/* First, since later calls of the library overwrite its words. */
-	gss_status_text(refusal->major, refusal->minor, &gss_mechanism_krb5, text, sizeof(text));
+	gss_status_text(refusal->major, refusal->minor, refusal->mechanism, text, sizeof(text));
 	if (GSS_ROUTINE_ERROR(refusal->major) == GSS_S_BAD_BINDINGS)
 		snprintf(why, size,
 			"the peer's token is bound to another TLS channel than this one: somebody between the two "
 			"relays it, or its "
 			"client binds otherwise than by tls-exporter (RFC 9266)");
-	else if (refusal->minor == (OM_uint32)KRB5KRB_AP_ERR_SKEW)
+	else if (code == KRB5KRB_AP_ERR_SKEW)
 		explain_skew(refusal, why, size);
-	else if (refusal->minor == (OM_uint32)KRB5KRB_AP_ERR_TKT_EXPIRED)
+	else if (code == KRB5KRB_AP_ERR_TKT_EXPIRED)
 		explain_life(refusal, true, why, size);
-	else if (refusal->minor == (OM_uint32)KRB5KRB_AP_ERR_TKT_NYV)
+	else if (code == KRB5KRB_AP_ERR_TKT_NYV)
 		explain_life(refusal, false, why, size);
-	else if (refusal->minor == (OM_uint32)KRB5KRB_AP_ERR_REPEAT)
+	else if (code == KRB5KRB_AP_ERR_REPEAT)
 		snprintf(why, size, "the peer's token was used before (replay): somebody has recorded it");
 	else if (advice)
 		snprintf(why, size, "%s (%s)", text, advice);

@@ -12,6 +12,7 @@
 
 struct kerberos_refusal {
 	OM_uint32 major, minor; /* of gss_accept_sec_context, just now and in this thread */
+	const gss_OID_desc *mechanism;
 	const char *keytab;
 	const uint8_t *message; /* the AP-REQ */
 	size_t message_len;

@@ -123,9 +123,11 @@ void kerberos_attempt_work(struct kerberos_attempt *attempt)
 	gss_release_buffer(&ignored, &attempt->reply);
 	if (attempt->rounds++ == 0)
 		major = attempt_begin(attempt, &minor);
+	/* An empty token is a token to IAKERB, not the lack of one. */
 	if (major == GSS_S_COMPLETE)
 		major = gss_init_sec_context(&minor, attempt->cred, &attempt->gss, attempt->target,
-			(gss_OID)attempt->mechanism, wanted, 0, &binding, &input, NULL, &attempt->reply, &flags, NULL);
+			(gss_OID)attempt->mechanism, wanted, 0, &binding, attempt->token ? &input : GSS_C_NO_BUFFER,
+			NULL, &attempt->reply, &flags, NULL);
 	if (major == GSS_S_COMPLETE) {
 		attempt_judge(attempt, flags);
 	} else if (major == GSS_S_CONTINUE_NEEDED) {

@@ -99,7 +99,7 @@ void kerberos_attempt_explain(struct kerberos_attempt *attempt, OM_uint32 major,
 	char words[256];
 
 	gss_status_text(major, minor, attempt->mechanism, words, sizeof(words));
-	switch ((krb5_error_code)minor) {
+	switch (gss_status_code(minor, attempt->mechanism)) {
 	case KRB5_KDC_UNREACH:
 	case KRB5_REALM_UNKNOWN:
 	case KRB5_REALM_CANT_RESOLVE:
@@ -155,6 +155,7 @@ enum kerberos_client_failure kerberos_refusal_explain(
 	}
 	snprintf(why, size, "the gateway refuses %s%s; it tells its administrator why (sluicectl explain), nobody else",
 		attempt_user(attempt),
-		kerberos_attempt_through_gateway(attempt) ? ", or does not pass requests on to the KDC" : "");
+		kerberos_attempt_through_gateway(attempt) ? ", or can't or won't ask the KDC on its behalf (IAKERB)"
+							  : "");
 	return KERBEROS_CLIENT_OTHER;
 }
