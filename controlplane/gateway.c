@@ -9,9 +9,12 @@
 #include "lost.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { HELPERS_MAX = 8, JOBS_WAITING_MAX = 4096 };
 
 void gateway_settle(struct gateway *gateway)
 {
@@ -69,23 +72,8 @@ static void on_message(void *context, const struct endpoint *local, const struct
 {
 	struct gateway *gateway = context;
 
-	if (gateway->admission)
-		admission_input(gateway->admission, local, remote, floated, message, message_len);
-}
-
-static enum ike_turn on_arrived(void *context, const uint8_t *message, size_t message_len)
-{
-	const struct gateway *gateway = context;
-
-	return ike_turn_of(gateway->ike, message, message_len);
-}
-
-static void on_admitted(void *context, const struct endpoint *local, const struct endpoint *remote, bool floated,
-	const uint8_t *message, size_t message_len)
-{
-	struct gateway *gateway = context;
-
-	ike_input(gateway->ike, local, remote, floated, message, message_len);
+	if (gateway->ike)
+		ike_input(gateway->ike, local, remote, floated, message, message_len);
 }
 
 static void on_settle(void *context)
@@ -191,13 +179,20 @@ int gateway_bind(struct gateway *gateway, const struct config *config, struct ev
 	return gateway->sockets ? 0 : -errno;
 }
 
+/* One for each processor that this process may run on. */
+static unsigned helpers(void)
+{
+	cpu_set_t processors;
+	int count = sched_getaffinity(0, sizeof(processors), &processors) == 0 ? CPU_COUNT(&processors) : 1;
+
+	return count < HELPERS_MAX ? (unsigned)count : HELPERS_MAX;
+}
+
 int gateway_open(struct gateway *gateway, const struct config *config, struct event_base *base)
 {
 	static const struct timeval second = {.tv_sec = 1};
 	struct attachment_hooks hooks = {
 		.context = gateway, .attached = on_attached, .detached = on_detached, .events = on_events};
-	struct admission_handler admission = {
-		.context = gateway, .turn_of = on_arrived, .input = on_admitted, .settle = on_settle};
 	struct ike_host host = host_make(gateway);
 	char path[CONFIG_PATH_LEN];
 	int rc = 0;
@@ -221,8 +216,8 @@ int gateway_open(struct gateway *gateway, const struct config *config, struct ev
 	}
 	if (rc < 0)
 		goto close;
-	gateway->admission = admission_new(base, &admission);
-	if (!gateway->admission)
+	gateway->jobs = jobs_new(base, helpers(), JOBS_WAITING_MAX);
+	if (!gateway->jobs)
 		goto fail;
 	gateway->attachment = attachment_new(base, path, &hooks);
 	if (!gateway->attachment)
@@ -241,12 +236,12 @@ void gateway_close(struct gateway *gateway)
 {
 	install_stop(gateway);
 	attachment_free(gateway->attachment);
-	admission_free(gateway->admission);
 	registrations_free(gateway->registrations);
 	gateway->registrations = NULL;
 	if (gateway->ike)
 		ike_free(gateway->ike);
 	gateway->ike = NULL;
+	jobs_free(gateway->jobs); /* behind the engine: what comes back finds nobody */
 	clients_free(gateway->clients);
 	timeline_free(gateway->timeline);
 	if (gateway->tick)

@@ -8,11 +8,11 @@
 
 #include "config/config.h"
 #include "config/log.h"
-#include "admission.h"
 #include "attachment.h"
 #include "clients.h"
 #include "ike/ike.h"
 #include "install.h"
+#include "jobs.h"
 #include "mirror.h"
 #include "peers.h"
 #include "registrations.h"
@@ -38,7 +38,7 @@ struct gateway {
 	struct event *ike_timer, *tick;
 	struct peers *peers;
 	struct sockets *sockets;
-	struct admission *admission;
+	struct jobs *jobs; /* IKE's arithmetic, in helper threads */
 	struct ike *ike;
 	struct timeline *timeline;
 	struct clients *clients;

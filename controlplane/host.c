@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <openssl/rand.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint64_t host_now_ms(void *context)
@@ -191,6 +192,47 @@ static int host_registered_take(void *context, uint64_t number, uint64_t ike_sa)
 	return registrations_take(((struct gateway *)context)->registrations, number, ike_sa);
 }
 
+/* A job of the engine's on its way through a helper thread. */
+struct host_job {
+	struct job job;
+	struct gateway *gateway;
+	struct ike_job *ike_job;
+};
+
+static void host_job_work(struct job *job)
+{
+	ike_job_run(((struct host_job *)job)->ike_job);
+}
+
+static void host_job_done(struct job *job)
+{
+	struct host_job *mine = (struct host_job *)job;
+
+	ike_job_done(mine->ike_job);
+	if (mine->gateway->ike) /* else this is the end */
+		gateway_settle(mine->gateway);
+	free(mine);
+}
+
+static int host_compute(void *context, struct ike_job *ike_job, bool begun)
+{
+	struct host_job *job = malloc(sizeof(*job));
+	struct gateway *gateway = context;
+	int rc;
+
+	if (!job)
+		return -ENOMEM;
+	*job = (struct host_job){
+		.job = {.work = host_job_work, .done = host_job_done, .urgent = begun},
+		.gateway = gateway,
+		.ike_job = ike_job,
+	};
+	rc = jobs_submit(gateway->jobs, &job->job);
+	if (rc < 0)
+		free(job);
+	return rc;
+}
+
 struct ike_host host_make(struct gateway *gateway)
 {
 	return (struct ike_host){
@@ -212,5 +254,6 @@ struct ike_host host_make(struct gateway *gateway)
 		.lease = host_lease,
 		.registered = host_registered,
 		.registered_take = host_registered_take,
+		.compute = host_compute,
 	};
 }

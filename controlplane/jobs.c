@@ -16,28 +16,38 @@ struct jobs {
 	size_t waiting_max, pending; /* `pending` is the event loop's alone */
 	pthread_mutex_t lock;	     /* of what follows */
 	pthread_cond_t wake;
-	struct job_list waiting, ended;
-	size_t n_waiting;
+	struct job_list waiting[2], ended; /* [1]: urgent */
+	size_t n_waiting[2];
 	bool stopping;
 	unsigned n_threads;
 	pthread_t threads[];
 };
 
+/* The next one to be done, taken out; NULL when none waits. The caller has the lock. */
+static struct job *jobs_take(struct jobs *jobs)
+{
+	int urgent = !TAILQ_EMPTY(&jobs->waiting[1]);
+	struct job *job = TAILQ_FIRST(&jobs->waiting[urgent]);
+
+	if (job) {
+		TAILQ_REMOVE(&jobs->waiting[urgent], job, in_list);
+		jobs->n_waiting[urgent]--;
+	}
+	return job;
+}
+
 static void *jobs_help(void *context)
 {
 	struct jobs *jobs = context;
 	static const uint64_t one = 1;
-	struct job *job;
+	struct job *job = NULL;
 
 	pthread_mutex_lock(&jobs->lock);
 	for (;;) {
-		while (!jobs->stopping && TAILQ_EMPTY(&jobs->waiting))
+		while (!jobs->stopping && !(job = jobs_take(jobs)))
 			pthread_cond_wait(&jobs->wake, &jobs->lock);
 		if (jobs->stopping)
 			break;
-		job = TAILQ_FIRST(&jobs->waiting);
-		TAILQ_REMOVE(&jobs->waiting, job, in_list);
-		jobs->n_waiting--;
 		pthread_mutex_unlock(&jobs->lock);
 		job->work(job);
 		pthread_mutex_lock(&jobs->lock);
@@ -94,7 +104,8 @@ struct jobs *jobs_new(struct event_base *base, unsigned n_threads, size_t waitin
 	if (!jobs)
 		return NULL;
 	jobs->waiting_max = waiting_max;
-	TAILQ_INIT(&jobs->waiting);
+	TAILQ_INIT(&jobs->waiting[0]);
+	TAILQ_INIT(&jobs->waiting[1]);
 	TAILQ_INIT(&jobs->ended);
 	pthread_mutex_init(&jobs->lock, NULL);
 	pthread_cond_init(&jobs->wake, NULL);
@@ -120,9 +131,9 @@ int jobs_submit(struct jobs *jobs, struct job *job)
 	int rc = -EBUSY;
 
 	pthread_mutex_lock(&jobs->lock);
-	if (jobs->n_waiting < jobs->waiting_max && !jobs->stopping) {
-		TAILQ_INSERT_TAIL(&jobs->waiting, job, in_list);
-		jobs->n_waiting++;
+	if (jobs->n_waiting[job->urgent] < jobs->waiting_max && !jobs->stopping) {
+		TAILQ_INSERT_TAIL(&jobs->waiting[job->urgent], job, in_list);
+		jobs->n_waiting[job->urgent]++;
 		pthread_cond_signal(&jobs->wake);
 		rc = 0;
 	}
@@ -142,7 +153,8 @@ void jobs_free(struct jobs *jobs)
 		return;
 	jobs_stop_threads(jobs);
 	jobs_finish(jobs, &jobs->ended);
-	jobs_finish(jobs, &jobs->waiting);
+	jobs_finish(jobs, &jobs->waiting[1]);
+	jobs_finish(jobs, &jobs->waiting[0]);
 	if (jobs->event)
 		event_free(jobs->event);
 	if (jobs->fd >= 0)

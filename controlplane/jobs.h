@@ -20,10 +20,14 @@ struct jobs;
 struct job {
 	void (*work)(struct job *job); /* in a helper thread */
 	void (*done)(struct job *job); /* in the event loop */
+	bool urgent;		       /* goes ahead of those that are not */
 	TAILQ_ENTRY(job) in_list;      /* of this module */
 };
 
-/* Helpers that take one job after another, in the order of their coming; at most `waiting_max` wait. NULL with errno. */
+/*
+ * Helpers that take one job after another, in the order of their coming; at most `waiting_max` wait, and as many urgent
+ * ones beside them. NULL with errno.
+ */
 struct jobs *jobs_new(struct event_base *base, unsigned n_threads, size_t waiting_max);
 
 /* 0; -EBUSY when too many wait already: the job is still the caller's then. */

@@ -79,11 +79,10 @@ static json_t *gateway_counters(const struct gateway *gateway)
 {
 	const struct gateway_counters *c = &gateway->counters;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "unknown_spi_events", (json_int_t)c->unknown_spi,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "unknown_spi_events", (json_int_t)c->unknown_spi,
 		"sessions_moved", (json_int_t)c->sessions_moved, "sessions_followed", (json_int_t)c->sessions_followed,
 		"soft_lifetimes", (json_int_t)c->soft_lifetimes, "rekeys", (json_int_t)c->rekeys, "hard_lifetimes",
-		(json_int_t)c->hard_lifetimes, "expired", (json_int_t)c->expired, "ike_not_admitted",
-		(json_int_t)(gateway->admission ? admission_dropped(gateway->admission) : 0));
+		(json_int_t)c->hard_lifetimes, "expired", (json_int_t)c->expired);
 }
 
 json_t *status_counters(const struct gateway *gateway)

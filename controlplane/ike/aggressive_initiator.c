@@ -3,6 +3,7 @@
 #include "ike/aggressive.h"
 
 #include "ike/auth.h"
+#include "ike/compute.h"
 #include "ike/handshake.h"
 #include "ike/identity.h"
 #include "ike/message.h"
@@ -22,8 +23,7 @@ struct second_message {
 	struct keymat_input input;
 	struct keymat keys;
 	uint8_t secret[DH_SECRET_MAX];
-	uint8_t id_i[IDENTITY_BODY_MAX];
-	size_t id_i_len;
+	struct auth_proof proof; /* ours */
 	char why[AUTH_WHY_LEN];
 };
 
@@ -59,11 +59,29 @@ static int aggressive_send_1(struct ike_sa *sa)
 	return rc;
 }
 
+/* Our key pair is there: the exchange begins. */
+static int aggressive_start(struct ike_sa *sa, uint32_t message_id, struct dh *pair)
+{
+	int rc;
+
+	(void)message_id;
+	sa->handshake->dh = pair;
+	rc = pair ? aggressive_send_1(sa) : -EBUSY;
+	if (rc < 0) {
+		report_sa(sa, IKE_EVENT_REFUSED, "message 1 could not be sent: %s", strerror(-rc));
+		ike_sa_end(sa);
+		return rc;
+	}
+	sa->state = V1_AGGRESSIVE_SENT_1;
+	report_sa(sa, IKE_EVENT_STARTED, "%s", "");
+	v1_wait(sa, NULL, V1_WAIT_RETRANSMIT);
+	return 0;
+}
+
 int aggressive_begin(
 	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote)
 {
 	uint16_t group = phase1_group(peer, ike->config->ike.legacy);
-	uint8_t random[DH_RANDOM_LEN];
 	struct ike_sa *sa;
 	int rc;
 
@@ -72,25 +90,12 @@ int aggressive_begin(
 	sa = ike_sa_new(ike, peer, NULL, local, remote, config_is_nat_port(&ike->config->ike, local->port));
 	if (!sa)
 		return -errno;
-	rc = engine_random(ike, random, sizeof(random));
-	if (rc == 0)
-		rc = engine_random(ike, sa->handshake->nonce, sizeof(sa->handshake->nonce));
-	if (rc < 0)
-		goto fail;
-	sa->handshake->dh = dh_new(group, random);
-	OPENSSL_cleanse(random, sizeof(random));
-	rc = sa->handshake->dh ? 0 : -errno;
-	if (rc == 0)
-		rc = aggressive_send_1(sa);
-	if (rc < 0)
-		goto fail;
 	sa->exchange = ISAKMP_AGGRESSIVE;
-	sa->state = V1_AGGRESSIVE_SENT_1;
-	report_sa(sa, IKE_EVENT_STARTED, "%s", "");
-	v1_wait(sa, NULL, V1_WAIT_RETRANSMIT);
-	return 0;
-fail:
-	ike_sa_end(sa);
+	rc = engine_random(ike, sa->handshake->nonce, sizeof(sa->handshake->nonce));
+	if (rc == 0)
+		rc = compute_pair(sa, group, 0, aggressive_start);
+	if (rc < 0)
+		ike_sa_end(sa);
 	return rc;
 }
 
@@ -126,13 +131,13 @@ static const char *aggressive_check_answer(
 	return NULL;
 }
 
-/* Keys from what came, and the proof. NULL, or what is wrong. */
-static const char *aggressive_check_proof(
-	struct ike_sa *sa, const struct v1_message *message, struct second_message *second)
+/* Keys from what came, and the proof. NULL, or what is wrong: "" when it has to be computed first. */
+static const char *aggressive_check_proof(struct ike_sa *sa, struct v1_message *message, struct second_message *second)
 {
 	struct keymat_input *input = &second->input;
 	struct bytes id_r = payload_body(&message->payloads, ISAKMP_ID);
 	uint8_t proof[PRF_LEN_MAX];
+	int rc;
 
 	*input = (struct keymat_input){
 		.initiator_cookie = bytes_of(sa->initiator_cookie, IKE_COOKIE_LEN),
@@ -146,26 +151,38 @@ static const char *aggressive_check_proof(
 		.sa_i = aggressive_own_offers(sa),
 		.auth = second->chosen.auth,
 	};
-	if (dh_agree(sa->handshake->dh, input->ke_r, second->secret) < 0)
-		return "the key exchange value is not one of its group";
+	rc = compute_agree(message, sa->handshake->dh, input->ke_r, second->secret);
+	if (rc < 0)
+		return rc == -EINPROGRESS ? "" : "the key exchange value is not one of its group";
 	if (keymat_derive(&second->keys, &second->chosen.proposal, input) < 0 ||
 		keymat_proof(&second->keys, input, false, id_r, proof) < 0)
 		return "the crypto library refused";
-	if (auth_verify(sa->ike->host.credentials, &second->keys,
-		    &(struct auth_claim){&message->payloads, id_r, proof, false}, second->why) < 0)
-		return second->why;
+	rc = compute_verify(
+		message, &second->keys, &(struct auth_claim){&message->payloads, id_r, proof, false}, second->why);
+	if (rc < 0)
+		return rc == -EINPROGRESS ? "" : second->why;
 	return NULL;
 }
 
+/* Our own proof. 0 or negative errno, of compute.h's too. */
+static int aggressive_prove(struct ike_sa *sa, struct v1_message *message, struct second_message *second)
+{
+	uint8_t id[IDENTITY_BODY_MAX], hash[PRF_LEN_MAX];
+	size_t id_len = handshake_write_identity(sa, id);
+	int rc = keymat_proof(&second->keys, &second->input, true, bytes_of(id, id_len), hash);
+
+	return rc < 0 ? rc : compute_prove(message, &second->keys, true, hash, &second->proof);
+}
+
 /* HDR*, HASH_I or what the method has in its place, NAT-D, NAT-D [, N] */
-static int aggressive_send_3(struct ike_sa *sa, const uint8_t *proof)
+static int aggressive_send_3(struct ike_sa *sa, const struct auth_proof *proof)
 {
 	bool first = TAILQ_EMPTY(&sa->party->children) && TAILQ_FIRST(&sa->party->sas) == sa;
 	struct builder builder;
 	int rc;
 
 	message_begin(&builder, sa, ISAKMP_AGGRESSIVE, 0);
-	rc = auth_prove(&builder, sa->ike->host.credentials, &sa->keys, true, proof);
+	rc = auth_write(&builder, sa->ike->host.credentials, &sa->keys, true, proof);
 	if (rc == 0 && sa->natt != NATT_NONE)
 		rc = natt_write_detection(&builder, sa->natt, sa->proposal.hash,
 			(const struct isakmp_hdr *)builder.data, sa->peer->force_udp ? &natt_nowhere : &sa->local,
@@ -185,7 +202,6 @@ static int aggressive_send_3(struct ike_sa *sa, const uint8_t *proof)
 /* Message 2 is authentic: takes it over and answers. */
 static int aggressive_accept_2(struct ike_sa *sa, const struct v1_message *message, struct second_message *second)
 {
-	uint8_t proof[PRF_LEN_MAX];
 	int rc;
 
 	memcpy(sa->responder_cookie, message->hdr->responder_cookie, IKE_COOKIE_LEN);
@@ -196,20 +212,17 @@ static int aggressive_accept_2(struct ike_sa *sa, const struct v1_message *messa
 	sa->fragments = fragment_offered(&message->payloads);
 	sa->local = message->local;
 	sa->remote = message->remote;
-	second->id_i_len = handshake_write_identity(sa, second->id_i);
 	rc = keymat_iv_phase1(&sa->keys, second->input.ke_i, second->input.ke_r, sa->iv);
-	if (rc == 0)
-		rc = keymat_proof(&sa->keys, &second->input, true, bytes_of(second->id_i, second->id_i_len), proof);
 	if (rc < 0)
 		return rc;
 	handshake_float(sa, message);
-	return aggressive_send_3(sa, proof);
+	return aggressive_send_3(sa, &second->proof);
 }
 
 enum v1_verdict aggressive_receive_2(struct v1_message *message)
 {
 	static const uint8_t no_cookie[IKE_COOKIE_LEN];
-	struct second_message second = {.id_i_len = 0};
+	struct second_message second = {.input.auth = 0};
 	struct ike_sa *sa = message->sa;
 	enum v1_verdict verdict = V1_DROPPED;
 	const char *why = NULL;
@@ -221,6 +234,11 @@ enum v1_verdict aggressive_receive_2(struct v1_message *message)
 		why = aggressive_check_answer(sa, message, &second);
 	if (!why)
 		why = aggressive_check_proof(sa, message, &second);
+	rc = why ? 0 : aggressive_prove(sa, message, &second);
+	if ((why && !why[0]) || rc == -EINPROGRESS) {
+		verdict = V1_LATER;
+		goto out;
+	}
 	if (why) {
 		ike_sa_hint(sa, why);
 		engine_count(sa->ike, IKE_COUNT_BAD_HASH);
@@ -228,7 +246,8 @@ enum v1_verdict aggressive_receive_2(struct v1_message *message)
 		notify_reject(message, false);
 		goto out;
 	}
-	rc = aggressive_accept_2(sa, message, &second);
+	if (rc == 0)
+		rc = aggressive_accept_2(sa, message, &second);
 	if (rc < 0) {
 		report_sa(sa, IKE_EVENT_REFUSED, "message 3 could not be sent: %s", strerror(-rc));
 		ike_sa_end(sa);

@@ -6,6 +6,7 @@
 #include "ike/aggressive.h"
 
 #include "ike/auth.h"
+#include "ike/compute.h"
 #include "ike/handshake.h"
 #include "ike/identity.h"
 #include "ike/informational.h"
@@ -16,6 +17,7 @@
 #include "ike/vendor.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/crypto.h>
@@ -29,10 +31,9 @@ struct first_message {
 	const struct phase1_offer *chosen;
 	struct natt_vendor vendor;
 	struct keymat_input input;
-	uint8_t nonce_r[ISAKMP_NONCE_OWN];
 	uint8_t id_r[IDENTITY_BODY_MAX];
 	size_t id_r_len;
-	uint8_t proof[PRF_LEN_MAX];
+	struct auth_proof proof;
 	struct dh *dh;
 	uint8_t secret[DH_SECRET_MAX];
 };
@@ -69,6 +70,15 @@ static int aggressive_join(struct ike_sa *sa, const struct first_message *first)
 	if (rc == 0)
 		*sa->handshake->registered = first->registered;
 	return rc;
+}
+
+/* Message 1 is taken again: who it is of was found out before. */
+static void aggressive_recall(const struct ike_sa *sa, struct first_message *first)
+{
+	first->peer = sa->peer;
+	snprintf(first->identity, sizeof(first->identity), "%s", ike_sa_identity(sa));
+	if (sa->handshake->registered)
+		first->registered = *sa->handshake->registered;
 }
 
 /*
@@ -119,45 +129,39 @@ static bool aggressive_negotiate(struct v1_message *message, struct first_messag
 	return true;
 }
 
-/* Diffie-Hellman, SKEYID and both proofs. 0 or negative errno. */
-static int aggressive_derive(struct ike_sa *sa, struct v1_message *message, struct first_message *first)
+/* Diffie-Hellman, SKEYID and both proofs. 0 or negative errno, of compute.h's too. */
+static int aggressive_derive(struct v1_message *message, struct first_message *first)
 {
 	struct keymat_input *input = &first->input;
-	uint8_t random[DH_RANDOM_LEN];
-	int rc = engine_random(sa->ike, random, sizeof(random));
+	struct ike_sa *sa = message->sa;
+	uint8_t hash[PRF_LEN_MAX];
+	int rc = compute_exchange(
+		message, sa->proposal.group, payload_body(&message->payloads, ISAKMP_KE), &first->dh, first->secret);
 
-	if (rc == 0)
-		rc = engine_random(sa->ike, first->nonce_r, sizeof(first->nonce_r));
 	if (rc < 0)
 		return rc;
-	first->dh = dh_new(sa->proposal.group, random);
-	OPENSSL_cleanse(random, sizeof(random));
-	if (!first->dh)
-		return -errno;
 	*input = (struct keymat_input){
 		.initiator_cookie = bytes_of(sa->initiator_cookie, IKE_COOKIE_LEN),
 		.responder_cookie = bytes_of(sa->responder_cookie, IKE_COOKIE_LEN),
 		.ke_i = payload_body(&message->payloads, ISAKMP_KE),
 		.ke_r = dh_public(first->dh),
 		.nonce_i = payload_body(&message->payloads, ISAKMP_NONCE),
-		.nonce_r = bytes_of(first->nonce_r, sizeof(first->nonce_r)),
+		.nonce_r = bytes_of(sa->handshake->nonce, sizeof(sa->handshake->nonce)),
 		.secret = bytes_of(first->secret, dh_secret_len(sa->proposal.group)),
 		.pre_shared_key = aggressive_key(first),
 		.sa_i = payload_body(&message->payloads, ISAKMP_SA),
 		.auth = first->chosen->auth,
 	};
 	first->id_r_len = handshake_write_identity(sa, first->id_r);
-	rc = dh_agree(first->dh, input->ke_i, first->secret);
-	if (rc == 0)
-		rc = keymat_derive(&sa->keys, &sa->proposal, input);
+	rc = keymat_derive(&sa->keys, &sa->proposal, input);
 	if (rc == 0)
 		rc = keymat_iv_phase1(&sa->keys, input->ke_i, input->ke_r, sa->iv);
 	if (rc == 0)
 		rc = keymat_proof(
 			&sa->keys, input, true, payload_body(&message->payloads, ISAKMP_ID), sa->handshake->expected);
 	if (rc == 0)
-		rc = keymat_proof(&sa->keys, input, false, bytes_of(first->id_r, first->id_r_len), first->proof);
-	return rc;
+		rc = keymat_proof(&sa->keys, input, false, bytes_of(first->id_r, first->id_r_len), hash);
+	return rc < 0 ? rc : compute_prove(message, &sa->keys, false, hash, &first->proof);
 }
 
 /* HDR, SA, KE, Nr, IDir, HASH_R or what the method has in its place, VID ..., NAT-D, NAT-D */
@@ -169,9 +173,9 @@ static int aggressive_send_2(struct ike_sa *sa, struct v1_message *message, cons
 	message_begin(&builder, sa, ISAKMP_AGGRESSIVE, 0);
 	phase1_write_answer(&builder, first->chosen);
 	builder_add(&builder, ISAKMP_KE, first->input.ke_r.data, first->input.ke_r.len);
-	builder_add(&builder, ISAKMP_NONCE, first->nonce_r, sizeof(first->nonce_r));
+	builder_add(&builder, ISAKMP_NONCE, sa->handshake->nonce, sizeof(sa->handshake->nonce));
 	builder_add(&builder, ISAKMP_ID, first->id_r, first->id_r_len);
-	rc = auth_prove(&builder, sa->ike->host.credentials, &sa->keys, false, first->proof);
+	rc = auth_write(&builder, sa->ike->host.credentials, &sa->keys, false, &first->proof);
 	if (rc == 0)
 		rc = auth_request(&builder, sa->ike->host.credentials, sa->auth, true);
 	natt_answer_vendors(&builder, &sa->handshake->vendors);
@@ -192,19 +196,16 @@ static int aggressive_send_2(struct ike_sa *sa, struct v1_message *message, cons
 	return rc;
 }
 
-/* A new SA for an acceptable message 1, answered; NULL when nothing is left of it. */
-static struct ike_sa *aggressive_answer(struct v1_message *message, struct first_message *first)
+/* A new SA for an acceptable message 1. NULL with errno. */
+static struct ike_sa *aggressive_open(struct v1_message *message, const struct first_message *first)
 {
-	struct ike *ike = message->ike;
-	struct ike_sa *sa = ike_sa_new(
-		ike, first->peer, message->hdr->initiator_cookie, &message->local, &message->remote, message->floated);
+	struct bytes id = payload_body(&message->payloads, ISAKMP_ID);
+	struct ike_sa *sa = ike_sa_new(message->ike, first->peer, message->hdr->initiator_cookie, &message->local,
+		&message->remote, message->floated);
 	int rc;
 
-	if (!sa) {
-		report_message(message, IKE_EVENT_REFUSED, first->peer, first->identity,
-			"out of memory or randomness: %s", strerror(errno));
+	if (!sa)
 		return NULL;
-	}
 	sa->exchange = ISAKMP_AGGRESSIVE;
 	phase1_settle(sa, first->chosen);
 	sa->handshake->vendors = first->vendor;
@@ -212,45 +213,72 @@ static struct ike_sa *aggressive_answer(struct v1_message *message, struct first
 	sa->answers_probes = first->vendor.dead_peer_detection;
 	sa->fragments = fragment_offered(&message->payloads);
 	memcpy(sa->seen[0], message->digest, ENGINE_DIGEST_LEN);
-	sa->handshake->peer_id_len = payload_body(&message->payloads, ISAKMP_ID).len;
-	memcpy(sa->handshake->peer_id, payload_body(&message->payloads, ISAKMP_ID).data, sa->handshake->peer_id_len);
+	sa->handshake->peer_id_len = id.len;
+	memcpy(sa->handshake->peer_id, id.data, id.len);
 	rc = aggressive_join(sa, first);
 	if (rc == 0)
-		rc = aggressive_derive(sa, message, first);
+		rc = engine_random(sa->ike, sa->handshake->nonce, sizeof(sa->handshake->nonce));
+	if (rc == 0)
+		return sa;
+	ike_sa_end(sa);
+	errno = -rc;
+	return NULL;
+}
+
+/* Whether message 1 is acceptable, and there is an SA for it. */
+static bool aggressive_admit(struct v1_message *message, struct first_message *first)
+{
+	if (message->again)
+		aggressive_recall(message->sa, first);
+	else if (!handshake_admit(message) || !aggressive_identify(message, first))
+		return false;
+	if (!aggressive_negotiate(message, first))
+		return false;
+	first->vendor = natt_read_vendors(&message->payloads);
+	if (!message->sa)
+		message->sa = aggressive_open(message, first);
+	if (message->sa)
+		return true;
+	engine_count(message->ike, IKE_COUNT_REFUSED);
+	report_message(message, IKE_EVENT_REFUSED, first->peer, first->identity, "out of memory or randomness: %s",
+		strerror(errno));
+	return false;
+}
+
+/* The SA is there: answers. */
+static enum v1_verdict aggressive_answer(struct v1_message *message, struct first_message *first)
+{
+	struct ike_sa *sa = message->sa;
+	int rc = aggressive_derive(message, first);
+
 	if (rc == 0)
 		rc = aggressive_send_2(sa, message, first);
 	dh_free(first->dh);
-	if (rc == 0)
-		return sa;
-	report_sa(sa, IKE_EVENT_REFUSED, "%s",
-		rc == -EBADMSG ? "the key exchange value is not one of its group" : strerror(-rc));
-	ike_sa_end(sa);
-	return NULL;
+	if (rc == 0) {
+		report_sa(sa, IKE_EVENT_STARTED, "%s", "");
+		return V1_TAKEN;
+	}
+	if (rc == -EINPROGRESS && message->kept)
+		return V1_LATER;
+	if (rc != -EINPROGRESS) {
+		engine_count(sa->ike, IKE_COUNT_REFUSED);
+		report_sa(sa, IKE_EVENT_REFUSED, "%s",
+			rc == -EBADMSG ? "the key exchange value is not one of its group" : strerror(-rc));
+	}
+	ike_sa_end(sa); /* also of a message that could not be kept: it comes again, as a first one */
+	return V1_ENDED;
 }
 
 enum v1_verdict aggressive_receive_1(struct v1_message *message)
 {
 	struct first_message first = {.peer = NULL};
-	struct ike *ike = message->ike;
-	struct ike_sa *sa;
+	enum v1_verdict verdict = V1_DROPPED;
 
-	if (!handshake_admit(message))
-		return V1_DROPPED;
-	if (!aggressive_identify(message, &first) || !aggressive_negotiate(message, &first)) {
-		OPENSSL_cleanse(&first.registered, sizeof(first.registered));
-		return V1_DROPPED;
-	}
-	first.vendor = natt_read_vendors(&message->payloads);
-	sa = aggressive_answer(message, &first);
+	if (aggressive_admit(message, &first))
+		verdict = aggressive_answer(message, &first);
 	OPENSSL_cleanse(first.secret, sizeof(first.secret));
 	OPENSSL_cleanse(&first.registered, sizeof(first.registered));
-	if (!sa) {
-		engine_count(ike, IKE_COUNT_REFUSED);
-		return V1_DROPPED;
-	}
-	message->sa = sa;
-	report_sa(sa, IKE_EVENT_STARTED, "%s", "");
-	return V1_TAKEN;
+	return verdict;
 }
 
 enum v1_verdict aggressive_receive_3(struct v1_message *message)
@@ -264,9 +292,10 @@ enum v1_verdict aggressive_receive_3(struct v1_message *message)
 		.initiator = true,
 	};
 	char why[AUTH_WHY_LEN];
-	int rc;
+	int rc = compute_verify(message, &sa->keys, &claim, why);
 
-	rc = auth_verify(sa->ike->host.credentials, &sa->keys, &claim, why);
+	if (rc == -EINPROGRESS)
+		return V1_LATER;
 	if (rc < 0) {
 		/* Not the end of the exchange: anybody who has seen message 2 could have sent this. */
 		ike_sa_hint(sa, why);

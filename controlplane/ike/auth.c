@@ -2,10 +2,10 @@
 #include "ike/auth.h"
 
 #include "ike/certificate.h"
-#include "ike/signature.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <openssl/evp.h>
 
 bool auth_signs(uint16_t method, bool initiator)
@@ -22,31 +22,34 @@ static bool auth_hashes(uint16_t method, bool initiator)
 	return ike_auth_shares_key(method) || (method == IKE_AUTH_HYBRID_INIT_RSA && initiator);
 }
 
-static int auth_sign(struct builder *builder, const struct credentials *credentials, struct bytes hash)
+int auth_prove(const struct credentials *credentials, const struct keymat *keys, bool initiator, const uint8_t *hash,
+	struct auth_proof *out)
 {
-	uint8_t signature[SIGNATURE_MAX];
-	int rc = certificate_write(builder, credentials), len;
+	size_t hash_len = keymat_proof_len(keys);
+	int len;
 
-	if (rc < 0)
-		return rc;
-	len = signature_make(credentials->key, hash, signature);
-	if (len < 0)
-		return len;
-	builder_add(builder, ISAKMP_SIGNATURE, signature, (size_t)len);
+	if (auth_signs(keys->auth, initiator)) {
+		if (!credentials || !credentials->key)
+			return -EOPNOTSUPP;
+		len = signature_make(credentials->key, bytes_of(hash, hash_len), out->bytes);
+		out->len = len > 0 ? (size_t)len : 0;
+		return len < 0 ? len : 0;
+	}
+	if (!auth_hashes(keys->auth, initiator))
+		return -EOPNOTSUPP;
+	memcpy(out->bytes, hash, hash_len);
+	out->len = hash_len;
 	return 0;
 }
 
-int auth_prove(struct builder *builder, const struct credentials *credentials, const struct keymat *keys,
-	bool initiator, const uint8_t *hash)
+int auth_write(struct builder *builder, const struct credentials *credentials, const struct keymat *keys,
+	bool initiator, const struct auth_proof *proof)
 {
-	struct bytes whole = bytes_of(hash, keymat_proof_len(keys));
+	bool signs = auth_signs(keys->auth, initiator);
+	int rc = signs ? certificate_write(builder, credentials) : 0;
 
-	if (auth_signs(keys->auth, initiator))
-		return credentials && credentials->key ? auth_sign(builder, credentials, whole) : -EOPNOTSUPP;
-	if (!auth_hashes(keys->auth, initiator))
-		return -EOPNOTSUPP;
-	builder_add(builder, ISAKMP_HASH, whole.data, whole.len);
-	return 0;
+	builder_add(builder, signs ? ISAKMP_SIGNATURE : ISAKMP_HASH, proof->bytes, proof->len);
+	return rc;
 }
 
 int auth_request(struct builder *builder, const struct credentials *credentials, uint16_t method, bool initiator)
@@ -69,9 +72,8 @@ static int auth_verify_hash(const struct keymat *keys, const struct auth_claim *
 		return auth_refuse(why, -EBADMSG, "HASH", claim->initiator, "missing");
 	if (!prf_equal(proof, bytes_of(claim->hash, keymat_proof_len(keys))))
 		return auth_refuse(why, -EBADMSG, "HASH", claim->initiator,
-			ike_auth_shares_key(keys->auth)
-				? "wrong: the pre-shared keys differ, or somebody else sent it"
-				: "wrong: who sent it has not the keys of this exchange");
+			ike_auth_shares_key(keys->auth) ? "wrong: the pre-shared keys differ, or somebody else sent it"
+							: "wrong: who sent it has not the keys of this exchange");
 	return 0;
 }
 

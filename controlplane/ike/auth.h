@@ -11,18 +11,29 @@
 #include "ike/credentials.h"
 #include "ike/keymat.h"
 #include "ike/payload.h"
+#include "ike/signature.h"
 
 enum { AUTH_WHY_LEN = 320 };
 
 /* Whether a side proves itself with a signature under its certificate; else it sends HASH_I or HASH_R itself. */
 bool auth_signs(uint16_t method, bool initiator);
 
+/* What a side proves itself with: the hash itself, or a signature of it. */
+struct auth_proof {
+	uint8_t bytes[SIGNATURE_MAX];
+	size_t len;
+};
+
 /*
- * Appends our proof over `hash` to a message: HASH, or CERT and SIG payloads. `initiator`: our role. 0; -EOPNOTSUPP for
- * a method that has no case or wants a certificate that there is not; -ENOMEM, -EIO.
+ * Makes our proof of `hash`. `initiator`: our role. 0; -EOPNOTSUPP for a method that has no case or wants a certificate
+ * that there is not; -EIO.
  */
-int auth_prove(struct builder *builder, const struct credentials *credentials, const struct keymat *keys,
-	bool initiator, const uint8_t *hash);
+int auth_prove(const struct credentials *credentials, const struct keymat *keys, bool initiator, const uint8_t *hash,
+	struct auth_proof *out);
+
+/* Appends it to a message: HASH, or CERT and SIG payloads. 0 or -ENOMEM. */
+int auth_write(struct builder *builder, const struct credentials *credentials, const struct keymat *keys,
+	bool initiator, const struct auth_proof *proof);
 
 /* Asks for the peer's certificate, where its method has one. `initiator`: the peer's role. 0 or -ENOMEM. */
 int auth_request(struct builder *builder, const struct credentials *credentials, uint16_t method, bool initiator);

@@ -39,6 +39,7 @@ struct dh_domain {
 
 struct dh {
 	uint16_t group;
+	unsigned holders;
 	const struct dh_domain *domain; /* NULL: Curve25519 */
 	BIGNUM *private_value;
 	EVP_PKEY *pair; /* Curve25519 */
@@ -236,6 +237,7 @@ struct dh *dh_new(uint16_t group, const uint8_t *random)
 	if (!dh)
 		return NULL;
 	dh->group = group;
+	dh->holders = 1;
 	if (!dh_make_pair(dh, kind, random)) {
 		dh_free(dh);
 		dh = NULL;
@@ -244,9 +246,15 @@ struct dh *dh_new(uint16_t group, const uint8_t *random)
 	return dh;
 }
 
+struct dh *dh_share(struct dh *dh)
+{
+	dh->holders++;
+	return dh;
+}
+
 void dh_free(struct dh *dh)
 {
-	if (!dh)
+	if (!dh || --dh->holders > 0)
 		return;
 	BN_clear_free(dh->private_value);
 	EVP_PKEY_free(dh->pair);

@@ -25,7 +25,10 @@ size_t dh_secret_len(uint16_t group);
 /* A key pair from DH_RANDOM_LEN random bytes, which the caller wipes. NULL with errno (ENOTSUP, ENOMEM). */
 struct dh *dh_new(uint16_t group, const uint8_t *random);
 
-/* Wipes it. NULL is allowed. */
+/* One more holds it, in the same thread as those who hold it already; returns it. Values never change once made. */
+struct dh *dh_share(struct dh *dh);
+
+/* Lets go of it; the last one wipes it. NULL is allowed. */
 void dh_free(struct dh *dh);
 
 uint16_t dh_group(const struct dh *dh);

@@ -2,6 +2,7 @@
 #include "ike/engine.h"
 
 #include "ike/child_sa.h"
+#include "ike/compute.h"
 #include "ike/ike_sa.h"
 #include "ike/quick.h"
 #include "ike/report.h"
@@ -94,9 +95,12 @@ struct ike *ike_new(const struct config *config, const struct ike_host *host)
 	TAILQ_INIT(&ike->ended_quicks);
 	TAILQ_INIT(&ike->ended_transactions);
 	TAILQ_INIT(&ike->ended_children);
+	TAILQ_INIT(&ike->jobs);
 	rc = engine_make_tables(ike);
 	if (rc == 0)
 		rc = fragments_open(ike);
+	if (rc == 0)
+		rc = compute_open(ike);
 	if (rc < 0) {
 		ike_free(ike);
 		errno = -rc;
@@ -134,6 +138,7 @@ void ike_free(struct ike *ike)
 	hashmap_free(&ike->by_source);
 	hashmap_free(&ike->by_spi);
 	fragments_close(ike);
+	compute_close(ike);
 	deadline_free(&ike->deadlines);
 	free(ike->identities);
 	OPENSSL_cleanse(ike->plain, sizeof(ike->plain));
@@ -255,18 +260,6 @@ void ike_input(struct ike *ike, const struct endpoint *local, const struct endpo
 		v1_input(&message);
 	}
 	engine_sweep(ike);
-}
-
-enum ike_turn ike_turn_of(const struct ike *ike, const uint8_t *datagram, size_t datagram_len)
-{
-	static const uint8_t no_cookie[IKE_COOKIE_LEN];
-	const char *why;
-	const struct isakmp_hdr *hdr = payload_header(bytes_of(datagram, datagram_len), &why);
-	const struct ike_sa *sa = hdr ? ike_sa_find(ike, hdr) : NULL;
-
-	if (sa)
-		return sa->state == V1_ESTABLISHED ? IKE_TURN_NOW : IKE_TURN_BEGUN;
-	return hdr && memcmp(hdr->responder_cookie, no_cookie, IKE_COOKIE_LEN) == 0 ? IKE_TURN_NEW : IKE_TURN_NOW;
 }
 
 uint64_t ike_run_timers(struct ike *ike)

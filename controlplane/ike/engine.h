@@ -27,6 +27,7 @@ TAILQ_HEAD(ike_sa_list, ike_sa);
 TAILQ_HEAD(child_sa_list, child_sa);
 TAILQ_HEAD(quick_list, quick);
 TAILQ_HEAD(transaction_list, transaction);
+TAILQ_HEAD(ike_job_list, ike_job);
 
 /*
  * Somebody who has something with us: an entry of the configuration and the identity that it authenticated as. Where an
@@ -70,6 +71,8 @@ struct ike {
 	struct child_sa_list ended_children;
 	struct deadline_heap deadlines;
 	struct fragments fragments;
+	struct ike_job_list jobs;  /* with the host */
+	struct hashmap by_message; /* of these, by the message that waits */
 	uint8_t plain[IKE_DATAGRAM_MAX]; /* the message at hand, decrypted */
 	uint8_t out[ENGINE_MESSAGE_MAX]; /* the message being written */
 };

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct ike;
+struct ike_job;
 struct credentials;
 
 enum {
@@ -193,6 +194,13 @@ struct ike_host {
 	void (*assigned)(
 		void *context, const struct config_peer *peer, const struct ike_assignment *assignment);
 	/*
+	 * Arithmetic that takes long is to be done by another thread: ike_job_run there, and when that has returned
+	 * ike_job_done in the engine's thread, never from within. `begun`: the exchange is under way and its peer loses
+	 * patience, so it goes ahead of those that only begin one. 0, or negative errno when too many wait. NULL: the
+	 * engine does it itself, at once.
+	 */
+	int (*compute)(void *context, struct ike_job *job, bool begun);
+	/*
 	 * Each message: one that came before anything is done about it, one that goes when it goes. What is said of it
 	 * (dropped, refused, established) follows as an event. NULL: nobody wants to know.
 	 */
@@ -209,13 +217,14 @@ void ike_free(struct ike *ike);
 void ike_input(struct ike *ike, const struct endpoint *local, const struct endpoint *remote, bool floated,
 	const uint8_t *datagram, size_t datagram_len);
 
+/* Does a job of ike_host.compute: in any thread; nothing of the engine is touched. */
+void ike_job_run(struct ike_job *job);
+
 /*
- * Whose turn a datagram is, for a host that has more of them than it can look at: one of an established IKE SA, or one
- * that is dropped without much ado, now; one of an exchange that has begun; one that begins an exchange. The latter two
- * may cost a key exchange. Told by the cookies alone, which anybody may have written.
+ * The job has been run, and what waited for it goes on; or it has not and never will be, and that is given up. It is
+ * freed in any case, and the engine that it came from may be gone.
  */
-enum ike_turn { IKE_TURN_NOW, IKE_TURN_BEGUN, IKE_TURN_NEW };
-enum ike_turn ike_turn_of(const struct ike *ike, const uint8_t *datagram, size_t datagram_len);
+void ike_job_done(struct ike_job *job);
 
 /*
  * The answer to ike_host.login: `why` is NULL when the user is who it says, else the reason, for the log. `user` is the

@@ -102,6 +102,7 @@ struct ike_sa {
 	struct deadline renew; /* initiator: its successor is to be negotiated */
 	uint64_t renews;       /* the SA whose successor it is to be; 0: none */
 	bool replaced;	       /* its successor is there: it goes soon */
+	uint8_t computing;     /* jobs that are with the host for it */
 	uint64_t created_ms, expires_ms;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/main_mode.h"
 
-#include "ike/auth.h"
+#include "ike/compute.h"
 #include "ike/handshake.h"
 #include "ike/identity.h"
 #include "ike/message.h"
@@ -36,36 +36,22 @@ void main_mode_note_vendors(struct ike_sa *sa, const struct v1_message *message,
 	sa->handshake->transcript->force_udp = force_udp;
 }
 
-int main_mode_make_values(struct ike_sa *sa)
+int main_mode_make_values(struct ike_sa *sa, struct dh *pair)
 {
-	struct handshake *handshake = sa->handshake;
-	uint8_t random[DH_RANDOM_LEN];
-	int rc = engine_random(sa->ike, random, sizeof(random));
-
-	if (rc == 0)
-		rc = engine_random(sa->ike, handshake->nonce, sizeof(handshake->nonce));
-	if (rc < 0)
-		return rc;
-	handshake->dh = dh_new(sa->proposal.group, random);
-	rc = handshake->dh ? 0 : -errno;
-	OPENSSL_cleanse(random, sizeof(random));
-	return rc;
+	sa->handshake->dh = pair;
+	return engine_random(sa->ike, sa->handshake->nonce, sizeof(sa->handshake->nonce));
 }
 
-int main_mode_take_values(struct ike_sa *sa, const struct v1_message *message)
+void main_mode_take_values(struct ike_sa *sa, const struct v1_message *message)
 {
 	struct bytes ke = payload_body(&message->payloads, ISAKMP_KE);
 	struct bytes nonce = payload_body(&message->payloads, ISAKMP_NONCE);
 	struct transcript *transcript = sa->handshake->transcript;
-	int rc = dh_agree(sa->handshake->dh, ke, transcript->secret);
 
-	if (rc < 0)
-		return rc;
 	memcpy(transcript->peer_ke, ke.data, ke.len);
 	transcript->peer_ke_len = ke.len;
 	memcpy(transcript->peer_nonce, nonce.data, nonce.len);
 	transcript->peer_nonce_len = nonce.len;
-	return 0;
 }
 
 int main_mode_send_values(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote)
@@ -114,18 +100,25 @@ struct keymat_input main_mode_input(const struct ike_sa *sa, const struct config
 	};
 }
 
-int main_mode_send_proof(struct ike_sa *sa, const struct keymat_input *input, bool contact)
+int main_mode_prove(struct v1_message *message, const struct keymat_input *input, struct main_mode_proof *out)
 {
-	uint8_t id[IDENTITY_BODY_MAX], hash[PRF_LEN_MAX];
-	size_t id_len = handshake_write_identity(sa, id);
-	struct builder builder;
-	int rc = keymat_proof(&sa->keys, input, sa->initiator, bytes_of(id, id_len), hash);
+	struct ike_sa *sa = message->sa;
+	uint8_t hash[PRF_LEN_MAX];
+	int rc;
 
-	if (rc < 0)
-		return rc;
+	out->id_len = handshake_write_identity(sa, out->id);
+	rc = keymat_proof(&sa->keys, input, sa->initiator, bytes_of(out->id, out->id_len), hash);
+	return rc < 0 ? rc : compute_prove(message, &sa->keys, sa->initiator, hash, &out->proof);
+}
+
+int main_mode_send_proof(struct ike_sa *sa, const struct main_mode_proof *proof, bool contact)
+{
+	struct builder builder;
+	int rc;
+
 	message_begin(&builder, sa, ISAKMP_MAIN, 0);
-	builder_add(&builder, ISAKMP_ID, id, id_len);
-	rc = auth_prove(&builder, sa->ike->host.credentials, &sa->keys, sa->initiator, hash);
+	builder_add(&builder, ISAKMP_ID, proof->id, proof->id_len);
+	rc = auth_write(&builder, sa->ike->host.credentials, &sa->keys, sa->initiator, &proof->proof);
 	if (contact) /* RFC 2407 section 4.6.3.3: the SPI is the two cookies */
 		notify_write(&builder, ISAKMP_PROTO_ISAKMP, ISAKMP_INITIAL_CONTACT,
 			bytes_of(builder.data, 2 * IKE_COOKIE_LEN), bytes_of(NULL, 0));

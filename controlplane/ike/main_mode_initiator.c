@@ -5,7 +5,7 @@
  */
 #include "ike/main_mode.h"
 
-#include "ike/auth.h"
+#include "ike/compute.h"
 #include "ike/handshake.h"
 #include "ike/identity.h"
 #include "ike/informational.h"
@@ -86,6 +86,7 @@ enum v1_verdict main_mode_receive_2(struct v1_message *message)
 	const struct phase1_offer *chosen;
 	struct phase1_offers offers;
 	const char *why;
+	struct dh *pair;
 	int rc;
 
 	if (memcmp(message->hdr->responder_cookie, no_cookie, IKE_COOKIE_LEN) == 0)
@@ -95,12 +96,17 @@ enum v1_verdict main_mode_receive_2(struct v1_message *message)
 	chosen = phase1_choose(&offers, sa->peer, sa->ike->config->ike.legacy, PHASE1_ANY_KE);
 	if (offers.count != 1 || !chosen)
 		return main_mode_distrust(message, "the answer is not one of the proposals that were offered");
+	rc = compute_exchange(message, chosen->proposal.group, bytes_of(NULL, 0), &pair, NULL);
+	if (rc == -EINPROGRESS)
+		return V1_LATER;
+	if (rc < 0)
+		return main_mode_give_up(sa, "message 3 could not be sent", rc);
 	memcpy(sa->responder_cookie, message->hdr->responder_cookie, IKE_COOKIE_LEN);
 	phase1_settle(sa, chosen);
 	main_mode_note_vendors(sa, message, sa->peer->force_udp);
 	sa->local = message->local;
 	sa->remote = message->remote;
-	rc = main_mode_make_values(sa);
+	rc = main_mode_make_values(sa, pair);
 	if (rc == 0)
 		rc = main_mode_send_values(sa, &sa->local, &sa->remote);
 	return rc == 0 ? V1_TAKEN : main_mode_give_up(sa, "message 3 could not be sent", rc);
@@ -112,19 +118,28 @@ enum v1_verdict main_mode_receive_4(struct v1_message *message)
 	bool first = TAILQ_EMPTY(&message->sa->party->children) && TAILQ_FIRST(&message->sa->party->sas) == message->sa;
 	struct ike_sa *sa = message->sa;
 	struct keymat_input input;
-	int rc = main_mode_take_values(sa, message);
+	struct main_mode_proof proof;
+	int rc = compute_agree(message, sa->handshake->dh, payload_body(&message->payloads, ISAKMP_KE),
+		sa->handshake->transcript->secret);
 
+	if (rc == -EINPROGRESS)
+		return V1_LATER;
 	if (rc == -EBADMSG)
 		return main_mode_distrust(message, "the key exchange value is not one of its group");
 	if (rc == 0) {
+		main_mode_take_values(sa, message);
 		input = main_mode_input(sa, sa->peer);
 		rc = keymat_derive(&sa->keys, &sa->proposal, &input);
 	}
 	if (rc == 0)
 		rc = keymat_iv_phase1(&sa->keys, input.ke_i, input.ke_r, sa->iv);
+	if (rc == 0)
+		rc = main_mode_prove(message, &input, &proof);
+	if (rc == -EINPROGRESS)
+		return V1_LATER;
 	if (rc == 0) {
 		handshake_float(sa, message);
-		rc = main_mode_send_proof(sa, &input, first);
+		rc = main_mode_send_proof(sa, &proof, first);
 	}
 	return rc == 0 ? V1_TAKEN : main_mode_give_up(sa, "message 5 could not be sent", rc);
 }
@@ -144,8 +159,9 @@ enum v1_verdict main_mode_receive_6(struct v1_message *message)
 		return main_mode_distrust(message, wrong);
 	if (keymat_proof(&sa->keys, &input, false, id_r, hash) < 0)
 		return main_mode_distrust(message, "the crypto library refused");
-	rc = auth_verify(sa->ike->host.credentials, &sa->keys,
-		&(struct auth_claim){&message->payloads, id_r, hash, false}, why);
+	rc = compute_verify(message, &sa->keys, &(struct auth_claim){&message->payloads, id_r, hash, false}, why);
+	if (rc == -EINPROGRESS)
+		return V1_LATER;
 	if (rc == 0 && strcmp(identity, sa->peer->identity) != 0) {
 		snprintf(why, sizeof(why), "the identity that answered is not the configured one");
 		rc = -EACCES;

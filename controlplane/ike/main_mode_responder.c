@@ -6,8 +6,8 @@
  */
 #include "ike/main_mode.h"
 
-#include "ike/auth.h"
 #include "ike/candidates.h"
+#include "ike/compute.h"
 #include "ike/handshake.h"
 #include "ike/identity.h"
 #include "ike/informational.h"
@@ -131,13 +131,20 @@ enum v1_verdict main_mode_receive_3(struct v1_message *message)
 {
 	static const struct config_peer nobody;
 	struct ike_sa *sa = message->sa;
+	struct transcript *transcript = sa->handshake->transcript;
 	struct keymat_input input;
-	int rc = main_mode_make_values(sa);
+	struct dh *pair;
+	int rc = compute_exchange(
+		message, sa->proposal.group, payload_body(&message->payloads, ISAKMP_KE), &pair, transcript->secret);
 
-	if (rc == 0)
-		rc = main_mode_take_values(sa, message);
+	if (rc == -EINPROGRESS)
+		return V1_LATER;
 	if (rc == -EBADMSG)
 		return main_mode_give_up(sa, "the key exchange value is not one of its group", 0);
+	if (rc == 0)
+		rc = main_mode_make_values(sa, pair);
+	if (rc == 0)
+		main_mode_take_values(sa, message);
 	/* With a pre-shared key these are only so much that the IV is right: main_mode_unlock_5 makes the others. */
 	if (rc == 0)
 		rc = main_mode_derive(sa, &nobody, &sa->keys);
@@ -233,11 +240,16 @@ static enum v1_verdict main_mode_establish(
 {
 	struct keymat_input input = main_mode_input(sa, peer);
 	struct endpoint first = sa->remote;
-	int rc = ike_sa_claim(sa, peer);
+	struct main_mode_proof proof;
+	int rc = main_mode_prove(message, &input, &proof);
 
+	if (rc == -EINPROGRESS)
+		return V1_LATER;
+	if (rc == 0)
+		rc = ike_sa_claim(sa, peer);
 	if (rc == 0) {
 		handshake_take_over(sa, message);
-		rc = main_mode_send_proof(sa, &input, false);
+		rc = main_mode_send_proof(sa, &proof, false);
 	}
 	if (rc < 0)
 		return main_mode_give_up(sa, "message 6 could not be sent", rc);
@@ -257,13 +269,17 @@ enum v1_verdict main_mode_receive_5(struct v1_message *message)
 	struct keymat_input input;
 	uint8_t hash[PRF_LEN_MAX];
 	const char *wrong = why;
+	int rc = -EIO;
 
 	peer = main_mode_identify(sa, id, identity, &wrong);
 	if (peer) {
 		input = main_mode_input(sa, peer);
-		if (keymat_proof(&sa->keys, &input, true, id, hash) == 0 &&
-			auth_verify(sa->ike->host.credentials, &sa->keys,
-				&(struct auth_claim){&message->payloads, id, hash, true}, why) == 0)
+		if (keymat_proof(&sa->keys, &input, true, id, hash) == 0)
+			rc = compute_verify(
+				message, &sa->keys, &(struct auth_claim){&message->payloads, id, hash, true}, why);
+		if (rc == -EINPROGRESS)
+			return V1_LATER;
+		if (rc == 0)
 			return main_mode_establish(sa, message, peer);
 	}
 	/* It was encrypted with the key that this exchange agreed on, so nobody else's true message follows. */

@@ -70,52 +70,37 @@ struct quick *quick_find(const struct ike_sa *sa, uint32_t message_id)
 int quick_draw(struct quick *quick, uint8_t *nonce, size_t *nonce_len)
 {
 	struct ike *ike = quick->sa->ike;
-	uint8_t random[DH_RANDOM_LEN];
 	int rc = engine_random(ike, nonce, ISAKMP_NONCE_OWN);
 
 	if (rc < 0)
 		return rc;
 	*nonce_len = ISAKMP_NONCE_OWN;
-	if (quick->group != IKE_GROUP_NONE) {
-		rc = engine_random(ike, random, sizeof(random));
-		if (rc < 0)
-			return rc;
-		quick->dh = dh_new(quick->group, random);
-		OPENSSL_cleanse(random, sizeof(random));
-		if (!quick->dh)
-			return -errno;
-	}
 	rc = ike->host.spi_reserve(ike->host.context, &quick->terms.spi_in);
 	quick->spi_reserved = rc >= 0;
 	return rc < 0 ? rc : 0;
 }
 
 /* KEYMAT of both directions, RFC 2409 section 5.5: each with the SPI of the one who receives. */
-static int quick_derive(struct quick *quick, struct bytes peer_ke, uint8_t *in, uint8_t *out)
+static int quick_derive(struct quick *quick, const uint8_t *secret, uint8_t *in, uint8_t *out)
 {
 	struct bytes nonce_i = bytes_of(quick->nonce_i, quick->nonce_i_len);
 	struct bytes nonce_r = bytes_of(quick->nonce_r, quick->nonce_r_len);
 	size_t len = esp_suite_keymat_len(esp_suite_get(quick->terms.suite));
 	const struct keymat *keys = &quick->sa->keys;
-	uint8_t secret[DH_SECRET_MAX];
 	struct bytes shared = bytes_of(secret, quick->dh ? dh_secret_len(quick->group) : 0);
-	int rc = quick->dh ? dh_agree(quick->dh, peer_ke, secret) : 0;
+	int rc = keymat_child(keys, shared, ISAKMP_PROTO_ESP, quick->terms.spi_in, nonce_i, nonce_r, in, len);
 
-	if (rc == 0)
-		rc = keymat_child(keys, shared, ISAKMP_PROTO_ESP, quick->terms.spi_in, nonce_i, nonce_r, in, len);
-	if (rc == 0)
-		rc = keymat_child(keys, shared, ISAKMP_PROTO_ESP, quick->terms.spi_out, nonce_i, nonce_r, out, len);
-	OPENSSL_cleanse(secret, sizeof(secret));
-	return rc;
+	return rc < 0 ? rc
+		      : keymat_child(keys, shared, ISAKMP_PROTO_ESP, quick->terms.spi_out, nonce_i, nonce_r, out, len);
 }
 
-int quick_install(struct quick *quick, struct bytes peer_ke)
+int quick_install(struct quick *quick, const uint8_t *secret)
 {
 	uint8_t keymat_in[ESP_KEYMAT_MAX], keymat_out[ESP_KEYMAT_MAX];
 	struct ike_sa *sa = quick->sa;
 	struct ike_child *terms = &quick->terms;
 	struct child_sa *child;
-	int rc = quick_derive(quick, peer_ke, keymat_in, keymat_out);
+	int rc = quick_derive(quick, secret, keymat_in, keymat_out);
 
 	if (rc < 0)
 		goto out;

@@ -64,11 +64,14 @@ void quick_free(struct quick *quick);
 /* Common to both roles. A new exchange, NULL with errno. */
 struct quick *quick_new(struct ike_sa *sa, uint32_t message_id, bool initiator);
 
-/* Draws what the exchange needs: SPI, our nonce, a key pair where quick->group says so. 0 or negative errno. */
+/* Draws what the exchange needs: SPI and our nonce. 0 or negative errno. */
 int quick_draw(struct quick *quick, uint8_t *nonce, size_t *nonce_len);
 
-/* Derives both directions' keys with the peer's KE body and has the pair installed. 0 or negative errno. */
-int quick_install(struct quick *quick, struct bytes peer_ke);
+/*
+ * Derives both directions' keys, with what the key exchange has made where there is one, and has the pair installed. 0
+ * or negative errno.
+ */
+int quick_install(struct quick *quick, const uint8_t *secret);
 
 /*
  * The terms of the offer that was chosen. What a NAT changes of the hosts' addresses they tell each other where the

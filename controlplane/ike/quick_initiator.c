@@ -2,12 +2,14 @@
 /* Message 1 out; message 2 in, message 3 out. The same whether we began the IKE SA or not. */
 #include "ike/quick.h"
 
+#include "ike/compute.h"
 #include "ike/identity.h"
 #include "ike/message.h"
 #include "ike/report.h"
 
 #include <errno.h>
 #include <string.h>
+#include <openssl/crypto.h>
 
 static uint16_t quick_mode(const struct ike_sa *sa)
 {
@@ -40,15 +42,46 @@ static int quick_send_1(struct quick *quick)
 	return rc < 0 ? rc : quick_send(quick, &builder);
 }
 
+/* Message 1 goes, and its answer is waited for; unless there is an error already. */
+static int quick_start(struct quick *quick, int rc)
+{
+	struct ike_sa *sa = quick->sa;
+
+	if (rc == 0)
+		rc = quick_draw(quick, quick->nonce_i, &quick->nonce_i_len);
+	if (rc == 0)
+		rc = quick_send_1(quick);
+	if (rc < 0) {
+		report_sa(sa, IKE_EVENT_REFUSED, "quick mode could not begin: %s", strerror(-rc));
+		quick_end(quick);
+		return rc;
+	}
+	quick->state = V1_QUICK_SENT_1;
+	v1_wait(sa, quick, V1_WAIT_RETRANSMIT);
+	return 0;
+}
+
+/* Our key pair is there, or it can't be had. */
+static int quick_start_with(struct ike_sa *sa, uint32_t message_id, struct dh *pair)
+{
+	struct quick *quick = quick_find(sa, message_id);
+
+	if (!quick) {
+		dh_free(pair);
+		return -ENOENT;
+	}
+	quick->dh = pair;
+	return quick_start(quick, pair ? 0 : -EBUSY);
+}
+
 int quick_begin(struct ike_sa *sa, const struct prefix *local_network, const struct prefix *remote_network,
 	const struct child_sa *renewed)
 {
 	struct quick *quick;
 	uint32_t message_id;
-	int rc;
 
 	TAILQ_FOREACH(quick, &sa->quicks, in_sa)
-		if (renewed && quick->replaces == renewed->id && quick->state == V1_QUICK_SENT_1)
+		if (renewed && quick->replaces == renewed->id && quick->state != V1_QUICK_DONE)
 			return -EALREADY;
 	message_id = ike_sa_new_id(sa);
 	if (message_id == 0)
@@ -61,17 +94,8 @@ int quick_begin(struct ike_sa *sa, const struct prefix *local_network, const str
 	quick->group = sa->peer->pfs != IKE_GROUP_NONE || !renewed ? sa->peer->pfs : renewed->group;
 	quick->replaces = renewed ? renewed->id : 0;
 	quick->replaces_spi = renewed ? renewed->spi_in : 0;
-	rc = quick_draw(quick, quick->nonce_i, &quick->nonce_i_len);
-	if (rc == 0)
-		rc = quick_send_1(quick);
-	if (rc < 0) {
-		report_sa(sa, IKE_EVENT_REFUSED, "quick mode could not begin: %s", strerror(-rc));
-		quick_end(quick);
-		return rc;
-	}
-	quick->state = V1_QUICK_SENT_1;
-	v1_wait(sa, quick, V1_WAIT_RETRANSMIT);
-	return 0;
+	return quick->group == IKE_GROUP_NONE ? quick_start(quick, 0)
+					      : compute_pair(sa, quick->group, message_id, quick_start_with);
 }
 
 /*
@@ -232,16 +256,23 @@ enum v1_verdict quick_receive_2(struct v1_message *message)
 	struct ike_sa *sa = message->sa;
 	struct child_sa *replaced;
 	const char *why = quick_check_answer(message);
-	int rc;
+	uint8_t secret[DH_SECRET_MAX];
+	int rc = 0;
 
 	if (why)
 		return quick_give_up(message, why);
+	if (quick->dh)
+		rc = compute_agree(message, quick->dh, payload_body(&message->payloads, ISAKMP_KE), secret);
+	if (rc == -EINPROGRESS)
+		return V1_LATER;
 	memcpy(quick->iv, message->iv, sa->keys.block_len);
 	/* HASH(2) covers our nonce: this message is fresh. */
 	ike_sa_move(sa, &message->local, &message->remote, message->floated);
 	quick->local = sa->local;
 	quick->remote = sa->remote;
-	rc = quick_install(quick, payload_body(&message->payloads, ISAKMP_KE));
+	if (rc == 0)
+		rc = quick_install(quick, secret);
+	OPENSSL_cleanse(secret, sizeof(secret));
 	if (rc == 0)
 		rc = quick_send_3(quick);
 	if (rc < 0)
@@ -253,9 +284,9 @@ enum v1_verdict quick_receive_2(struct v1_message *message)
 	/* With the commit bit set the peer asks us to wait until it says CONNECTED (RFC 2408 section 3.1). */
 	if (replaced)
 		child_sa_replace(replaced);
-	child_sa_activate(quick_child(quick), replaced			? CHILD_SA_CARRY_LATER_MS
-				      : message->hdr->flags & ISAKMP_FLAG_COMMIT ? CHILD_SA_COMMIT_MS
-									  : 0);
+	child_sa_activate(quick_child(quick), replaced					 ? CHILD_SA_CARRY_LATER_MS
+					      : message->hdr->flags & ISAKMP_FLAG_COMMIT ? CHILD_SA_COMMIT_MS
+											 : 0);
 	quick_begin_next_pair(sa);
 	return V1_TAKEN;
 }

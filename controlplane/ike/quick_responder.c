@@ -6,6 +6,7 @@
  */
 #include "ike/quick.h"
 
+#include "ike/compute.h"
 #include "ike/identity.h"
 #include "ike/message.h"
 #include "ike/notify.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <openssl/crypto.h>
 
 enum { LIFETIME_DEFAULT = 28800 }; /* RFC 2407 section 4.5 */
 
@@ -202,14 +204,19 @@ static bool quick_has_room(const struct party *party)
 	return party->n_children < 16 + 4 * pairs;
 }
 
-/* Takes over what was chosen, installs, answers. 0 or negative errno. */
+/* Takes over what was chosen, installs, answers. 0 or negative errno, of compute.h's too. */
 static int quick_answer(struct v1_message *message, struct quick_request *request)
 {
 	struct bytes nonce = payload_body(&message->payloads, ISAKMP_NONCE);
 	const struct phase2_offer *chosen = request->chosen;
 	struct quick *quick = message->quick;
-	int rc;
+	uint8_t secret[DH_SECRET_MAX];
+	int rc = 0;
 
+	if (chosen->group != IKE_GROUP_NONE)
+		rc = compute_exchange(message, chosen->group, request->ke, &quick->dh, secret);
+	if (rc < 0)
+		return rc;
 	memcpy(quick->nonce_i, nonce.data, nonce.len);
 	quick->nonce_i_len = nonce.len;
 	quick->group = chosen->group;
@@ -217,7 +224,8 @@ static int quick_answer(struct v1_message *message, struct quick_request *reques
 	quick_set_lifetime(message->sa->peer, request, &quick->terms);
 	rc = quick_draw(quick, quick->nonce_r, &quick->nonce_r_len);
 	if (rc == 0)
-		rc = quick_install(quick, request->ke);
+		rc = quick_install(quick, secret);
+	OPENSSL_cleanse(secret, sizeof(secret));
 	if (rc == 0)
 		rc = quick_send_2(quick, request);
 	return rc;
@@ -266,6 +274,11 @@ enum v1_verdict quick_receive_1(struct v1_message *message)
 		return quick_refuse(
 			message, &request, ISAKMP_NO_PROPOSAL_CHOSEN, phase2_explain(&request.offers, &terms, text));
 	rc = quick_answer(message, &request);
+	if (rc == -EINPROGRESS) {
+		quick_end(message->quick);
+		message->quick = NULL;
+		return V1_LATER;
+	}
 	if (rc == -EBADMSG)
 		return quick_refuse(message, &request, ISAKMP_INVALID_KEY_INFORMATION,
 			"the key exchange value is not one of its group");

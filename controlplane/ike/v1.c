@@ -5,6 +5,7 @@
  */
 #include "ike/v1.h"
 
+#include "ike/compute.h"
 #include "ike/ike_sa.h"
 #include "ike/message.h"
 #include "ike/mode_config.h"
@@ -18,7 +19,7 @@
 #include <string.h>
 
 /* The factor is what RFC 9000 section 8.1 found fit for addresses that are not validated. */
-enum { V1_OVERTAKEN_MS = 300, V1_UNPROVEN_FACTOR = 3 };
+enum { V1_UNPROVEN_FACTOR = 3 };
 
 static void v1_drop(struct v1_message *message, enum ike_counter counter, const char *why)
 {
@@ -163,11 +164,12 @@ static enum v1_verdict v1_take(struct v1_message *message, const struct v1_row *
 	enum v1_verdict verdict;
 
 	trace_received(message, false);
-	report_vendors(message);
+	if (!message->again)
+		report_vendors(message);
 	if (messages)
 		++*messages;
 	verdict = row->handle(message);
-	if (messages && verdict == V1_DROPPED)
+	if (messages && (verdict == V1_DROPPED || verdict == V1_LATER))
 		--*messages;
 	return verdict;
 }
@@ -179,7 +181,9 @@ static void v1_phase1(struct v1_message *message)
 	const struct v1_row *row = v1_find_row(
 		message->hdr->exchange, sa && sa->initiator ? V1_INITIATOR : V1_RESPONDER, sa ? sa->state : V1_START);
 
-	int seen = sa ? v1_find_seen(sa, message->digest) : -1;
+	int seen = sa && !message->again ? v1_find_seen(sa, message->digest) : -1;
+	/* One that has been begun by this message counts it already. */
+	uint8_t *messages = sa && sa->state != V1_START ? &sa->messages : NULL;
 
 	if (seen >= 0) {
 		trace_received(message, true);
@@ -194,7 +198,7 @@ static void v1_phase1(struct v1_message *message)
 		memcpy(message->iv, sa->iv, sizeof(message->iv));
 	if (row->unlock && message->encrypted)
 		row->unlock(message);
-	if (!v1_admit(message, row, message->iv) || v1_take(message, row, sa ? &sa->messages : NULL) != V1_TAKEN)
+	if (!v1_admit(message, row, message->iv) || v1_take(message, row, messages) != V1_TAKEN)
 		return;
 	sa = message->sa;
 	sa->state = row->next;
@@ -309,6 +313,7 @@ static void v1_phase2(struct v1_message *message)
 	struct v1_standing standing = v1_find_standing(message);
 	const struct v1_row *row =
 		v1_find_row(message->hdr->exchange, standing.initiator ? V1_INITIATOR : V1_RESPONDER, standing.state);
+	enum v1_verdict verdict;
 
 	if (standing.seen && memcmp(standing.seen, message->digest, ENGINE_DIGEST_LEN) == 0) {
 		trace_received(message, true);
@@ -334,9 +339,10 @@ static void v1_phase2(struct v1_message *message)
 		v1_drop(message, IKE_COUNT_BAD_HASH, "the hash payload is wrong");
 		return;
 	}
-	if (!message->id_known)
+	verdict = v1_take(message, row, standing.messages);
+	if (verdict != V1_LATER && !message->id_known)
 		ike_sa_note_id(sa, message->message_id);
-	if (v1_take(message, row, standing.messages) == V1_TAKEN)
+	if (verdict == V1_TAKEN)
 		v1_advance(message, row);
 }
 
@@ -360,7 +366,7 @@ static void v1_without_sa(struct v1_message *message)
 	v1_phase1(message);
 }
 
-void v1_input(struct v1_message *message)
+static void v1_dispatch(struct v1_message *message)
 {
 	const struct isakmp_hdr *hdr = message->hdr;
 	struct ike_sa *sa;
@@ -378,7 +384,9 @@ void v1_input(struct v1_message *message)
 	if (prf_hash(IKE_HASH_SHA256, &message->datagram, 1, message->digest) < 0)
 		return;
 	sa = message->sa = ike_sa_find(message->ike, hdr);
-	if (!sa) {
+	if (compute_keeps(message->ike, message->digest)) {
+		trace_received(message, true);
+	} else if (!sa) {
 		v1_without_sa(message);
 	} else if (hdr->exchange == ISAKMP_AGGRESSIVE || hdr->exchange == ISAKMP_MAIN) {
 		v1_phase1(message);
@@ -393,4 +401,10 @@ void v1_input(struct v1_message *message)
 			verdict_note_refusal(message);
 		v1_drop(message, IKE_COUNT_UNEXPECTED, "not allowed in this state");
 	}
+}
+
+void v1_input(struct v1_message *message)
+{
+	v1_dispatch(message);
+	compute_end(message);
 }

@@ -65,6 +65,7 @@ enum v1_timeout {
 enum v1_verdict {
 	V1_TAKEN,   /* go on to the next state */
 	V1_DROPPED, /* as if it had not come; the handler has counted it */
+	V1_LATER,   /* it will be taken again, see compute.h */
 	V1_ENDED,   /* SA or exchange are gone */
 };
 
@@ -86,6 +87,8 @@ struct v1_message {
 	struct ike_sa *sa;
 	struct quick *quick;
 	struct transaction *transaction;
+	struct ike_job *job; /* what was computed for it so far; NULL: nothing */
+	bool again, kept;    /* it has been kept, and is taken again; it is to be kept */
 };
 
 struct v1_row {
@@ -108,6 +111,9 @@ bool v1_knows_exchange(uint8_t exchange);
 
 /* One datagram whose header has been checked. */
 void v1_input(struct v1_message *message);
+
+/* How long what has overtaken the last message of phase 1 waits for it. */
+enum { V1_OVERTAKEN_MS = 300 };
 
 /* Takes up a message that was held until the last one of phase 1 came. */
 void v1_release_held(struct ike_sa *sa);

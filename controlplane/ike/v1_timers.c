@@ -76,6 +76,8 @@ static void v1_sa_linger(void *engine, struct deadline *deadline)
 		ike_sa_end_handshake(sa);
 	} else if (sa->state == V1_XAUTH && sa->initiator) {
 		v1_sa_unasked(sa);
+	} else if (v1_awaits_last(sa->state) && sa->computing > 0) {
+		deadline_set(&sa->ike->deadlines, deadline, engine_now(engine) + V1_OVERTAKEN_MS); /* it may be there */
 	} else if (v1_awaits_last(sa->state) && sa->handshake->repeats < ENGINE_REPEATS) {
 		/* What was held was not in advance of the last message, so it has to be taken for what it seems. */
 		if (sa->handshake->hint)

@@ -18,6 +18,7 @@ static void side_prepare(struct exchange *exchange, int index)
 	side->exchange = exchange;
 	side->index = index;
 	side->random_state = 17 + (uint64_t)index;
+	side->jobs_max = EXCHANGE_JOBS_MAX;
 	side->next_spi = index == BRANCH ? 0x80001000 : 0x80002000;
 	side->endpoint.port = 500;
 	address_parse(index == BRANCH ? "192.0.2.1" : "198.51.100.1", &side->endpoint.address);
@@ -89,8 +90,34 @@ void exchange_stop(struct exchange *exchange)
 		free(exchange->log[i].data);
 	for (int i = 0; i < 2; i++) {
 		ike_free(exchange->sides[i].ike);
+		while (exchange->sides[i].n_jobs > 0)
+			ike_job_done(exchange->sides[i].jobs[--exchange->sides[i].n_jobs]);
 		assert_int_equal(exchange->sides[i].reserved, 0);
 	}
+}
+
+void exchange_help_one(struct exchange *exchange, int side)
+{
+	struct exchange_side *at = &exchange->sides[side];
+	struct ike_job *job = at->jobs[0];
+
+	assert_true(at->n_jobs > 0);
+	memmove(at->jobs, at->jobs + 1, --at->n_jobs * sizeof(at->jobs[0]));
+	ike_job_run(job);
+	ike_job_done(job);
+}
+
+void exchange_help(struct exchange *exchange, int side)
+{
+	while (exchange->sides[side].n_jobs > 0)
+		exchange_help_one(exchange, side);
+}
+
+static void exchange_let_help(struct exchange *exchange)
+{
+	for (int i = 0; i < 2; i++)
+		if (!exchange->sides[i].jobs_held)
+			exchange_help(exchange, i);
 }
 
 void exchange_begin(struct exchange *exchange)
@@ -98,6 +125,7 @@ void exchange_begin(struct exchange *exchange)
 	struct exchange_side *branch = &exchange->sides[BRANCH], *gateway = &exchange->sides[GATEWAY];
 
 	assert_int_equal(ike_initiate(branch->ike, &branch->peers[0], &branch->endpoint, &gateway->endpoint), 0);
+	exchange_let_help(exchange);
 }
 
 void exchange_connect(struct exchange *exchange)
@@ -156,6 +184,7 @@ void exchange_hand_over(struct exchange *exchange, const struct exchange_message
 	if (!address_equal(&destination.address, &to->endpoint.address))
 		return;
 	ike_input(to->ike, &destination, &source, destination.port == 4500, message->data, message->len);
+	exchange_let_help(exchange);
 }
 
 void exchange_deliver(struct exchange *exchange)
@@ -210,6 +239,7 @@ static void exchange_let_pass(struct exchange *exchange, uint64_t ms, bool silen
 			if (wait != UINT64_MAX && exchange->now_ms + wait < next)
 				next = exchange->now_ms + wait;
 		}
+		exchange_let_help(exchange);
 		while (silent && exchange->queued)
 			exchange_lose(exchange);
 		exchange_run(exchange);

@@ -16,6 +16,7 @@ enum {
 	EXCHANGE_QUEUE_MAX = 256,
 	EXCHANGE_LOG_MAX = 512,
 	EXCHANGE_WHY_LEN = 1024,
+	EXCHANGE_JOBS_MAX = 64,
 };
 
 enum exchange_nat {
@@ -63,6 +64,9 @@ struct exchange_side {
 	bool pool_exhausted;
 	unsigned leases;
 	struct ike_assignment assignment; /* branch: what it got */
+	struct ike_job *jobs[EXCHANGE_JOBS_MAX]; /* that wait for a helper */
+	size_t n_jobs, jobs_begun, jobs_max; /* begun: of exchanges under way, all told; max: more are refused */
+	bool jobs_held;			     /* until exchange_help is called */
 	bool fail_random, fail_install, fail_spi;
 	size_t random_until_failure; /* calls; 0: never */
 };
@@ -118,6 +122,14 @@ void exchange_lose(struct exchange *exchange);
 
 /* Hands over whatever is under way until nothing is. */
 void exchange_run(struct exchange *exchange);
+
+/*
+ * With SLUICE_TEST_HELPERS in the environment both hosts have helpers (ike_host.compute), who do their jobs as soon as
+ * an engine returns; a test may hold those of a side, and have the oldest one done, or all.
+ */
+bool exchange_has_helpers(void);
+void exchange_help_one(struct exchange *exchange, int side);
+void exchange_help(struct exchange *exchange, int side);
 
 /* The gateway's host answers the login that waits: EXCHANGE_USER with EXCHANGE_PASSWORD is right. */
 #define EXCHANGE_USER	  "alice"

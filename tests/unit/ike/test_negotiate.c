@@ -145,24 +145,6 @@ static void behind_nat_pool(void **state)
 	exchange_stop(&x);
 }
 
-/* A first message begins an exchange; message 3 is of one that has begun; quick mode is of an established IKE SA. */
-static void whose_turn_it_is(void **state)
-{
-	static const enum ike_turn turns[] = {IKE_TURN_NEW, IKE_TURN_BEGUN, IKE_TURN_BEGUN, IKE_TURN_NOW, IKE_TURN_NOW};
-
-	(void)state;
-	exchange_start(&x);
-	exchange_begin(&x);
-	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
-		const struct exchange_message *next = &x.queue[0];
-
-		assert_int_equal(ike_turn_of(x.sides[!next->from].ike, next->data, next->len), turns[i]);
-		assert_int_equal(ike_turn_of(x.sides[!next->from].ike, next->data, next->len - 1), IKE_TURN_NOW);
-		exchange_deliver(&x);
-	}
-	exchange_stop(&x);
-}
-
 /*
  * Side by side with other cookies; the client answers one of them and forgets those before it. One from another port is
  * another client's, one that was begun later may be answered yet.
@@ -279,7 +261,6 @@ int main(void)
 		cmocka_unit_test(perfect_forward_secrecy),
 		cmocka_unit_test(behind_nat),
 		cmocka_unit_test(behind_nat_pool),
-		cmocka_unit_test(whose_turn_it_is),
 		cmocka_unit_test(several_at_once),
 		cmocka_unit_test(every_pair_of_networks),
 		cmocka_unit_test(smaller_lifetime_counts),
