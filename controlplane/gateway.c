@@ -212,7 +212,9 @@ int gateway_open(struct gateway *gateway, const struct config *config, struct ev
 		goto fail;
 	if (config->registration.n_ports > 0) {
 		gateway->registrations = registrations_new(gateway);
-		rc = gateway->registrations ? 0 : -errno;
+		if (!gateway->registrations)
+			goto fail;
+		rc = registrations_listen(gateway->registrations);
 	}
 	if (rc < 0)
 		goto close;

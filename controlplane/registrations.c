@@ -104,11 +104,10 @@ static const struct prefix *overlapping(const struct prefix *networks, size_t co
 	return NULL;
 }
 
-/* The configuration can't bring it about, but a session that outlived a change of it can. */
-static bool on_overlaps(void *context, const char *identity, const struct prefix *networks, size_t count,
-	char why[GRANT_WHY_LEN])
+bool registrations_overlap(const struct registrations *registrations, const char *identity,
+	const struct prefix *networks, size_t count, char why[GRANT_WHY_LEN])
 {
-	const struct install *install = ((struct registrations *)context)->gateway->install;
+	const struct install *install = registrations->gateway->install;
 	char mine_text[PREFIX_TEXT_LEN], other_text[PREFIX_TEXT_LEN];
 
 	for (uint32_t i = 0; install && i < install->tables->n_children; i++) {
@@ -134,6 +133,12 @@ static bool on_overlaps(void *context, const char *identity, const struct prefix
 	return false;
 }
 
+static bool on_overlaps(void *context, const char *identity, const struct prefix *networks, size_t count,
+	char why[GRANT_WHY_LEN])
+{
+	return registrations_overlap(context, identity, networks, count, why);
+}
+
 static void on_started(void *context, struct registration *registration, int fd)
 {
 	(void)context;
@@ -147,7 +152,7 @@ static void on_settle(void *context)
 	gateway_settle(((struct registrations *)context)->gateway);
 }
 
-static int open_registrar(struct registrations *registrations)
+int registrations_listen(struct registrations *registrations)
 {
 	struct gateway *gateway = registrations->gateway;
 	struct registrar_host host = {
@@ -176,7 +181,6 @@ struct registrations *registrations_new(struct gateway *gateway)
 {
 	struct registrations *registrations = calloc(1, sizeof(*registrations));
 	struct registry_hooks hooks = {.context = registrations, .ended = on_ended};
-	int rc = -ENOMEM;
 
 	if (!registrations)
 		return NULL;
@@ -186,11 +190,9 @@ struct registrations *registrations_new(struct gateway *gateway)
 	registrations->members = members_new(gateway->config);
 	registrations->registry = registry_new(gateway->config->registration.key_timeout, &hooks);
 	if (registrations->members && registrations->registry)
-		rc = open_registrar(registrations);
-	if (rc == 0)
 		return registrations;
 	registrations_free(registrations);
-	errno = -rc;
+	errno = ENOMEM;
 	return NULL;
 }
 
@@ -345,7 +347,7 @@ bool registrations_hold(const struct registrations *registrations, const char *i
 	return registrations && registry_holds(registrations->registry, identity);
 }
 
-const struct registry *registrations_registry(const struct registrations *registrations)
+struct registry *registrations_registry(const struct registrations *registrations)
 {
 	return registrations ? registrations->registry : NULL;
 }

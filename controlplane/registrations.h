@@ -12,8 +12,11 @@
 struct gateway;
 struct registrations;
 
-/* NULL with errno, after a line in the log. The gateway must stay; its engine may come later. */
+/* NULL with errno. The gateway must stay; its engine may come later. */
 struct registrations *registrations_new(struct gateway *gateway);
+
+/* Listens from now on. 0, or negative errno after a line in the log. */
+int registrations_listen(struct registrations *registrations);
 void registrations_free(struct registrations *registrations);
 
 /* All of the following allow NULL: nobody registers. */
@@ -35,6 +38,13 @@ void registrations_settle(struct registrations *registrations);
 /* Whether somebody is registered with this identity, so that its address must stay. */
 bool registrations_hold(const struct registrations *registrations, const char *identity);
 
-/* For status; NULL where nobody registers. */
-const struct registry *registrations_registry(const struct registrations *registrations);
+/*
+ * Whether one of these networks of `identity` leads to somebody else at present; then who and which in `why`. The
+ * configuration can't bring it about, but a session that outlived a change of it can.
+ */
+bool registrations_overlap(const struct registrations *registrations, const char *identity,
+	const struct prefix *networks, size_t count, char why[GRANT_WHY_LEN]);
+
+/* NULL where nobody registers. */
+struct registry *registrations_registry(const struct registrations *registrations);
 const struct registrar *registrations_registrar(const struct registrations *registrations);

@@ -181,15 +181,17 @@ static void dialog_grant(struct dialog *dialog, const struct proof_answer *answe
 	struct registration *registration = &dialog->registration;
 	char why[GRANT_WHY_LEN], text[DIALOG_TEXT_LEN];
 	enum registration_code code;
+	int rc;
 
 	snprintf(registration->identity, sizeof(registration->identity), "%s", answer->identity);
 	dialog->about.identity = registration->identity;
-	if (grant_make(&dialog->host->grant, answer->group, registration, &dialog->grant, &code, why) < 0) {
+	rc = grant_make(&dialog->host->grant, answer->group, registration, &dialog->grant, &code, why);
+	dialog->about.peer = registration->peer;
+	if (rc < 0) {
 		dialog->counters->not_allowed++;
 		dialog_refuse(dialog, code, dialog_text_sentence(code), why);
 		return;
 	}
-	dialog->about.peer = registration->peer;
 	if (dialog_accept(dialog, answer) < 0) {
 		dialog_refuse_no_memory(dialog);
 		return;
