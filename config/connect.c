@@ -157,10 +157,10 @@ static void connect_check_login(
 		settings_refuse(reader, root, "login", "is missing; expected the user who is to log in");
 	if (asked && !file)
 		settings_refuse(reader, root, "password_file", "is missing; expected the file with the user's password");
-	if (!asked && login && config->login[0])
+	if (!asked && login && config->login[0] && !connect_logs_in(config))
 		settings_refuse(reader, login, NULL,
 			"is of no use: nobody logs in with these methods; expected auth = [\"xauth-psk\"], "
-			"[\"xauth-rsa\"] or [\"hybrid-rsa\"] beside it");
+			"[\"xauth-rsa\"] or [\"hybrid-rsa\"] beside it, or methods = [\"password\"]");
 }
 
 /* Networks of this side go with those of the other; with a virtual address the gateway may say what it reaches. */
@@ -181,7 +181,7 @@ static void connect_check_networks(
 				"\"%s\" is of no use without local_networks: the address that a gateway gives is IPv4; "
 				"expected IPv4 networks",
 				prefix_format(&peer->remote_networks[i], text));
-	if (dns && config->dns_file[0] && config->n_dns == 0 && !peer->virtual_address)
+	if (dns && config->dns_file[0] && config->n_dns == 0 && !peer->virtual_address && config->n_methods == 0)
 		settings_refuse(reader, dns, NULL, "is of no use without name servers; expected dns beside it");
 }
 
@@ -198,6 +198,8 @@ static void connect_take(struct settings_reader *reader, config_setting_t *root,
 	}
 	settings_read(reader, connect_settings, root, config);
 	connect_complete(config);
+	connect_complete_registration(root, config);
+	connect_check_registration(reader, root, config);
 	settings_check_peer(reader, root, &config->base.ike, &config->peer, "");
 	connect_check_login(reader, root, config);
 	connect_check_networks(reader, root, config);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "config/kerberos.h"
 
 enum {
 	CONNECT_PORTS_MAX = 8,
@@ -14,17 +15,27 @@ enum {
 	CONNECT_GATEWAY_LEN = 256, /* a host name and its terminator */
 };
 
+/* What the gateway may choose from to carry the tunnel, where we register. */
+enum connect_transport { CONNECT_TRANSPORT_AUTO, CONNECT_TRANSPORT_UDP, CONNECT_TRANSPORT_TCP };
+
 struct connect_config {
 	struct config base;		   /* what the IKE engine reads; its only peer is the gateway */
 	struct config_peer peer;	   /* the gateway */
 	char gateway[CONNECT_GATEWAY_LEN]; /* address or name */
 	uint16_t ports[CONNECT_PORTS_MAX]; /* of the gateway, the one to be dialed first in front */
 	uint16_t n_ports;
+	uint16_t registration[CONNECT_PORTS_MAX]; /* its TCP ports to register at, the first one in front */
+	uint16_t n_registration;
+	uint8_t methods[CONFIG_METHODS]; /* enum config_method, by which to register */
+	uint16_t n_methods;		 /* 0: we don't, and IKE does it alone */
+	bool alone;			 /* IKE could do it alone, with peer.auth */
+	uint8_t transport;		 /* enum connect_transport */
+	struct config_kerberos_client kerberos;
 	uint16_t local_port, local_nat_port; /* 0: any */
 	uint16_t exchanges;		     /* begun side by side at each try; the newest is answered */
 	uint32_t patience;		     /* seconds for one try */
 	uint32_t retry_max;		     /* seconds between two rounds of tries, at most */
-	char login[CONFIG_IDENTITY_LEN];     /* the user whom the gateway asks for by XAUTH; "": none */
+	char login[CONFIG_IDENTITY_LEN]; /* the user who registers, or whom the gateway asks for by XAUTH; "": none */
 	char password[CONFIG_PASSWORD_LEN];
 	uint16_t password_len;
 	uint32_t dpd; /* seconds of silence before the gateway is asked whether it is there; 0: never */

@@ -4,6 +4,9 @@
 
 #include "config/settings_table.h"
 
+static const char *const transport_choices[] = {"auto", "udp", "tcp", NULL};
+static const char *const iakerb_choices[] = {"auto", "always", "never", NULL};
+
 /* clang-format off */
 const struct setting connect_settings[] = {
 	{"gateway", SETTING_TEXT, NULL, "a gateway", "an address or a host name such as \"vpn.example\"",
@@ -12,7 +15,22 @@ const struct setting connect_settings[] = {
 		FIELD(connect_config, peer.identity)},
 	{"ports", SETTING_INTEGER, "[500, 4500]", "a port",
 		RANGE(1, 65535), .count_min = 1, ARRAY(connect_config, ports, n_ports)},
-	{"identity", SETTING_TEXT, NULL, "an identity", "the name that this host shows the gateway, such as \"branch1.example\"",
+	{"registration", SETTING_INTEGER, "[2012, 4009]", "a port",
+		RANGE(1, 65535), .count_min = 1, ARRAY(connect_config, registration, n_registration)},
+	{"methods", SETTING_CHOICE, "", "a method of registration", .choices = config_method_names,
+		ARRAY(connect_config, methods, n_methods)},
+	{"transport", SETTING_CHOICE, "\"auto\"", "a transport", .choices = transport_choices,
+		FIELD(connect_config, transport)},
+	{"principal", SETTING_TEXT, "", "a principal", "a Kerberos principal such as \"branch1@EXAMPLE.COM\"",
+		FIELD(connect_config, kerberos.principal)},
+	{"service", SETTING_TEXT, "", "a principal", "the gateway's, such as \"vpn/hq.example@EXAMPLE.COM\"",
+		FIELD(connect_config, kerberos.service)},
+	{"keytab", SETTING_FILE, "", "a file", "the path of a keytab", FIELD(connect_config, kerberos.keytab)},
+	{"ticket_cache", SETTING_TEXT, "", "a credential cache", "one such as \"FILE:/run/branch1.cache\"",
+		FIELD(connect_config, kerberos.cache)},
+	{"iakerb", SETTING_CHOICE, "\"auto\"", "a choice", .choices = iakerb_choices, FIELD(connect_config, kerberos.iakerb)},
+	{"kdc_patience", SETTING_INTEGER, "2", "a time in seconds", RANGE(1, 60), FIELD(connect_config, kerberos.kdc_patience)},
+	{"identity", SETTING_TEXT, "", "an identity", "the name that this host shows the gateway, such as \"branch1.example\"",
 		.min = 1, FIELD(connect_config, base.ike.identity)},
 	{"secret", SETTING_SECRET, "", "a pre-shared key", "a text in quotes, or \"0x\" and hexadecimal digits",
 		COUNTED(connect_config, peer.secret, peer.secret_len)},

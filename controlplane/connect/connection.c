@@ -61,6 +61,29 @@ int connection_watch(struct connection *connection, struct event **event, int fd
 	return *event && event_add(*event, NULL) == 0 ? 0 : -ENOMEM;
 }
 
+const uint16_t *connection_ports(const struct connection *connection, size_t *count)
+{
+	const struct connect_config *config = connection->config;
+
+	switch (connection->phase) {
+	case CONNECTION_REGISTERING: *count = config->n_registration; return config->registration;
+	case CONNECTION_REGISTERED: *count = connection->n_candidates; return connection->candidates;
+	case CONNECTION_ALONE: break;
+	}
+	*count = connection->configured ? connection->n_candidates : config->n_ports;
+	return connection->configured ? connection->candidates : config->ports;
+}
+
+void connection_enter(struct connection *connection, enum connection_phase phase)
+{
+	size_t count;
+
+	connection->phase = phase;
+	(void)connection_ports(connection, &count);
+	connection->dial.settings.n_ports = (uint16_t)count;
+	connection->dial.first = phase == CONNECTION_REGISTERING ? connection->first_registration : 0;
+}
+
 static void tunnel_up(struct connection *connection, uint64_t now_ms)
 {
 	char text[ENDPOINT_TEXT_LEN];
@@ -86,6 +109,9 @@ static void tunnel_leave(struct connection *connection)
 {
 	connection->renewing = false;
 	connection->activations = connection->path.children.activations;
+	register_end(connection);
+	if (connection->configured)
+		connection_enter(connection, CONNECTION_REGISTERING);
 	connection_network_down(connection);
 }
 
@@ -268,7 +294,8 @@ int connection_open(struct connection *connection, struct connect_config *config
 		return -errno;
 	}
 	undo_former(connection);
-	return open_events(connection);
+	rc = open_events(connection);
+	return rc == 0 && config->n_methods > 0 ? register_open(connection) : rc;
 }
 
 int connection_start(struct connection *connection)
@@ -301,6 +328,7 @@ void connection_close(struct connection *connection)
 	if (connection->ike)
 		ike_peer_delete(connection->ike, &connection->config->peer, NULL);
 	connection_network_undo(connection);
+	register_close(connection);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (*events[i])
 			event_free(*events[i]);
@@ -311,4 +339,5 @@ void connection_close(struct connection *connection)
 	kernel_close(connection->kernel);
 	connection->kernel = NULL;
 	tun_path_free(&connection->path);
+	connection_terms_wipe(connection);
 }

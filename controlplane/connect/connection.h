@@ -4,8 +4,8 @@
  * when to try, the data path is dataplane/tun. One thread, one event loop; every callback ends in connection_settle,
  * where what the engine has told meanwhile takes effect, since it must not be called back from its own callbacks.
  *
- * What a registration would bring (credentials, ports, networks, name servers) is in `config`: it comes from file and
- * command line, and connection_start takes it as it is then.
+ * What IKE needs (credentials, ports, networks, timers) is in `config`: as file and command line have it or, where this
+ * host registers, as the last registration brought it.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 #include "connect/dial.h"
 #include "connect/explain.h"
 #include "connect/kernel.h"
+#include "connect/register.h"
 #include "connect/routes.h"
 #include "connect/undo.h"
 #include "ike/credentials.h"
@@ -22,6 +23,13 @@
 #include <event2/event.h>
 
 enum { CONNECTION_EXCHANGES_MAX = 8, CONNECTION_OWN_MAX = 32 };
+
+/* What a try is, and at which ports the rounds of tries are. */
+enum connection_phase {
+	CONNECTION_ALONE,	/* IKE by itself, with what was configured: UDP ports of the configuration */
+	CONNECTION_REGISTERING, /* TCP ports of the configuration */
+	CONNECTION_REGISTERED,	/* IKE, with what a registration brought: UDP ports, the one that was dialed in front */
+};
 
 /* Told when something has come about; for --once and the log. */
 struct connection_hooks {
@@ -44,6 +52,15 @@ struct connection {
 	struct kernel *kernel;
 	struct event *device_event, *socket_event, *plain_event, *network_event, *timer, *tick, *network_timer;
 	struct dial dial;
+	enum connection_phase phase;
+
+	/* Where this host registers. */
+	struct connect_config *configured; /* as it was before registrations; NULL: it doesn't */
+	struct registering registering;
+	uint16_t candidates[CONNECT_PORTS_MAX]; /* UDP ports of the gateway */
+	size_t n_candidates;
+	char registered_as[CONFIG_IDENTITY_LEN]; /* whom the gateway took us for, at the last registration */
+	uint16_t first_registration; /* index of the port that answered last */
 
 	/* Of the present try. */
 	struct endpoint gateway; /* the address that was dialed, and the port */
@@ -102,6 +119,24 @@ int connection_watch(struct connection *connection, struct event **event, int fd
 void connection_try_begin(struct connection *connection, uint64_t now_ms);
 void connection_give_up(struct connection *connection);
 
+/* The tries from now on are of this kind, from its first port. */
+void connection_enter(struct connection *connection, enum connection_phase phase);
+/* The ports of the present phase. */
+const uint16_t *connection_ports(const struct connection *connection, size_t *count);
+
+/* try.c: a registration has brought what IKE needs, or has failed, everywhere or at this port. */
+void connection_registered(struct connection *connection);
+void connection_register_failed(struct connection *connection, bool everywhere);
+
+/* terms.c: keeps what was configured; takes a registration's terms in its place, and puts it back. 0 or -ENOMEM. */
+int connection_terms_keep(struct connection *connection);
+void connection_terms_take(struct connection *connection, const struct registration_accepted *accepted,
+	const struct registration_keys *keys);
+/* For IKE alone: what was configured, at the ports where registering was to be done, for what maps UDP there and not TCP,
+ * and then at its own. */
+void connection_terms_go_alone(struct connection *connection);
+void connection_terms_wipe(struct connection *connection);
+
 /* host.c: what the engine asks for. */
 struct ike_host connection_host(struct connection *connection);
 /* Whether a message may reach the engine: of several exchanges of a try only the newest is answered. */
@@ -124,5 +159,7 @@ const struct address *connection_dns(const struct connection *connection, size_t
 
 /* life.c: once a second while it stands. A sentence when the gateway is taken for gone, else NULL. */
 const char *connection_live(struct connection *connection, uint64_t now_ms);
+/* Begins a new IKE SA beside the one that there is. */
+void connection_renew(struct connection *connection);
 /* The tunnel stands anew. */
 void connection_life_begin(struct connection *connection, uint64_t now_ms);

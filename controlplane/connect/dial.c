@@ -77,6 +77,12 @@ void dial_failed(struct dial *dial, uint64_t now_ms, bool everywhere)
 		dial->tried = dial->settings.n_ports;
 }
 
+void dial_hold(struct dial *dial)
+{
+	if (dial->state == DIAL_TRYING)
+		dial->due_ms = UINT64_MAX;
+}
+
 void dial_doubted(struct dial *dial, uint64_t now_ms)
 {
 	if (dial->state == DIAL_TRYING && now_ms + DOUBT_MS < dial->due_ms)

@@ -53,6 +53,9 @@ void dial_answered(struct dial *dial, uint64_t now_ms);
 /* Nothing will come of this port, or, when `everywhere`, of any: dial_run goes on at once. */
 void dial_failed(struct dial *dial, uint64_t now_ms, bool everywhere);
 
+/* What the try waits for says itself when it is over: dial_run has nothing to do until then. */
+void dial_hold(struct dial *dial);
+
 /* A refusal that anybody could have sent: the port gets a moment more for the truth to come. */
 void dial_doubted(struct dial *dial, uint64_t now_ms);
 

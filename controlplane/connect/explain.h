@@ -6,6 +6,7 @@
 #pragma once
 
 #include "config/connect.h"
+#include "registration/client.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +27,7 @@ enum { EXPLAIN_DETAIL_LEN = 320, EXPLAIN_SENTENCE_LEN = 1024 };
 
 struct explain_try {
 	enum explain_outcome outcome;
-	uint16_t port;
+	uint16_t port; /* UDP */
 	int error;	     /* errno, where there is one */
 	uint16_t notify;     /* ISAKMP's number of a refusal */
 	struct address from; /* who said so; none: not known */
@@ -53,6 +54,17 @@ struct explain_try *explain_note(struct explain_round *round, enum explain_outco
 /* The round as a sentence. `gateway` is the address that was dialed. */
 void explain_verdict(const struct explain_round *round, const struct connect_config *config,
 	const struct address *gateway, struct explain_verdict *out);
+
+/* Why a registration at the gateway's TCP port came to nothing. */
+void explain_registration(const struct registration_verdict *verdict, const struct address *gateway, uint16_t port,
+	const struct connect_config *config, struct explain_verdict *out);
+/* The same where `verdict` is that of IKE alone afterwards: that is more telling, unless it met nothing but silence. */
+void explain_alone(const struct registration_verdict *registration, const struct address *gateway, uint16_t port,
+	const struct connect_config *config, struct explain_verdict *verdict);
+/* After a registration silence means that UDP doesn't get through, where TCP does. */
+void explain_registered(const struct explain_round *round, struct explain_verdict *verdict);
+/* Whether that is about the way to the gateway, not about who is who: another port, or IKE alone, may do better. */
+bool explain_is_about_tcp(const struct registration_verdict *verdict);
 
 /* Failures that come before any try, or outside of one. */
 void explain_name(const char *name, const char *why, struct explain_verdict *out);

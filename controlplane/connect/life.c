@@ -10,6 +10,7 @@ enum {
 	RENEW_PERCENT = 10, /* of its life is left when an IKE SA is renewed */
 	RENEWALS_IN_VAIN = 3,
 	RENEW_EVERY_MS = 5000,
+	REGISTER_EVERY_MS = 30000,
 };
 
 void connection_life_begin(struct connection *connection, uint64_t now_ms)
@@ -75,14 +76,17 @@ static bool ends_soon(const struct life *life, uint64_t now_ms)
 	       now_ms + (life->expires_ms - life->began_ms) * RENEW_PERCENT / 100 >= life->expires_ms;
 }
 
-/* Begins a new IKE SA beside the old one, whose child SAs carry until the new one's do. */
-static void renew(struct connection *connection, uint64_t now_ms)
+/* The key of a registration is for one IKE SA: a new one wants a new registration. */
+static bool registers(const struct connection *connection)
+{
+	return connection->phase == CONNECTION_REGISTERED;
+}
+
+void connection_renew(struct connection *connection)
 {
 	struct endpoint remote = connection->path.remote;
 
-	connection->renew = false;
-	connection->renewing = true;
-	connection->renewed_ms = now_ms;
+	connection->renewed_ms = clock_now_ms();
 	connection->n_cookies = 0;
 	connection->activations = connection->path.children.activations;
 	connection->counters.renewals++;
@@ -91,12 +95,30 @@ static void renew(struct connection *connection, uint64_t now_ms)
 		connection->renewing = false;
 }
 
+/* Begins a new IKE SA beside the old one, whose child SAs carry until the new one's do. */
+static void renew(struct connection *connection, uint64_t now_ms)
+{
+	connection->renew = false;
+	connection->renewing = true;
+	connection->renewed_ms = now_ms;
+	if (!registers(connection)) {
+		connection_renew(connection);
+		return;
+	}
+	connection->gateway.port = connection->configured->registration[connection->first_registration];
+	if (register_begin(connection) < 0)
+		connection->renewing = false;
+}
+
 /* NULL, or why the gateway is to be dialed anew. */
 static const char *keep_renewed(struct connection *connection, uint64_t now_ms)
 {
 	struct life life = {.expires_ms = 0};
 	uint64_t patience = (uint64_t)connection->config->patience * 1000;
+	uint64_t pause = registers(connection) ? REGISTER_EVERY_MS : RENEW_EVERY_MS;
 
+	if (connection->registering.client)
+		return NULL;
 	if (connection->renewing && connection->path.children.activations != connection->activations) {
 		connection->renewing = false;
 		connection->renewals_in_vain = 0;
@@ -111,7 +133,7 @@ static const char *keep_renewed(struct connection *connection, uint64_t now_ms)
 			return "the gateway does not answer when a new IKE SA is to be negotiated";
 	}
 	ike_each(connection->ike, look_at_sa, &life);
-	if ((connection->renew || ends_soon(&life, now_ms)) && now_ms - connection->renewed_ms >= RENEW_EVERY_MS)
+	if ((connection->renew || ends_soon(&life, now_ms)) && now_ms - connection->renewed_ms >= pause)
 		renew(connection, now_ms);
 	return NULL;
 }

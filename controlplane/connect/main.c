@@ -12,6 +12,7 @@
 #include "control/client.h"
 #include "control/server.h"
 #include "privileges.h"
+#include "registration/message.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -248,6 +249,7 @@ int main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	log_open(program, LOG_LEVEL_INFO);
+	message_wipe_json();
 	rc = privileges_harden();
 	if (rc < 0) {
 		log_error("event=start_failed reason=\"this process can't protect its memory: %s\"", strerror(-rc));

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_MAX = 64, NAME_LEN = 40, SETTING = 1000 };
+enum { NAMES_MAX = 96, NAME_LEN = 40, SETTING = 1000 };
 
 static const char usage[] =
 	"Usage: sluice-connect --config FILE [SETTING]...\n"
@@ -32,8 +32,14 @@ static const char usage[] =
 	"      --remote NETWORK    networks to be reached through it (the file's remote_networks)\n"
 	"      --local NETWORK     networks of this side (local_networks); without it the gateway is asked for an address\n"
 	"      --login NAME --password-file FILE\n"
-	"                          the user who logs in, where auth is xauth-psk, xauth-rsa or hybrid-rsa\n"
-	"      --ports PORT,...    UDP ports to try, in this order (500,4500)\n"
+	"                          the user who logs in, where methods has password, or auth is xauth-psk, xauth-rsa or\n"
+	"                          hybrid-rsa\n"
+	"      --methods METHOD,...\n"
+	"                          registers by TCP and TLS first: kerberos, certificate, password\n"
+	"      --authorities FILE  who vouches for the gateway then\n"
+	"      --registration PORT,...\n"
+	"                          TCP ports to register at, in this order (2012,4009)\n"
+	"      --ports PORT,...    UDP ports to try without registration, in this order (500,4500)\n"
 	"      --dns ADDRESS,... --dns-file FILE\n"
 	"                          name servers while the tunnel stands, and the file that lists them\n"
 	"\n"

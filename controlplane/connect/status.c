@@ -100,10 +100,11 @@ json_t *status_of(const struct connection *connection)
 	if (connection->verdict.code)
 		failure =
 			json_pack("{s:s, s:s}", "code", connection->verdict.code, "why", connection->verdict.sentence);
-	return json_pack("{s:b, s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "ok",
+	return json_pack("{s:b, s:s, s:s, s:o, s:s, s:s, s:b, s:o, s:s, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "ok",
 		1, "state", dial_state_name(connection->dial.state), "gateway", config->gateway, "remote",
 		text_of_endpoint(up ? &path->remote : &connection->gateway), "gateway_identity", config->peer.identity,
-		"identity", config->base.ike.identity, "local", text_of_endpoint(&path->socket.local), "interface",
+		"identity", connection->phase == CONNECTION_REGISTERED ? connection->registered_as : config->base.ike.identity,
+		"registered", connection->phase == CONNECTION_REGISTERED, "local", text_of_endpoint(&path->socket.local), "interface",
 		config->interface, "virtual_address", text_of_address(&connection->assignment.address), "mtu", connection->mtu, "uncut", (int)path->inner_mtu, "since",
 		(json_int_t)(up ? connection->up_since : 0), "tries", (json_int_t)connection->dial.tries, "failure",
 		failure, "children", children_of(connection), "routes", routes_of(connection), "dns",

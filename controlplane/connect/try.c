@@ -64,6 +64,37 @@ static void try_end(struct connection *connection)
 	ike_peer_abandon(connection->ike, &connection->config->peer);
 }
 
+/* A registration is the try: it ends by itself. */
+static void register_try(struct connection *connection, uint64_t now_ms)
+{
+	int rc = register_begin(connection);
+
+	if (rc == 0) {
+		dial_hold(&connection->dial);
+		return;
+	}
+	explain_note(&connection->round, EXPLAIN_LOCAL, strerror(-rc));
+	dial_failed(&connection->dial, now_ms, true);
+}
+
+void connection_registered(struct connection *connection)
+{
+	if (connection->renewing) {
+		connection_renew(connection);
+		return;
+	}
+	connection->first_registration = connection->dial.port;
+	connection_enter(connection, CONNECTION_REGISTERED);
+	dial_start(&connection->dial, clock_now_ms());
+}
+
+void connection_register_failed(struct connection *connection, bool everywhere)
+{
+	/* The tunnel stands, and will be renewed a little later. */
+	connection->renewing = false;
+	dial_failed(&connection->dial, clock_now_ms(), everywhere);
+}
+
 /* Begins the exchanges of one try. */
 void connection_try_begin(struct connection *connection, uint64_t now_ms)
 {
@@ -72,11 +103,14 @@ void connection_try_begin(struct connection *connection, uint64_t now_ms)
 	int rc = 0;
 	const struct endpoint *local;
 	char text[ENDPOINT_TEXT_LEN];
+	size_t count;
 
 	try_end(connection);
-	if (connection->dial.tried == 1)
+	if (connection->dial.tried == 1) {
 		explain_round_begin(&connection->round);
-	connection->gateway.port = config->ports[connection->dial.port];
+		connection->registering.failed &= connection->phase != CONNECTION_REGISTERING;
+	}
+	connection->gateway.port = connection_ports(connection, &count)[connection->dial.port];
 	explain_try_begin(&connection->round, connection->gateway.port);
 	connection->n_cookies = 0;
 	connection->activations = path->children.activations;
@@ -89,6 +123,10 @@ void connection_try_begin(struct connection *connection, uint64_t now_ms)
 		rc = connection_watch(connection, &connection->socket_event, path->socket.fd, on_socket);
 	if (rc == 0 && !connection->plain_event)
 		rc = connection_watch(connection, &connection->plain_event, path->plain.fd, on_plain);
+	if (rc == 0 && connection->phase == CONNECTION_REGISTERING) {
+		register_try(connection, now_ms);
+		return;
+	}
 	local = connection->gateway.port == PORT_IKE ? &path->plain.local : &path->socket.local;
 	log_info("event=dialing gateway=%s exchanges=%u", endpoint_format(&connection->gateway, text),
 		config->exchanges);
@@ -100,23 +138,65 @@ void connection_try_begin(struct connection *connection, uint64_t now_ms)
 	}
 }
 
+/* What stands in quotes must not end them. */
+static const char *quote(const struct explain_verdict *verdict, char quoted[EXPLAIN_SENTENCE_LEN])
+{
+	snprintf(quoted, EXPLAIN_SENTENCE_LEN, "%s", verdict->sentence);
+	for (char *at = quoted; (at = strchr(at, '"'));)
+		*at = '\'';
+	return quoted;
+}
+
+/* TCP doesn't get through, and IKE may do without. */
+static bool go_on_alone(struct connection *connection)
+{
+	const struct registering *registering = &connection->registering;
+	char quoted[EXPLAIN_SENTENCE_LEN];
+
+	if (connection->phase != CONNECTION_REGISTERING || !registering->failed || !connection->configured->alone ||
+		!explain_is_about_tcp(&registering->verdict))
+		return false;
+	log_warning("event=not_registered code=%s next=\"IKE alone, by UDP\" reason=\"%s\"", connection->verdict.code,
+		quote(&connection->verdict, quoted));
+	connection_terms_go_alone(connection);
+	connection_enter(connection, CONNECTION_ALONE);
+	dial_start(&connection->dial, clock_now_ms());
+	return true;
+}
+
+/* A name that was not found is said already. */
+static void judge(struct connection *connection)
+{
+	const struct registering *registering = &connection->registering;
+	const struct address *gateway = &connection->gateway.address;
+	struct explain_verdict *verdict = &connection->verdict;
+
+	if (verdict->code)
+		return;
+	if (connection->phase == CONNECTION_REGISTERING && registering->failed)
+		explain_registration(&registering->verdict, gateway, registering->port, connection->configured, verdict);
+	else
+		explain_verdict(&connection->round, connection->config, gateway, verdict);
+	if (connection->phase == CONNECTION_REGISTERED)
+		explain_registered(&connection->round, verdict);
+	if (connection->phase == CONNECTION_ALONE && connection->configured)
+		explain_alone(&registering->verdict, gateway, registering->port, connection->configured, verdict);
+}
+
 void connection_give_up(struct connection *connection)
 {
 	char quoted[EXPLAIN_SENTENCE_LEN];
 
 	try_end(connection);
+	judge(connection);
+	if (go_on_alone(connection))
+		return;
 	connection->counters.rounds_in_vain++;
-	/* A name that was not found is said already. */
-	if (!connection->verdict.code)
-		explain_verdict(
-			&connection->round, connection->config, &connection->gateway.address, &connection->verdict);
+	if (connection->configured)
+		connection_enter(connection, CONNECTION_REGISTERING);
 	if (strcmp(connection->verdict.code, "wrong_login") == 0)
 		dial_rest(&connection->dial, clock_now_ms(), LOGIN_PAUSE_MS);
-	snprintf(quoted, sizeof(quoted), "%s", connection->verdict.sentence);
-	/* What stands in quotes must not end them. */
-	for (char *quote = quoted; (quote = strchr(quote, '"'));)
-		*quote = '\'';
 	log_warning("event=not_connected code=%s next_try_in=%.1fs reason=\"%s\"", connection->verdict.code,
-		(double)(connection->dial.due_ms - clock_now_ms()) / 1000, quoted);
+		(double)(connection->dial.due_ms - clock_now_ms()) / 1000, quote(&connection->verdict, quoted));
 	connection->hooks.failed(connection->hooks.context);
 }

@@ -43,6 +43,7 @@ void client_fail(struct registration_client *client, enum registration_failure f
 		return;
 	client->verdict.failure = failure;
 	client->verdict.error = error;
+	client->verdict.method = client->method;
 	va_start(arguments, format);
 	vsnprintf(client->verdict.detail, sizeof(client->verdict.detail), format, arguments);
 	va_end(arguments);

@@ -33,6 +33,7 @@ enum { REGISTRATION_DETAIL_LEN = 640 };
 struct registration_verdict {
 	enum registration_failure failure;
 	enum registration_code code;	      /* of TURNED_DOWN */
+	enum registration_method method;      /* that was tried last */
 	int error;			      /* errno, where there is one */
 	char detail[REGISTRATION_DETAIL_LEN]; /* a clause, or "" */
 };

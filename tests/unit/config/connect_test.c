@@ -98,7 +98,7 @@ static void test_sample(void **state)
 	}
 	fclose(in);
 	fclose(out);
-	assert_int_equal(settings, 30);
+	assert_int_equal(settings, 37);
 	spelled = load(fixture_path("spelled.cfg"), NULL, 0);
 	assert_string_equal(said, "");
 	check_sample(spelled);
@@ -162,6 +162,67 @@ static void test_command_line_alone(void **state)
 	assert_string_equal(config->interface, "vpn");
 	assert_int_equal(config->peer.n_ike, 1);
 	connect_config_free(config);
+}
+
+/* Where it registers it needs no more than what it registers with; and with some of that IKE can do it alone. */
+static void test_registration(void **state)
+{
+	struct connect_option options[] = {
+		{"gateway", "vpn.example"},
+		{"authorities", "authority.pem"},
+		{"methods", "kerberos,password"},
+		{"login", "anna"},
+		{"password_file", NULL},
+	};
+	struct connect_config *config;
+
+	(void)state;
+	fixture_write("password", "sesame\n");
+	options[4].value = fixture_path("password");
+	config = load(NULL, LIST(options));
+	assert_string_equal(said, "");
+	assert_int_equal(config->n_methods, 2);
+	assert_int_equal(config->methods[0], CONFIG_METHOD_KERBEROS);
+	assert_int_equal(config->n_registration, 2);
+	assert_int_equal(config->registration[0], 2012);
+	assert_true(config->alone);
+	assert_int_equal(config->peer.n_auth, 1);
+	assert_int_equal(config->peer.auth[0], IKE_AUTH_HYBRID_INIT_RSA);
+	assert_string_equal(config->base.ike.identity, "anna");
+	assert_true(config->peer.virtual_address);
+	connect_config_free(config);
+
+	/* Kerberos is of no use to IKE. */
+	options[2].value = "kerberos";
+	config = load(NULL, options, 3);
+	assert_string_equal(said, "");
+	assert_false(config->alone);
+	connect_config_free(config);
+
+	/* The sample's secret is. */
+	config = load(sample_path, options, 3);
+	assert_string_equal(said, "");
+	assert_true(config->alone);
+	assert_int_equal(config->peer.auth[0], IKE_AUTH_PSK);
+	connect_config_free(config);
+}
+
+static void test_registration_lacks_something(void **state)
+{
+	static const struct connect_option options[] = {
+		{"gateway", "vpn.example"}, {"methods", "certificate,password,saml"}};
+
+	(void)state;
+	assert_null(load(NULL, LIST(options)));
+	assert_string_equal(said, "command line: methods[2]: \"saml\" is not a method of registration; expected "
+				  "\"kerberos\", \"certificate\" or \"password\"\n"
+				  "command line: authorities: is missing; expected those who vouch for the gateway: it proves "
+				  "itself before anything is shown to it (methods)\n"
+				  "command line: certificate: is missing; expected ours, for methods = [\"certificate\"]\n"
+				  "command line: key: is missing; expected that of our certificate, for methods = "
+				  "[\"certificate\"]\n"
+				  "command line: login: is missing; expected the user who registers\n"
+				  "command line: password_file: is missing; expected the file with the user's password\n");
 }
 
 static void test_option_over_file(void **state)
@@ -324,7 +385,7 @@ static void test_options_without_secret(void **state)
 						    strcmp(name, "mss_clamp") == 0 || strcmp(name, "aggressive") == 0 ||
 						    strcmp(name, "require_crl") == 0);
 	}
-	assert_int_equal(count, 42);
+	assert_int_equal(count, 51);
 }
 
 int main(int argc, char **argv)
@@ -333,6 +394,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_sample),
 		cmocka_unit_test(test_every_setting_described),
 		cmocka_unit_test(test_command_line_alone),
+		cmocka_unit_test(test_registration),
+		cmocka_unit_test(test_registration_lacks_something),
 		cmocka_unit_test(test_option_over_file),
 		cmocka_unit_test(test_errors_name_their_place),
 		cmocka_unit_test(test_certificates),

@@ -150,6 +150,64 @@ static void test_no_try(void **state)
 	EXPECT("silent", "203.0.113.5");
 }
 
+static void expect_registration(enum registration_failure failure, const char *code, const char *part, const char *what)
+{
+	struct registration_verdict registration = {.failure = failure, .method = REGISTRATION_PASSWORD};
+
+	strcpy(registration.detail, "SAID");
+	explain_registration(&registration, &gateway, 88, &config, &verdict);
+	assert_string_equal(verdict.code, code);
+	if (!strstr(verdict.sentence, part) || !strstr(verdict.sentence, what) || !strstr(verdict.sentence, "203.0.113.5"))
+		fail_msg("'%s' or '%s' is not in: %s", part, what, verdict.sentence);
+}
+
+static void test_registration(void **state)
+{
+	(void)state;
+	config.alone = true;
+	strcpy(config.login, "anna");
+	expect_registration(REGISTRATION_SILENT, "silent", "TCP port 88", "within 4 s");
+	expect_registration(REGISTRATION_UNREACHABLE, "unreachable", "SAID", "default route");
+	expect_registration(REGISTRATION_PORT_CLOSED, "refused", "TCP port 88 (RST)", "maps only UDP");
+	expect_registration(REGISTRATION_RESET, "reset", "SAID", "firewall");
+	expect_registration(REGISTRATION_STALLED, "timeout", "SAID", "4 s");
+	expect_registration(REGISTRATION_STRANGER, "stranger", "SAID", "(registration)");
+	expect_registration(REGISTRATION_UNSUITABLE, "unsuitable", "SAID", "fit");
+	expect_registration(REGISTRATION_BAD_CERTIFICATE, "certificate", "SAID", "\"hq.example\"");
+	expect_registration(REGISTRATION_BAD_CLOCK, "clock", "SAID", "set this host's clock");
+	expect_registration(REGISTRATION_NO_CREDENTIAL, "no_ticket", "SAID", "prove itself");
+	expect_registration(REGISTRATION_TURNED_DOWN, "wrong_login", "\"anna\"", "password_file");
+	expect_registration(REGISTRATION_LOCAL, "local", "SAID", "register");
+	assert_null(strstr(verdict.sentence, "IKE alone"));
+}
+
+/* With nothing that IKE could use the sentence ends the matter; with something it tells of both ways. */
+static void test_registration_and_ike(void **state)
+{
+	struct registration_verdict registration = {.failure = REGISTRATION_PORT_CLOSED};
+
+	(void)state;
+	expect_registration(REGISTRATION_PORT_CLOSED, "refused", "RST", "IKE alone wants a certificate");
+	config.alone = true;
+	explain_try_begin(&made, 88);
+	EXPECT("silent", "UDP port 88");
+	explain_alone(&registration, &gateway, 88, &config, &verdict);
+	assert_string_equal(verdict.code, "refused");
+	assert_non_null(strstr(verdict.sentence, "TCP port 88 (RST)"));
+	assert_non_null(strstr(verdict.sentence, "nor is IKE alone answered"));
+	explain_note(&made, EXPLAIN_DENIED, "no");
+	EXPECT("denied", "no");
+	explain_alone(&registration, &gateway, 88, &config, &verdict);
+	assert_string_equal(verdict.code, "denied");
+	assert_non_null(strstr(verdict.sentence, "TCP port 88 (RST)"));
+	explain_round_begin(&made);
+	explain_try_begin(&made, 88);
+	EXPECT("silent", "UDP port 88");
+	explain_registered(&made, &verdict);
+	assert_string_equal(verdict.code, "no_udp");
+	assert_non_null(strstr(verdict.sentence, "map the same ports for UDP"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +217,8 @@ int main(void)
 		cmocka_unit_test_setup(test_answers, setup),
 		cmocka_unit_test_setup(test_long_texts, setup),
 		cmocka_unit_test_setup(test_no_try, setup),
+		cmocka_unit_test_setup(test_registration, setup),
+		cmocka_unit_test_setup(test_registration_and_ike, setup),
 	};
 
 	return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
