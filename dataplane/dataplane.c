@@ -9,6 +9,7 @@
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
+#include <rte_mbuf_pool_ops.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -79,14 +80,37 @@ static int rcu_make(struct dataplane *dataplane)
 	return dataplane->qsbr && rte_rcu_qsbr_init(dataplane->qsbr, dataplane->n_workers) == 0 ? 0 : -ENOMEM;
 }
 
+/*
+ * As rte_pktmbuf_pool_create, but in one piece also without huge pages: there it leaves a gap wherever a buffer would
+ * cross a page, and AF_XDP, which reckons without gaps where the pool ends, never gets the buffers behind that back.
+ */
+static struct rte_mempool *pool_make(const char *name, uint32_t count, uint32_t cache, uint16_t room)
+{
+	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = room};
+	struct rte_mempool *pool = rte_mempool_create_empty(name, count, (uint32_t)sizeof(struct rte_mbuf) + room, cache,
+		sizeof(private), SOCKET_ID_ANY, rte_eal_has_hugepages() ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+
+	if (!pool)
+		return NULL;
+	if (rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL) == 0) {
+		rte_pktmbuf_pool_init(pool, &private);
+		if (rte_mempool_populate_default(pool) >= 0) {
+			rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+			return pool;
+		}
+	}
+	rte_mempool_free(pool);
+	return NULL;
+}
+
 static int pools_make(struct dataplane *dataplane, const char *name)
 {
 	const struct config *config = dataplane->config;
 	char pool_name[RTE_MEMPOOL_NAMESIZE];
 
 	snprintf(pool_name, sizeof(pool_name), "%s-packets", name);
-	dataplane->packets = rte_pktmbuf_pool_create(pool_name, config->dataplane.packet_buffers, PACKET_CACHE,
-		0, dataplane_packet_room(config), SOCKET_ID_ANY);
+	dataplane->packets = pool_make(
+		pool_name, config->dataplane.packet_buffers, PACKET_CACHE, dataplane_packet_room(config));
 	snprintf(pool_name, sizeof(pool_name), "%s-jumbos", name);
 	dataplane->jumbos = rte_pktmbuf_pool_create(
 		pool_name, JUMBO_COUNT, 0, 0, UINT16_MAX, SOCKET_ID_ANY);
