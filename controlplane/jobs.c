@@ -51,10 +51,10 @@ static void *jobs_help(void *context)
 		pthread_mutex_unlock(&jobs->lock);
 		job->work(job);
 		pthread_mutex_lock(&jobs->lock);
+		/* Where others have ended and not been seen yet the event loop has been called already. */
+		if (TAILQ_EMPTY(&jobs->ended) && write(jobs->fd, &one, sizeof(one)) < 0)
+			abort(); /* an eventfd takes more of it than there can be jobs */
 		TAILQ_INSERT_TAIL(&jobs->ended, job, in_list);
-		/* An eventfd takes more wake-ups than there can be jobs. */
-		if (write(jobs->fd, &one, sizeof(one)) < 0)
-			abort();
 	}
 	pthread_mutex_unlock(&jobs->lock);
 	return NULL;
