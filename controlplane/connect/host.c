@@ -153,10 +153,17 @@ static void note_cookie(struct connection *connection, const uint8_t *cookie)
 		memcpy(connection->cookies[connection->n_cookies++], cookie, IKE_COOKIE_LEN);
 }
 
-/* The gateway's word, which it could give as soon as there were keys; else it is this host that can't go on. */
-static bool is_of_the_gateway(const struct connection *connection, const struct ike_event *event)
+/*
+ * Whose word a refusal is: the gateway's, which it can give as soon as there are keys; ours about what answered; or ours,
+ * that this host can't go on.
+ */
+static enum explain_outcome outcome_of(const struct connection *connection, const struct ike_event *event)
 {
-	return connection->answered || strncmp(event->why, "the peer ", strlen("the peer ")) == 0;
+	if (connection->answered || strncmp(event->why, "the peer ", strlen("the peer ")) == 0)
+		return EXPLAIN_DENIED;
+	if (strstr(event->why, "certificate") || strstr(event->why, "the identity that answered"))
+		return EXPLAIN_DISPROVED;
+	return EXPLAIN_LOCAL;
 }
 
 /* What an event says about the try that is under way. */
@@ -166,8 +173,7 @@ static void note_event(struct connection *connection, const struct ike_event *ev
 
 	switch (event->kind) {
 	case IKE_EVENT_REFUSED:
-		explain_note(&connection->round, is_of_the_gateway(connection, event) ? EXPLAIN_DENIED : EXPLAIN_LOCAL,
-			event->why);
+		explain_note(&connection->round, outcome_of(connection, event), event->why);
 		dial_failed(&connection->dial, clock_now_ms(), true);
 		break;
 	case IKE_EVENT_EXPIRED:

@@ -220,6 +220,8 @@ static int ask(const struct options *options, const struct connect_config *confi
 		putchar('\n');
 	} else if (strcmp(options->command, "status") == 0) {
 		status_show(reply, stdout);
+	} else if (strcmp(options->command, "renew") == 0) {
+		printf("A new IKE SA is negotiated in the next seconds.\n");
 	} else {
 		printf("Negotiating new child SAs: %d.\n",
 			(int)json_integer_value(json_object_get(reply, "rekeys_begun")));

@@ -12,7 +12,7 @@ static const char usage[] =
 	"Usage: sluice-connect --config FILE [SETTING]...\n"
 	"       sluice-connect --gateway ADDRESS --identity NAME --secret-file FILE --remote NETWORK --local NETWORK "
 	"...\n"
-	"       sluice-connect [--interface NAME] status | rekey\n"
+	"       sluice-connect [--interface NAME] status | rekey | renew\n"
 	"Connects this host, and the networks behind it, to an IPsec gateway, and stays in the foreground.\n"
 	"\n"
 	"  -c, --config FILE       configuration; /etc/sluice/connect.cfg explains each setting\n"
@@ -44,7 +44,8 @@ static const char usage[] =
 	"                          name servers while the tunnel stands, and the file that lists them\n"
 	"\n"
 	"  status                  what the sluice-connect that runs with this interface says; --json for programs\n"
-	"  rekey                   makes it negotiate new keys now\n";
+	"  rekey                   makes it negotiate new keys for the data now\n"
+	"  renew                   makes it negotiate a new IKE SA, and new keys with it\n";
 
 /* All options: the settings with "-" for "_", and those that are no settings. */
 struct names {
@@ -96,15 +97,20 @@ static bool take_setting(struct options *options, const char *setting, const cha
 	return true;
 }
 
+static bool is_command(const char *text)
+{
+	return strcmp(text, "status") == 0 || strcmp(text, "rekey") == 0 || strcmp(text, "renew") == 0;
+}
+
 static int take_command(int argc, char **argv, struct options *options)
 {
 	if (optind == argc)
 		return -1;
 	options->command = argv[optind];
-	if (optind + 1 == argc && (strcmp(argv[optind], "status") == 0 || strcmp(argv[optind], "rekey") == 0))
+	if (optind + 1 == argc && is_command(argv[optind]))
 		return -1;
 	fprintf(stderr, "sluice-connect: \"%s\" is not understood; sluice-connect --help shows what is\n",
-		strcmp(argv[optind], "status") && strcmp(argv[optind], "rekey") ? argv[optind] : argv[optind + 1]);
+		is_command(argv[optind]) ? argv[optind + 1] : argv[optind]);
 	return EXIT_FAILURE;
 }
 

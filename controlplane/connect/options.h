@@ -10,7 +10,7 @@ enum { OPTIONS_SETTINGS_MAX = 128 };
 
 struct options {
 	const char *config;  /* NULL: none was named */
-	const char *command; /* "status" or "rekey" of one that runs; NULL: connect */
+	const char *command; /* "status", "rekey" or "renew" of one that runs; NULL: connect */
 	bool check, once, json;
 	struct connect_option settings[OPTIONS_SETTINGS_MAX];
 	size_t n_settings;

@@ -178,16 +178,24 @@ static json_t *run_rekey(struct connection *connection)
 	return json_pack("{s:b, s:i}", "ok", 1, "rekeys_begun", (int)begun);
 }
 
+static json_t *run_renew(struct connection *connection)
+{
+	if (connection->dial.state != DIAL_UP)
+		return server_refusal("there is no IKE SA that could be renewed");
+	connection->renew = true;
+	return json_pack("{s:b}", "ok", 1);
+}
+
 json_t *status_run(void *context, const struct control_request *request)
 {
 	static const struct {
 		const char *name;
 		json_t *(*run)(struct connection *connection);
-	} commands[] = {{"status", run_status}, {"rekey", run_rekey}};
+	} commands[] = {{"status", run_status}, {"rekey", run_rekey}, {"renew", run_renew}};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(request->command, commands[i].name) == 0 && request->n_arguments == 0)
 			return commands[i].run(context);
-	return server_refusal("there is no command \"%s\" with %u arguments: status and rekey, without any",
+	return server_refusal("there is no command \"%s\" with %u arguments: status, rekey and renew, without any",
 		request->command, request->n_arguments);
 }

@@ -14,5 +14,5 @@ json_t *status_of(const struct connection *connection);
 /* The same, as a person reads it. `reply` is what status_of made, be it in another process. */
 void status_show(const json_t *reply, FILE *out);
 
-/* Runs one request of the control socket ("status", "rekey"). `context` is the connection. */
+/* Runs one request of the control socket ("status", "rekey", "renew"). `context` is the connection. */
 json_t *status_run(void *context, const struct control_request *request);

@@ -166,8 +166,10 @@ enum v1_verdict main_mode_receive_6(struct v1_message *message)
 		snprintf(why, sizeof(why), "the identity that answered is not the configured one");
 		rc = -EACCES;
 	}
-	if (rc == -EACCES) /* whole, but not whom we want: it could be read, so the answer can be, too */
+	if (rc == -EACCES) { /* whole, but not whom we want: no other message 6 will come that can be read */
 		notify_reject(message, true);
+		return main_mode_give_up(sa, why, 0);
+	}
 	if (rc < 0)
 		return main_mode_distrust(message, why);
 	handshake_take_over(sa, message);

@@ -45,6 +45,17 @@ void notify_send(struct ike_sa *sa, uint8_t protocol, uint16_t type, struct byte
 	notify_seal_and_send(sa, &builder, message_id, type);
 }
 
+static void notify_write_delete(struct builder *builder, uint8_t protocol, struct bytes spi)
+{
+	builder_open(builder, ISAKMP_DELETE);
+	builder_put32(builder, ISAKMP_DOI_IPSEC);
+	builder_put8(builder, protocol);
+	builder_put8(builder, (uint8_t)spi.len);
+	builder_put16(builder, 1);
+	builder_put(builder, spi.data, spi.len);
+	builder_close(builder);
+}
+
 static void notify_delete(struct ike_sa *sa, uint8_t protocol, struct bytes spi)
 {
 	uint32_t message_id = ike_sa_new_id(sa);
@@ -53,13 +64,7 @@ static void notify_delete(struct ike_sa *sa, uint8_t protocol, struct bytes spi)
 	if (message_id == 0)
 		return;
 	message_begin_hashed(&builder, sa, ISAKMP_INFORMATIONAL, message_id);
-	builder_open(&builder, ISAKMP_DELETE);
-	builder_put32(&builder, ISAKMP_DOI_IPSEC);
-	builder_put8(&builder, protocol);
-	builder_put8(&builder, (uint8_t)spi.len);
-	builder_put16(&builder, 1);
-	builder_put(&builder, spi.data, spi.len);
-	builder_close(&builder);
+	notify_write_delete(&builder, protocol, spi);
 	notify_seal_and_send(sa, &builder, message_id, 0);
 }
 
@@ -94,17 +99,22 @@ void notify_refuse(const struct v1_message *message, uint16_t type)
 		engine_send_notice(ike, &message->local, &message->remote, builder.data, builder.len, type);
 }
 
-/* The chain of phase 1 has gone on with the message, whether or not it is taken. */
+/*
+ * Who has sent its last message of phase 1 takes the SA for established, and some look at no more than a delete then. The
+ * chain of phase 1 has gone on with the message, whether or not it is taken.
+ */
 static void notify_reject_sealed(const struct v1_message *message)
 {
 	struct ike_sa *sa = message->sa;
 	uint32_t message_id = ike_sa_new_id(sa);
+	struct bytes cookies = bytes_of(message->hdr, 2 * IKE_COOKIE_LEN);
 	struct builder builder;
 
 	if (message_id == 0)
 		return;
 	message_begin_hashed(&builder, sa, ISAKMP_INFORMATIONAL, message_id);
 	notify_write(&builder, ISAKMP_PROTO_ISAKMP, ISAKMP_AUTHENTICATION_FAILED, bytes_of(NULL, 0), bytes_of(NULL, 0));
+	notify_write_delete(&builder, ISAKMP_PROTO_ISAKMP, cookies);
 	if (notify_seal(sa, &builder, message_id, message->encrypted ? message->iv : sa->iv) == 0 &&
 		builder.len <= message->datagram.len)
 		engine_send_notice(sa->ike, &message->local, &message->remote, builder.data, builder.len,

@@ -20,7 +20,8 @@ void notify_refuse(const struct v1_message *message, uint16_t type);
 /*
  * AUTHENTICATION-FAILED to the sender of a message of phase 1 whose proof was not accepted, once in an exchange and in
  * fewer bytes than the message had. Which check it was is for our own log: who asks must not learn names or keys by
- * trying. `sealed`: both sides have the keys, so that the peer can believe it; else in the clear, where it can't.
+ * trying. `sealed`: both sides have the keys, so that the peer can believe it, and the SA is deleted with it; else in the
+ * clear, where it can't.
  */
 void notify_reject(const struct v1_message *message, bool sealed);
 

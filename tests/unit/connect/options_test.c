@@ -99,6 +99,8 @@ static void test_commands(void **state)
 	assert_string_equal(options.command, "status");
 	assert_int_equal(parse("rekey", NULL), -1);
 	assert_string_equal(options.command, "rekey");
+	assert_int_equal(parse("renew", NULL), -1);
+	assert_string_equal(options.command, "renew");
 	assert_int_equal(parse("start", NULL), EXIT_FAILURE);
 	assert_int_equal(parse("status", "more", NULL), EXIT_FAILURE);
 }

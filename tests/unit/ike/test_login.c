@@ -223,6 +223,7 @@ static void gateway_is_an_impostor(void **state)
 			for (int aggressive = 0; aggressive < 2; aggressive++) {
 				struct exchange_side *gateway = &x.sides[GATEWAY];
 				bool thief = strcmp(rows[row].certificate, "thief") == 0;
+				const char *why;
 
 				prepare(methods[i], aggressive, thief ? "neighbour" : rows[row].certificate);
 				strcpy(gateway->config.ike.identity, rows[row].claims);
@@ -237,9 +238,10 @@ static void gateway_is_an_impostor(void **state)
 				assert_false(gateway->login_waits);
 				assert_string_equal(gateway->login_user, "");
 				assert_int_equal(x.sides[BRANCH].events[IKE_EVENT_ESTABLISHED], 0);
-				if (!strstr(x.sides[BRANCH].why[IKE_EVENT_BAD_MESSAGE], rows[row].says))
-					fail_msg("\"%s\" does not say \"%s\"",
-						x.sides[BRANCH].why[IKE_EVENT_BAD_MESSAGE], rows[row].says);
+				/* In main mode a whole message 6 is the end of it; all else may be somebody else's. */
+				why = x.sides[BRANCH].why[aggressive || thief ? IKE_EVENT_BAD_MESSAGE : IKE_EVENT_REFUSED];
+				if (!strstr(why, rows[row].says))
+					fail_msg("\"%s\" does not say \"%s\"", why, rows[row].says);
 				assert_nothing_was_had();
 				assert_int_equal(exchange_sas(&x, GATEWAY), 0);
 				stop();

@@ -152,7 +152,7 @@ static void other_gateway_answers(void **state)
 	exchange_open(&x);
 	exchange_begin(&x);
 	exchange_pass(&x, 60000);
-	says(BRANCH, IKE_EVENT_EXPIRED, "the identity that answered is not the configured one");
+	says(BRANCH, IKE_EVENT_REFUSED, "the identity that answered is not the configured one");
 	assert_int_equal(x.sides[BRANCH].events[IKE_EVENT_ESTABLISHED], 0);
 	exchange_stop(&x);
 }
