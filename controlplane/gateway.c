@@ -16,13 +16,20 @@
 
 enum { HELPERS_MAX = 8, JOBS_WAITING_MAX = 4096 };
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 void gateway_settle(struct gateway *gateway)
 {
 	uint64_t wait;
 	struct timeval timeout;
 
 	registrations_settle(gateway->registrations);
-	wait = gateway->ike ? ike_run_timers(gateway->ike) : UINT64_MAX;
+	wait = registrations_run_timers(gateway->registrations);
+	if (gateway->ike)
+		wait = least(wait, ike_run_timers(gateway->ike));
 	if (wait == UINT64_MAX) {
 		if (gateway->ike_timer)
 			event_del(gateway->ike_timer);
@@ -74,6 +81,14 @@ static void on_message(void *context, const struct endpoint *local, const struct
 
 	if (gateway->ike)
 		ike_input(gateway->ike, local, remote, floated, message, message_len);
+}
+
+static void on_notice(void *context, const struct endpoint *local, const struct endpoint *remote, const uint8_t *datagram,
+	size_t datagram_len)
+{
+	struct gateway *gateway = context;
+
+	registrations_notice(gateway->registrations, local, remote, datagram, datagram_len);
 }
 
 static void on_settle(void *context)
@@ -172,7 +187,8 @@ size_t gateway_delete_peer(
 
 int gateway_bind(struct gateway *gateway, const struct config *config, struct event_base *base)
 {
-	struct sockets_handler handler = {.context = gateway, .input = on_message, .settle = on_settle};
+	struct sockets_handler handler = {
+		.context = gateway, .input = on_message, .notice = on_notice, .settle = on_settle};
 
 	*gateway = (struct gateway){.config = config, .base = base, .started_at = clock_unix()};
 	gateway->sockets = sockets_open(base, &config->ike, &handler);

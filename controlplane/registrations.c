@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "gateway.h"
+#include "registration_udp.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,6 +29,7 @@ struct registrations {
 	struct members *members;
 	struct registry *registry;
 	struct registrar *registrar;
+	struct notices *notices;
 	TAILQ_HEAD(, successor) successors;
 	struct log_limit limit_refused;
 };
@@ -66,6 +68,8 @@ static void on_tell(
 	quotable(text, reason, sizeof(reason));
 	if (what == TIMELINE_REGISTERED)
 		log_info(format, "registered", about->number, remote, peer, identity, reason);
+	else if (what == TIMELINE_UDP)
+		log_info(format, "registration_udp", about->number, remote, peer, identity, reason);
 	else if (what == TIMELINE_REGISTRATION)
 		log_debug(format, "registration", about->number, remote, peer, identity, reason);
 	else if (log_limit_pass(&registrations->limit_refused, clock_now_ms()))
@@ -81,8 +85,10 @@ static void on_over(void *context, const struct timeline_registration *about)
 
 static void on_ended(void *context, const struct registration *registration, const char *why)
 {
+	struct registrations *registrations = context;
 	struct timeline_registration about = about_of(registration);
 
+	notices_end(registrations->notices, &registry_find(registrations->registry, registration->number)->notices);
 	if (why[0])
 		on_tell(context, &about, TIMELINE_UNREGISTERED, why);
 	on_over(context, &about);
@@ -141,8 +147,10 @@ static bool on_overlaps(void *context, const char *identity, const struct prefix
 
 static void on_started(void *context, struct registration *registration, int fd)
 {
-	(void)context;
-	(void)registration;
+	struct registrations *registrations = context;
+
+	if (registration->transport == REGISTRATION_UDP)
+		registration_udp_begin(registrations->notices, registration);
 	if (fd >= 0)
 		close(fd);
 }
@@ -189,7 +197,8 @@ struct registrations *registrations_new(struct gateway *gateway)
 	TAILQ_INIT(&registrations->successors);
 	registrations->members = members_new(gateway->config);
 	registrations->registry = registry_new(gateway->config->registration.key_timeout, &hooks);
-	if (registrations->members && registrations->registry)
+	registrations->notices = registration_udp_new(gateway);
+	if (registrations->members && registrations->registry && registrations->notices)
 		return registrations;
 	registrations_free(registrations);
 	errno = ENOMEM;
@@ -207,6 +216,7 @@ void registrations_free(struct registrations *registrations)
 	if (!registrations)
 		return;
 	registrar_free(registrations->registrar);
+	notices_free(registrations->notices);
 	registry_free(registrations->registry);
 	members_free(registrations->members);
 	while (!TAILQ_EMPTY(&registrations->successors))
@@ -281,6 +291,7 @@ int registrations_take(struct registrations *registrations, uint64_t number, uin
 	if (rc < 0)
 		return rc;
 	newer = registry_find(registrations->registry, number);
+	notices_reached(registrations->notices, &registry_find(registrations->registry, number)->notices);
 	about = about_of(newer);
 	on_tell(registrations, &about, TIMELINE_REGISTRATION, "IKE has used the key, which is wiped");
 	while ((older = registry_other(registrations->registry, newer)) && older->ike_sa)
@@ -342,6 +353,32 @@ void registrations_tick(struct registrations *registrations, uint64_t now_ms)
 		registry_expire(registrations->registry, now_ms);
 }
 
+void registrations_notice(struct registrations *registrations, const struct endpoint *local,
+	const struct endpoint *remote, const uint8_t *datagram, size_t len)
+{
+	if (registrations)
+		notices_input(registrations->notices, local, remote, datagram, len);
+}
+
+void registrations_udp_news(struct registrations *registrations, struct registration *registration,
+	enum notices_news news, const char *sentence)
+{
+	struct timeline_registration about = about_of(registration);
+	char why[NOTICES_SENTENCE_LEN + 64];
+
+	if (news != NOTICES_UNREACHABLE) {
+		on_tell(registrations, &about, TIMELINE_UDP, sentence);
+		return;
+	}
+	snprintf(why, sizeof(why), "%s%s", sentence, registration->fallback ? "; the client may come again for TCP" : "");
+	registry_end(registrations->registry, registration, why);
+}
+
+uint64_t registrations_run_timers(struct registrations *registrations)
+{
+	return registrations ? notices_run_timers(registrations->notices) : UINT64_MAX;
+}
+
 bool registrations_hold(const struct registrations *registrations, const char *identity)
 {
 	return registrations && registry_holds(registrations->registry, identity);
@@ -355,4 +392,9 @@ struct registry *registrations_registry(const struct registrations *registration
 const struct registrar *registrations_registrar(const struct registrations *registrations)
 {
 	return registrations ? registrations->registrar : NULL;
+}
+
+const struct notices *registrations_notices(const struct registrations *registrations)
+{
+	return registrations ? registrations->notices : NULL;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "ike/ike.h"
+#include "registration/notices.h"
 #include "registration/registrar.h"
 
 struct gateway;
@@ -35,6 +36,17 @@ void registrations_activated(struct registrations *registrations, uint64_t ike_s
 void registrations_tick(struct registrations *registrations, uint64_t now_ms);
 void registrations_settle(struct registrations *registrations);
 
+/* A datagram to a data port that notice_is_one. */
+void registrations_notice(struct registrations *registrations, const struct endpoint *local,
+	const struct endpoint *remote, const uint8_t *datagram, size_t len);
+
+/* What UDP of a registration turned out to do. Where it doesn't get through, the registration ends. */
+void registrations_udp_news(struct registrations *registrations, struct registration *registration,
+	enum notices_news news, const char *sentence);
+
+/* Runs what is due; milliseconds until the next call is needed, UINT64_MAX when nothing waits. */
+uint64_t registrations_run_timers(struct registrations *registrations);
+
 /* Whether somebody is registered with this identity, so that its address must stay. */
 bool registrations_hold(const struct registrations *registrations, const char *identity);
 
@@ -48,3 +60,4 @@ bool registrations_overlap(const struct registrations *registrations, const char
 /* NULL where nobody registers. */
 struct registry *registrations_registry(const struct registrations *registrations);
 const struct registrar *registrations_registrar(const struct registrations *registrations);
+const struct notices *registrations_notices(const struct registrations *registrations);

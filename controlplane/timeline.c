@@ -286,7 +286,7 @@ void timeline_registration(struct timeline *timeline, const struct timeline_regi
 	attempt_say(timeline, attempt, what, text, now_ms);
 	if (what == TIMELINE_REGISTERED)
 		attempt->outcome = TIMELINE_ESTABLISHED;
-	if (what != TIMELINE_REGISTRATION)
+	if (what != TIMELINE_REGISTRATION && what != TIMELINE_UDP)
 		attempt_judge(attempt, text, false);
 }
 
@@ -356,6 +356,7 @@ const char *timeline_what_name(unsigned what)
 		[TIMELINE_LIFETIME] = "lifetime",
 		[TIMELINE_SILENT] = "silent",
 		[TIMELINE_REGISTRATION] = "registration",
+		[TIMELINE_UDP] = "UDP",
 		[TIMELINE_REGISTERED] = "registered",
 		[TIMELINE_UNREGISTERED] = "not registered",
 	};

@@ -34,6 +34,7 @@ enum timeline_what {
 	TIMELINE_LIFETIME,
 	TIMELINE_SILENT, /* the peer is taken for dead */
 	TIMELINE_REGISTRATION, /* what one side said or did; of a registration alone, as are these: */
+	TIMELINE_UDP,	       /* how UDP gets through, or that it does not yet */
 	TIMELINE_REGISTERED,   /* the peer was accepted */
 	TIMELINE_UNREGISTERED, /* nothing comes of it (any more) */
 	TIMELINE_KINDS,
@@ -56,7 +57,7 @@ struct timeline_registration {
 	const char *identity;		/* NULL: not known; proven where there is a peer */
 };
 
-/* `what` is one of the three above. */
+/* `what` is one of the four above. */
 void timeline_registration(struct timeline *timeline, const struct timeline_registration *about,
 	enum timeline_what what, uint64_t now_ms, const char *text);
 /* It is over, and its session with it. */

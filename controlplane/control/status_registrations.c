@@ -40,12 +40,19 @@ json_t *status_registration_counters(const struct gateway *gateway)
 {
 	const struct registrar *registrar = registrations_registrar(gateway->registrations);
 	const struct registrar_counters *c = registrar ? registrar_counters(registrar) : NULL;
+	const struct notices_counters *notices =
+		registrar ? notices_counters(registrations_notices(gateway->registrations)) : NULL;
 	json_t *object = json_object();
 
 #define X(name)                                                                                                        \
 	if (c)                                                                                                         \
 		json_object_set_new(object, #name, json_integer((json_int_t)c->name));
 	REGISTRAR_COUNTERS(X)
+#undef X
+#define X(name)                                                                                                        \
+	if (notices)                                                                                                   \
+		json_object_set_new(object, "notices_" #name, json_integer((json_int_t)notices->name));
+	NOTICES_COUNTERS(X)
 #undef X
 	return object;
 }

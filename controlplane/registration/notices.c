@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registration/notices.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,7 +48,6 @@ void notices_free(struct notices *notices)
 {
 	if (!notices)
 		return;
-	assert(notices->by_session.count == 0);
 	hashmap_free(&notices->by_session);
 	free(notices);
 }

@@ -56,21 +56,29 @@ struct notices_host {
 	/* Sends from a data port. `whole`: it may not be cut on the way. A failure is nobody's concern. */
 	void (*send)(void *context, const struct endpoint *local, const struct endpoint *remote, const uint8_t *datagram,
 		size_t len, bool whole);
-	/* `sentence` is for the session's timeline and lives during the call. The session must not end in the call. */
+	/* `sentence` is for the session's timeline and lives during the call. Only of UNREACHABLE may the session end in it. */
 	void (*news)(void *context, struct notice_session *session, enum notices_news news, const char *sentence);
 };
 
+#define NOTICES_COUNTERS(X)                                                                                            \
+	X(received)                                                                                                    \
+	X(answered)                                                                                                    \
+	X(dialed)                                                                                                      \
+	X(malformed)                                                                                                   \
+	X(forged)                                                                                                      \
+	X(unknown) /* of no session that is here */                                                                    \
+	X(replayed)                                                                                                    \
+	X(limited) /* more than a session may ask */
+
 struct notices_counters {
-	uint64_t received, answered, dialed;
-	uint64_t malformed, forged;
-	uint64_t unknown; /* of no session that is here */
-	uint64_t replayed;
-	uint64_t limited; /* more than a session may ask */
+#define X(name) uint64_t name;
+	NOTICES_COUNTERS(X)
+#undef X
 };
 
 /* The configuration must stay. NULL with errno. */
 struct notices *notices_new(const struct config *config, const struct notices_host *host);
-void notices_free(struct notices *notices); /* sessions have ended before */
+void notices_free(struct notices *notices); /* sessions that are left are forgotten; their keys are their owners' to wipe */
 
 /* From now on UDP is waited for, and the session's notices are answered. */
 void notices_begin(struct notices *notices, struct notice_session *session);

@@ -136,6 +136,7 @@ struct registration *registry_add(struct registry *registry, const struct regist
 	*registration = *values;
 	registration->accepted_ms = now_ms;
 	registration->ike_sa = 0;
+	registration->notices = (struct notice_session){.state = NOTICE_IDLE};
 	hashmap_add(&registry->by_number, &registration->by_number,
 		hashmap_hash(&registry->by_number, &registration->number, sizeof(registration->number)));
 	hashmap_add(&registry->by_session, &registration->by_session,

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "hashmap.h"
 #include "registration/keys.h"
+#include "registration/notices.h"
 
 #include <stdbool.h>
 #include <sys/queue.h>
@@ -33,6 +34,7 @@ struct registration {
 	size_t n_networks;
 	uint64_t accepted_ms; /* monotonic */
 	uint64_t ike_sa;      /* that has used the key; 0: none yet */
+	struct notice_session notices; /* of UDP, theirs whose header it is; idle at first */
 
 	/* The registry's. */
 	struct hashmap_node by_number, by_session, by_one_time, by_identity, by_ike_sa;
