@@ -129,3 +129,11 @@ bool log_limit_pass(struct log_limit *limit, uint64_t now_ms)
 	limit->written++;
 	return true;
 }
+
+const char *log_quotable(const char *text, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%s", text);
+	for (char *quote = buffer; (quote = strchr(quote, '"'));)
+		*quote = '\'';
+	return buffer;
+}

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -25,6 +26,9 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
 		if (log_wants(LOG_LEVEL_DEBUG))                                                                        \
 			log_write(LOG_LEVEL_DEBUG, __VA_ARGS__);                                                       \
 	} while (0)
+
+/* A text as it can stand between quotes: cut to `size` bytes in `buffer`, which is returned, and without quotes itself. */
+const char *log_quotable(const char *text, char *buffer, size_t size);
 
 /* A bucket for lines that a stranger can cause: true when this one may be written. `now_ms` is monotonic. */
 struct log_limit {

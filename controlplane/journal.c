@@ -43,15 +43,6 @@ static void format_cookies(const struct ike_event *event, char text[COOKIES_TEXT
 		end += sprintf(end, "%02x", event->responder_cookie[i]);
 }
 
-/* What stands in quotes must not end them. */
-static const char *quotable(const char *text, char *buffer, size_t size)
-{
-	snprintf(buffer, size, "%s", text);
-	for (char *quote = buffer; (quote = strchr(quote, '"'));)
-		*quote = '\'';
-	return buffer;
-}
-
 /* True when this line may be written; then also how many of its kind were not. */
 static bool pass_limit(enum ike_event_kind kind, char suppressed[SUPPRESSED_TEXT_LEN])
 {
@@ -81,7 +72,7 @@ void journal_ike_event(const struct ike_event *event)
 	log_write(kinds[event->kind].level,
 		"event=%s ike_sa=%" PRIu64 " peer=%s identity=\"%s\" cookies=%s local=%s remote=%s reason=\"%s\"%s",
 		kinds[event->kind].what, event->ike_sa, event->peer ? event->peer->name : "unknown",
-		quotable(event->identity ? event->identity : "", identity, sizeof(identity)), cookies,
+		log_quotable(event->identity ? event->identity : "", identity, sizeof(identity)), cookies,
 		endpoint_format(&event->local, local), endpoint_format(&event->remote, remote),
-		quotable(event->why, why, sizeof(why)), suppressed);
+		log_quotable(event->why, why, sizeof(why)), suppressed);
 }

@@ -46,15 +46,6 @@ static struct timeline_registration about_of(const struct registration *registra
 	};
 }
 
-/* What stands in quotes must not end them. */
-static const char *quotable(const char *text, char *buffer, size_t size)
-{
-	snprintf(buffer, size, "%s", text);
-	for (char *quote = buffer; (quote = strchr(quote, '"'));)
-		*quote = '\'';
-	return buffer;
-}
-
 static void on_tell(
 	void *context, const struct timeline_registration *about, enum timeline_what what, const char *text)
 {
@@ -65,7 +56,7 @@ static void on_tell(
 
 	timeline_registration(registrations->gateway->timeline, about, what, clock_now_ms(), text);
 	endpoint_format(&about->remote, remote);
-	quotable(text, reason, sizeof(reason));
+	log_quotable(text, reason, sizeof(reason));
 	if (what == TIMELINE_REGISTERED)
 		log_info(format, "registered", about->number, remote, peer, identity, reason);
 	else if (what == TIMELINE_UDP)

@@ -95,7 +95,8 @@ static void on_closed(void *context)
 		return;
 	}
 	dialog->counters->broken_off++;
-	dialog_tell(dialog, TIMELINE_UNREGISTERED, dialog_text_gone(dialog->state == DIALOG_START));
+	if (!dialog->told || dialog->state == DIALOG_START)
+		dialog_tell(dialog, TIMELINE_UNREGISTERED, dialog_text_gone(dialog->state == DIALOG_START));
 	dialog_over(dialog);
 	host->settle(host->context);
 }

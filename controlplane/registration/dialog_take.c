@@ -70,13 +70,14 @@ static void dialog_take_hello(struct dialog *dialog, const struct registration_h
 		dialog_refuse(dialog, REGISTRATION_VERSION_UNKNOWN, text, text);
 		return;
 	}
+	/* The client sees it in the offer, and says it in its own words; whatever it goes by is refused. */
 	if (!(hello->methods & methods) || !(hello->transports & transports)) {
 		dialog->counters->not_allowed++;
-		dialog_text_nothing_in_common(hello, methods, transports, text);
-		dialog_refuse(dialog, REGISTRATION_NOT_ALLOWED, text, text);
-		return;
+		dialog_tell(dialog, TIMELINE_UNREGISTERED,
+			dialog_text_nothing_in_common(hello, methods, transports, text));
+	} else {
+		dialog->methods = methods;
 	}
-	dialog->methods = methods;
 	/* Of the transports that both can, the one that our configuration likes best. */
 	for (size_t i = config->n_transports; i-- > 0;)
 		if (hello->transports & 1u << config->transports[i])
