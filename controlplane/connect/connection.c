@@ -45,6 +45,11 @@ static void on_message(void *context, const struct endpoint *local, const struct
 		ike_input(connection->ike, local, remote, floated, message, message_len);
 }
 
+static void on_notice(void *context, const struct endpoint *remote, const uint8_t *datagram, size_t datagram_len)
+{
+	noticing_input(context, remote, datagram, datagram_len);
+}
+
 static void on_soft_limit(void *context, uint32_t spi_in)
 {
 	struct connection *connection = context;
@@ -110,6 +115,7 @@ static void tunnel_leave(struct connection *connection)
 	connection->renewing = false;
 	connection->activations = connection->path.children.activations;
 	register_end(connection);
+	noticing_end(connection);
 	if (connection->configured)
 		connection_enter(connection, CONNECTION_REGISTERING);
 	connection_network_down(connection);
@@ -215,6 +221,7 @@ static void on_network_settled(evutil_socket_t fd, short what, void *context)
 	if (connection->dial.state == DIAL_IDLE || !connection_is_elsewhere(connection))
 		return;
 	connection->counters.network_changes++;
+	connection->noticing.in_vain = false;
 	log_info("event=network_changed reason=\"this host has another address towards the gateway\"");
 	tunnel_leave(connection);
 	connection->dial.vain = 0;
@@ -272,7 +279,8 @@ int connection_open(struct connection *connection, struct connect_config *config
 		.patience_ms = config->patience * 1000,
 		.retry_max_ms = config->retry_max * 1000,
 	};
-	struct tun_handler handler = {.context = connection, .message = on_message, .soft_limit = on_soft_limit};
+	struct tun_handler handler = {
+		.context = connection, .message = on_message, .notice = on_notice, .soft_limit = on_soft_limit};
 	struct ike_host host;
 	int rc;
 
@@ -329,6 +337,7 @@ void connection_close(struct connection *connection)
 		ike_peer_delete(connection->ike, &connection->config->peer, NULL);
 	connection_network_undo(connection);
 	register_close(connection);
+	noticing_end(connection);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (*events[i])
 			event_free(*events[i]);

@@ -13,6 +13,7 @@
 #include "connect/dial.h"
 #include "connect/explain.h"
 #include "connect/kernel.h"
+#include "connect/noticing.h"
 #include "connect/register.h"
 #include "connect/routes.h"
 #include "connect/undo.h"
@@ -57,6 +58,7 @@ struct connection {
 	/* Where this host registers. */
 	struct connect_config *configured; /* as it was before registrations; NULL: it doesn't */
 	struct registering registering;
+	struct noticing noticing;
 	uint16_t candidates[CONNECT_PORTS_MAX]; /* UDP ports of the gateway */
 	size_t n_candidates;
 	char registered_as[CONFIG_IDENTITY_LEN]; /* whom the gateway took us for, at the last registration */
@@ -127,6 +129,10 @@ const uint16_t *connection_ports(const struct connection *connection, size_t *co
 /* try.c: a registration has brought what IKE needs, or has failed, everywhere or at this port. */
 void connection_registered(struct connection *connection);
 void connection_register_failed(struct connection *connection, bool everywhere);
+
+/* try.c: notices say that UDP gets through to noticing_gateway, or with `why` that it does nowhere. */
+void connection_noticed(struct connection *connection);
+void connection_unnoticed(struct connection *connection, const char *why);
 
 /* terms.c: keeps what was configured; takes a registration's terms in its place, and puts it back. 0 or -ENOMEM. */
 int connection_terms_keep(struct connection *connection);

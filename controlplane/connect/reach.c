@@ -16,6 +16,10 @@ static bool find_address(struct connection *connection)
 	struct endpoint endpoint;
 	int rc;
 
+	if (noticing_gateway(connection)) {
+		connection->gateway.address = noticing_gateway(connection)->address;
+		return true;
+	}
 	if (address_parse(config->gateway, &connection->gateway.address) == 0)
 		return true;
 	rc = getaddrinfo(config->gateway, NULL, &hints, &found);
@@ -93,7 +97,7 @@ bool connection_reach(struct connection *connection)
 	connection_network_set(connection);
 	rc = tun_socket_route(&connection->gateway, &local, &mtu);
 	if (rc == 0) {
-		connection->path.outer_mtu = mtu;
+		connection->path.outer_mtu = noticing_mtu(connection, mtu);
 		rc = open_sockets(connection, &local);
 		if (rc == 0)
 			return true;

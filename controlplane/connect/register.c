@@ -37,8 +37,11 @@ static void on_done(void *context, const struct registration_result *result)
 		registration_method_names[result->method], registration_transport_names[result->accepted->transport],
 		endpoint_format(&result->accepted->seen, seen));
 	connection_terms_take(connection, result->accepted, result->keys);
+	if (connection->renewing || result->accepted->transport != REGISTRATION_UDP)
+		connection_registered(connection);
+	else if (noticing_begin(connection, result->accepted, result->keys) < 0)
+		connection_register_failed(connection, true);
 	register_end(connection);
-	connection_registered(connection);
 	connection_settle(connection);
 }
 

@@ -23,6 +23,8 @@ static void take_complaints(struct connection *connection, struct tun_socket *so
 
 		if (connection->dial.state != DIAL_TRYING || complaint.error == EMSGSIZE)
 			continue;
+		if (connection->phase == CONNECTION_REGISTERING) /* about a notice: others may get through */
+			continue;
 		try = explain_note(&connection->round, refused ? EXPLAIN_REFUSED : EXPLAIN_UNREACHABLE, NULL);
 		if (!try || try->outcome > EXPLAIN_REFUSED)
 			continue;
@@ -86,6 +88,19 @@ void connection_registered(struct connection *connection)
 	connection->first_registration = connection->dial.port;
 	connection_enter(connection, CONNECTION_REGISTERED);
 	dial_start(&connection->dial, clock_now_ms());
+}
+
+void connection_noticed(struct connection *connection)
+{
+	connection->candidates[0] = noticing_gateway(connection)->port;
+	connection->n_candidates = 1;
+	connection_registered(connection);
+}
+
+void connection_unnoticed(struct connection *connection, const char *why)
+{
+	explain_set(&connection->verdict, "no_udp", "registering by TCP went well; %s", why);
+	dial_failed(&connection->dial, clock_now_ms(), true);
 }
 
 void connection_register_failed(struct connection *connection, bool everywhere)
