@@ -118,7 +118,7 @@ experiment_over_udp() {
 	flows=$(capture_udp_flows session)
 	[[ $flows =~ ^[0-9.]+:[0-9]+-$HQ:$port$ ]] || fail "UDP is not one flow to HQ's port $port, but: $flows"
 	say "UDP: $flows, $(capture_udp_delay session) s after HQ's FIN"
-	(($(capture_udp_delay session | tr -d .) < 1000000)) || fail "UDP begins a second after HQ's FIN, or later"
+	((10#$(capture_udp_delay session | tr -d .) < 1000000)) || fail "UDP begins a second after HQ's FIN, or later"
 }
 
 # capture_udp_delay NAME: seconds between HQ's FIN and the peer's first UDP packet, with six places.
