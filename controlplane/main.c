@@ -9,6 +9,7 @@
 #include "control/server.h"
 #include "gateway.h"
 #include "ike/credentials.h"
+#include "loop.h"
 #include "privileges.h"
 
 #include <errno.h>
@@ -170,7 +171,7 @@ static int run(struct process *process)
 {
 	int rc = -ENOMEM;
 
-	process->base = event_base_new();
+	process->base = loop_new();
 	if (!process->base)
 		return rc;
 	rc = watch_signals(process);

@@ -2,6 +2,7 @@
 #include "registration/channel.h"
 
 #include "control/frame.h"
+#include "loop.h"
 #include "registration/message.h"
 
 #include <errno.h>
@@ -247,6 +248,10 @@ struct channel *channel_new(struct event_base *base, int fd, struct tls *tls, co
 		channel_free(channel);
 		return NULL;
 	}
+	/* Those who have a session come first. */
+	loop_background(channel->readable);
+	loop_background(channel->writable);
+	loop_background(channel->soon);
 	channel->tls = tls;
 	go_on(channel);
 	return channel;

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "config/log.h"
+#include "loop.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -137,7 +138,10 @@ static int listener_open(
 		return rc;
 	}
 	one->readable = event_new(base, one->fd, EV_READ | EV_PERSIST, on_readable, one);
-	return one->readable && event_add(one->readable, NULL) == 0 ? 0 : -ENOMEM;
+	if (!one->readable)
+		return -ENOMEM;
+	loop_background(one->readable);
+	return event_add(one->readable, NULL) == 0 ? 0 : -ENOMEM;
 }
 
 /* A kernel without IPv6 has no addresses of it to listen at. */
