@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the ACK field, the window and the SACK blocks of an acceptable segment say (RFC 9293 section 3.10.7.4). */
+#pragma once
+
+#include "tcp/tcp.h"
+
+/* The ACK is no older than SND.UNA - MAX.SND.WND and no newer than SND.NXT (RFC 5961 section 5.2). */
+void ack_process(struct tcp *tcp, const struct tcp_segment *segment, uint64_t now);

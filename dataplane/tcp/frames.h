@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * IKE and ESP in a stream (RFC 9329 section 3): each frame is a 16-bit length, which counts itself, and an ESP packet,
+ * or four zero bytes and an IKE message.
+ *
+ *   | length | ESP packet ... |        | length | 0 0 0 0 | IKE message ... |
+ *
+ * Reading: a frame that lies whole in one piece of the stream stays there, to be decrypted in place. One that spans
+ * pieces is copied once, into a buffer that the caller lends while such a frame is under way.
+ */
+#pragma once
+
+#include "tcp/tcp.h"
+
+enum {
+	FRAME_LENGTH_LEN = 2,
+	FRAME_MARKER_LEN = 4, /* the non-ESP marker */
+	FRAME_PREFIX_LEN = 6, /* "IKETCP", the first bytes of the originator's stream (RFC 9329 section 4) */
+	FRAME_MAX = 65535,
+};
+
+enum frame_kind {
+	FRAME_ESP,
+	FRAME_IKE,
+	FRAME_IGNORED, /* too short for either, such as a NAT keepalive, which TCP has no use for */
+};
+
+struct frame {
+	enum frame_kind kind;
+	uint8_t *data; /* without length field and marker */
+	uint32_t len;
+	bool in_place; /* in the piece; else in the buffer lent, which is the caller's again */
+};
+
+struct frame_reader {
+	uint8_t *buffer;   /* the caller's; NULL: none lent */
+	uint32_t len;	   /* of the frame under way, behind its length field; known when n_head is 2 */
+	uint32_t n_copied; /* of these */
+	uint8_t n_head;	   /* bytes of the length field that came */
+	uint8_t head[FRAME_LENGTH_LEN];
+	uint8_t prefix_left; /* of "IKETCP" */
+};
+
+enum frame_result {
+	FRAME_READY,	    /* *frame is one, valid until the piece's memory is given up */
+	FRAME_PIECE_DONE,   /* the piece has no more */
+	FRAME_NEEDS_BUFFER, /* frame->len bytes: lend it with frame_lend, and call again */
+	FRAME_BROKEN, /* a length below 2, or another prefix: the stream can't be read any more, and must be closed */
+};
+
+/* `prefix`: the stream begins with "IKETCP". Otherwise it begins with a frame. */
+void frame_reader_init(struct frame_reader *reader, bool prefix);
+
+/* The next frame of a piece, which gets shorter by what was read. */
+enum frame_result frame_next(struct frame_reader *reader, struct tcp_piece *piece, struct frame *frame);
+
+static inline void frame_lend(struct frame_reader *reader, uint8_t *buffer)
+{
+	reader->buffer = buffer;
+}
+
+/* The buffer that was lent and did not come back, to be freed when the stream ends; or NULL. */
+static inline uint8_t *frame_reader_end(struct frame_reader *reader)
+{
+	uint8_t *buffer = reader->buffer;
+
+	reader->buffer = NULL;
+	return buffer;
+}
+
+/* Bytes before an ESP packet or IKE message. */
+static inline uint32_t frame_head_len(enum frame_kind kind)
+{
+	return FRAME_LENGTH_LEN + (kind == FRAME_IKE ? FRAME_MARKER_LEN : 0);
+}
+
+/*
+ * Writes these bytes in front of `data` and returns where the frame begins; *frame_len: how long it is. NULL when that
+ * were more than FRAME_MAX.
+ */
+uint8_t *frame_write_head(enum frame_kind kind, uint8_t *data, uint32_t len, uint32_t *frame_len);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What congestion does to the window: from the first loss until all that was sent by then is acknowledged, the window
+ * comes down to ssthresh in proportion to what arrives (RFC 6937); and goes back to what it was when it turns out that
+ * nothing was lost (RFC 4015 by timestamps, RFC 3708 by DSACK).
+ */
+#pragma once
+
+#include "tcp/send.h"
+
+/* Something is newly LOST: enters recovery, unless in it. */
+void recovery_enter(struct tcp *tcp);
+
+/* An ECN echo, or a loss that a probe has repaired: as recovery, with nothing to retransmit. */
+void recovery_reduce(struct tcp *tcp);
+
+/* The retransmission timer expired. */
+void recovery_timeout(struct tcp *tcp);
+
+/* After send_transmitted. */
+void recovery_transmitted(struct tcp *tcp, const struct tcp_slot *slot, uint64_t now);
+
+/* Was the reduction for nothing? Then it is taken back. To be called for each ACK before loss detection. */
+void recovery_try_undo(struct tcp *tcp, const struct tcp_delivery *delivery, struct tcp_range duplicate);
+
+/* The end of a recovery, if this ACK is one. True: it was. */
+bool recovery_try_end(struct tcp *tcp);
+
+/* The window for this ACK: PRR while it comes down, else growth if it was what limited us. */
+void recovery_window(struct tcp *tcp, const struct tcp_delivery *delivery, bool lost, bool was_limited);

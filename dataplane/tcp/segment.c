@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tcp/segment.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+/* Option kinds and lengths (RFC 9293 section 3.2, RFC 7323 section 3.2, RFC 2018 section 3). */
+enum {
+	OPTION_END = 0,
+	OPTION_NOP = 1,
+	OPTION_SACK = 5,
+	OPTION_TIMESTAMPS = 8,
+	OPTION_HEAD_LEN = 2,
+	OPTION_TIMESTAMPS_LEN = 10,
+	SACK_BLOCK_LEN = 8,
+};
+
+static uint16_t read16(const uint8_t *bytes)
+{
+	uint16_t wire;
+
+	memcpy(&wire, bytes, sizeof(wire));
+	return be16toh(wire);
+}
+
+static uint32_t read32(const uint8_t *bytes)
+{
+	uint32_t wire;
+
+	memcpy(&wire, bytes, sizeof(wire));
+	return be32toh(wire);
+}
+
+static uint8_t *write16(uint8_t *bytes, uint16_t value)
+{
+	uint16_t wire = htobe16(value);
+
+	memcpy(bytes, &wire, sizeof(wire));
+	return bytes + sizeof(wire);
+}
+
+static uint8_t *write32(uint8_t *bytes, uint32_t value)
+{
+	uint32_t wire = htobe32(value);
+
+	memcpy(bytes, &wire, sizeof(wire));
+	return bytes + sizeof(wire);
+}
+
+/* One option, kind and length byte included. False: its length is none that its kind can have. */
+static bool parse_option(const uint8_t *option, size_t len, struct tcp_header *header)
+{
+	if (option[0] == OPTION_TIMESTAMPS) {
+		if (len != OPTION_TIMESTAMPS_LEN)
+			return false;
+		header->has_timestamps = true;
+		header->ts_value = read32(option + 2);
+		header->ts_echo = read32(option + 6);
+	} else if (option[0] == OPTION_SACK) {
+		if ((len - OPTION_HEAD_LEN) % SACK_BLOCK_LEN != 0 || len == OPTION_HEAD_LEN)
+			return false;
+		header->n_sack = 0;
+		for (size_t at = OPTION_HEAD_LEN; at < len; at += SACK_BLOCK_LEN)
+			header->sack[header->n_sack++] =
+				(struct tcp_range){.start = read32(option + at), .end = read32(option + at + 4)};
+	}
+	return true;
+}
+
+/* The option space is at most 40 bytes, so a SACK option has at most four blocks. */
+static bool parse_options(const uint8_t *options, size_t len, struct tcp_header *header)
+{
+	size_t at = 0;
+
+	while (at < len && options[at] != OPTION_END) {
+		size_t option_len;
+
+		if (options[at] == OPTION_NOP) {
+			at++;
+			continue;
+		}
+		if (len - at < OPTION_HEAD_LEN)
+			return false;
+		option_len = options[at + 1];
+		if (option_len < OPTION_HEAD_LEN || option_len > len - at ||
+			!parse_option(options + at, option_len, header))
+			return false;
+		at += option_len;
+	}
+	return true;
+}
+
+int tcp_segment_parse(uint8_t *bytes, size_t len, struct tcp_segment *segment)
+{
+	struct tcp_header *header = &segment->header;
+	size_t header_len;
+
+	if (len < TCP_HEADER_LEN || len > TCP_LEN_MAX)
+		return -EBADMSG;
+	header_len = (size_t)(bytes[12] >> 4) * 4;
+	if (header_len < TCP_HEADER_LEN || header_len > len)
+		return -EBADMSG;
+	*segment = (struct tcp_segment){
+		.header = {.source_port = read16(bytes),
+			.destination_port = read16(bytes + 2),
+			.seq = read32(bytes + 4),
+			.ack = read32(bytes + 8),
+			.flags = bytes[13],
+			.window = read16(bytes + 14)},
+		.payload = bytes + header_len,
+		.payload_len = (uint32_t)(len - header_len),
+	};
+	return parse_options(bytes + TCP_HEADER_LEN, header_len - TCP_HEADER_LEN, header) ? 0 : -EBADMSG;
+}
+
+uint32_t tcp_header_len(const struct tcp_header *header)
+{
+	uint32_t len = TCP_HEADER_LEN;
+
+	if (header->has_timestamps)
+		len += TCP_TIMESTAMPS_LEN;
+	if (header->n_sack > 0)
+		len += 2 + OPTION_HEAD_LEN + header->n_sack * (uint32_t)SACK_BLOCK_LEN;
+	return len;
+}
+
+uint32_t tcp_header_write(const struct tcp_header *header, uint8_t wire[TCP_HEADER_MAX])
+{
+	uint32_t len = tcp_header_len(header);
+	uint8_t *at = write16(wire, header->source_port);
+
+	at = write16(at, header->destination_port);
+	at = write32(at, header->seq);
+	at = write32(at, header->ack);
+	*at++ = (uint8_t)(len / 4 << 4);
+	*at++ = header->flags;
+	at = write16(at, header->window);
+	at = write32(at, 0); /* checksum; no urgent pointer */
+	if (header->has_timestamps) {
+		at = write32(at, OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMPS << 8 | OPTION_TIMESTAMPS_LEN);
+		at = write32(at, header->ts_value);
+		at = write32(at, header->ts_echo);
+	}
+	if (header->n_sack > 0) {
+		at = write32(at, OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_SACK << 8 |
+					 (OPTION_HEAD_LEN + header->n_sack * (uint32_t)SACK_BLOCK_LEN));
+		for (size_t i = 0; i < header->n_sack; i++) {
+			at = write32(at, header->sack[i].start);
+			at = write32(at, header->sack[i].end);
+		}
+	}
+	return len;
+}
+
+/* RFC 1071, two 16-bit words at a time; carries gather in the upper half, and 2^32 additions fit there. */
+static uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t len)
+{
+	uint32_t word;
+
+	for (; len >= sizeof(word); bytes += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		sum += word;
+	}
+	if (len > 0) {
+		word = 0;
+		memcpy(&word, bytes, len);
+		sum += word;
+	}
+	return sum;
+}
+
+uint16_t tcp_checksum(const void *source, const void *destination, size_t address_len, const uint8_t *header,
+	size_t header_len, const uint8_t *payload, size_t payload_len)
+{
+	uint64_t sum = htobe32((uint32_t)(header_len + payload_len));
+
+	sum += htobe32(IPPROTO_TCP);
+	sum = checksum_add(sum, source, address_len);
+	sum = checksum_add(sum, destination, address_len);
+	sum = checksum_add(sum, header, header_len);
+	sum = checksum_add(sum, payload, payload_len);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}

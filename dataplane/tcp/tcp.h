@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One end of an established TCP connection that carries IPsec (RFC 9329), as a pure state machine: segments and a clock
+ * go in, segments come out. The kernel, or whoever made the connection, has established it; tcp_install takes it over.
+ * No packet memory, no sockets, no allocation: buffers and slots are the caller's. The same code serves poll-mode
+ * workers, tests and fuzzers.
+ *
+ *   tcp_segment_parse -> tcp_input -> tcp_read until nothing more -> frames.h -> decrypt in place
+ *   backlog.h -> while tcp_send_room: encrypt -> tcp_send -> tcp_output until nothing more -> transmit
+ *   tcp_deadline -> tcp_timeout -> tcp_output
+ *
+ * Why not a general library: lwIP keeps its connections, timers and memory in globals, so that there is one instance a
+ * process while we need one a worker, and it copies or references buffers of its own kind. FreeBSD's stack in user
+ * space brings the kernel's locks, sockets and allocator along. What a general stack has more, listening, connecting,
+ * a byte-wise send buffer, urgent data, we have no use for; and what we need most none of them has: frames that are
+ * encrypted no earlier than they can leave (backlog.h), segments that never span two frames, so that the other side
+ * decrypts in place, and loss recovery that is as good as the kernel's (RACK-TLP, CUBIC, undo), for the inner TCP
+ * feels each retransmission timeout of the outer one twice.
+ *
+ * The risky parts: what is believed of segments that may be forged (input.c), and when a late segment counts as lost
+ * (rack.c).
+ *
+ *   segment   the wire format                    send      what is sent or to be sent: the SACK scoreboard
+ *   input     acceptability, RFC 5961, FIN       receive   reassembly, SACK blocks
+ *   ack       what an ACK says                   output    which segment is next
+ *   rack      loss detection, tail loss probes   timer     deadlines
+ *   recovery  how the window comes down, undo    cubic     how it grows
+ *   rtt       RFC 6298                           frames    RFC 9329
+ *   backlog   datagrams that wait to be encrypted
+ *
+ * Times are microseconds of any clock that never goes back and is not 0. One endpoint belongs to one thread.
+ */
+#pragma once
+
+#include "tcp/state.h"
+
+struct tcp_settings {
+	uint32_t receive_window;     /* bytes offered to the peer, and so the most that is held out of order */
+	uint32_t held_max;	     /* segments held out of order */
+	uint32_t rto_min, rto_max;   /* microseconds; rto_min: above SRTT */
+	uint32_t ack_delay;	     /* microseconds, below 500,000 (RFC 9293 section 3.8.6.3) */
+	uint64_t keepalive_idle;     /* microseconds without a segment before the first probe; 0: no probes */
+	uint64_t keepalive_interval; /* between probes */
+	uint32_t keepalive_probes;   /* without an answer, and the peer is dead */
+	uint64_t user_timeout;	     /* microseconds without progress, and the peer is dead (RFC 9293 section 3.8.3) */
+	uint64_t time_wait;	     /* 2 MSL, microseconds */
+	/* A buffer given with tcp_send, or kept by tcp_input and never read, is not needed any more. */
+	void (*release)(void *context, void *owner);
+	void *context;
+};
+
+/* All defaults but `release`. */
+void tcp_settings_default(struct tcp_settings *settings);
+
+/*
+ * An established connection. Of Linux, TCP_REPAIR and TCP_INFO give all but the peer's last timestamp, which is learned
+ * from its next segment. Windows are in bytes, already scaled.
+ */
+struct tcp_established {
+	uint16_t local_port, remote_port; /* host order */
+	uint32_t snd_una, snd_nxt;	  /* what lies between them: `unacknowledged` */
+	uint32_t snd_wnd, snd_wl1;
+	uint32_t rcv_nxt, rcv_wnd;    /* rcv_wnd: as promised to the peer, from rcv_nxt on */
+	uint8_t snd_scale, rcv_scale; /* 0 to 14 (RFC 7323 section 2.2) */
+	uint16_t mss; /* the least of the peer's MSS option and what the path carries (RFC 9293 section 3.7.1) */
+	bool timestamps, sack, ecn;    /* as negotiated */
+	uint32_t ts_value;	       /* our TSval now */
+	uint32_t cwnd, ssthresh, srtt; /* bytes, bytes, microseconds; 0: not known */
+	uint8_t *unacknowledged;       /* snd_nxt - snd_una bytes */
+	void *unacknowledged_owner;    /* goes back by `release` */
+};
+
+/* `settings` and `pool` outlive it. 0; -EINVAL for values that contradict each other; -ENOBUFS: too few free slots. */
+int tcp_install(struct tcp *tcp, const struct tcp_settings *settings, struct tcp_pool *pool,
+	const struct tcp_established *established, uint64_t now);
+
+/* Gives all slots and buffers back. Nothing is sent. */
+void tcp_uninstall(struct tcp *tcp);
+
+/* --- in ---------------------------------------------------------------------------------------------------------- */
+
+/*
+ * One segment of this connection, its checksum verified. True: the payload's memory is the endpoint's until it comes
+ * back by tcp_read, or by `release` with `owner`. False: it stays the caller's.
+ */
+bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, void *owner, uint64_t now);
+
+/* Bytes of the stream, in memory that is the caller's again. */
+struct tcp_piece {
+	uint8_t *data;
+	uint32_t len;
+	void *owner;
+};
+
+/* The next bytes in order; false: none yet. To be called until false after each segment or burst: what isn't read
+ * counts against the window. */
+bool tcp_read(struct tcp *tcp, struct tcp_piece *piece);
+
+/* --- out --------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Bytes that may leave now beyond what was given with tcp_send: by cwnd and the peer's window. As long as it is not 0,
+ * one more frame may be encrypted and given, though it be longer.
+ */
+uint32_t tcp_send_room(const struct tcp *tcp);
+
+/* Bytes a second that the path was found to take: cwnd (or the peer's window) a round trip. 0: not known yet. */
+uint64_t tcp_rate(const struct tcp *tcp);
+
+/*
+ * One frame, its length field in front (frames.h), 1 to 65,535 bytes. It stays as it is until it comes back by
+ * `release`. 0; -ENOBUFS: no slots, try again; -EPIPE: closed. On an error the frame stays the caller's.
+ */
+int tcp_send(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner);
+
+struct tcp_departure {
+	uint8_t header[TCP_HEADER_MAX]; /* checksum zero, see tcp_checksum */
+	uint32_t header_len;
+	const uint8_t *payload; /* in memory given with tcp_send, valid until the next call of any verb */
+	uint32_t payload_len;
+	void *owner;	  /* of that memory */
+	bool ecn_capable; /* ECT(0) into the IP header (RFC 3168 section 6.1) */
+	bool retransmission;
+};
+
+/* The next segment that may leave now; false: none. To be called until false after input, send or timeout. */
+bool tcp_output(struct tcp *tcp, struct tcp_departure *departure, uint64_t now);
+
+/* --- time, life --------------------------------------------------------------------------------------------------- */
+
+/* When tcp_timeout wants to be called; UINT64_MAX: never. Earlier calls do nothing. */
+uint64_t tcp_deadline(const struct tcp *tcp);
+void tcp_timeout(struct tcp *tcp, uint64_t now);
+
+/* No more frames; FIN follows the last one. */
+void tcp_close(struct tcp *tcp);
+
+/* Ends it at once; the next output is a RST. */
+void tcp_abort(struct tcp *tcp);
+
+/* The path carries no more than `mss` (as in tcp_established): what was longer goes again in pieces. */
+void tcp_set_mss(struct tcp *tcp, uint16_t mss, uint64_t now);
+
+enum tcp_event {
+	TCP_EVENT_PEER_CLOSED = 0x01, /* the peer's FIN: nothing follows what can be read now */
+	TCP_EVENT_CLOSED = 0x02,      /* both directions ended in order */
+	TCP_EVENT_RESET = 0x04,	      /* the peer reset it */
+	TCP_EVENT_DEAD = 0x08,	      /* the peer did not answer */
+};
+
+/* Which of them happened since the last call. After the last three, the state is closed (or TIME-WAIT). */
+unsigned int tcp_take_events(struct tcp *tcp);
+
+const char *tcp_state_name(enum tcp_state state);
+const char *tcp_counter_name(enum tcp_counter counter);

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	N_SLOTS = 1 << 15,
+	SECOND = 1000000,
+	LEN_MAX = 2048, /* of a segment */
+	IP_HEADER_LEN = 20,
+};
+
+static const uint8_t address[2][4] = {{192, 0, 2, 1}, {198, 51, 100, 2}};
+
+struct packet {
+	uint64_t time, serial;
+	uint32_t to, len;
+	bool marked;
+	uint8_t bytes[LEN_MAX];
+};
+
+/* --- dice and events -----------------------------------------------------------------------------------------------
+ */
+
+uint64_t network_random(struct network *network)
+{
+	network->random ^= network->random << 13;
+	network->random ^= network->random >> 7;
+	network->random ^= network->random << 17;
+	return network->random;
+}
+
+static bool happens(struct network *network, double probability)
+{
+	return probability > 0 && (double)(network_random(network) >> 11) < probability * (double)(UINT64_C(1) << 53);
+}
+
+static bool earlier(const struct packet *a, const struct packet *b)
+{
+	return a->time != b->time ? a->time < b->time : a->serial < b->serial;
+}
+
+static void heap_push(struct network *network, struct packet *packet)
+{
+	size_t at = network->n_heap++;
+
+	if (network->n_heap > network->heap_room) {
+		network->heap_room = network->heap_room ? 2 * network->heap_room : 1024;
+		network->heap = realloc(network->heap, network->heap_room * sizeof(*network->heap));
+		assert_non_null(network->heap);
+	}
+	for (; at > 0 && earlier(packet, network->heap[(at - 1) / 2]); at = (at - 1) / 2)
+		network->heap[at] = network->heap[(at - 1) / 2];
+	network->heap[at] = packet;
+}
+
+static struct packet *heap_pop(struct network *network)
+{
+	struct packet *first = network->heap[0], *last = network->heap[--network->n_heap];
+	size_t at = 0, child;
+
+	while ((child = 2 * at + 1) < network->n_heap) {
+		if (child + 1 < network->n_heap && earlier(network->heap[child + 1], network->heap[child]))
+			child++;
+		if (!earlier(network->heap[child], last))
+			break;
+		network->heap[at] = network->heap[child];
+		at = child;
+	}
+	network->heap[at] = last;
+	return first;
+}
+
+/* --- the network ---------------------------------------------------------------------------------------------------
+ */
+
+/* A middlebox forwards the front of a segment, with a checksum that is right; or a cable the front of a packet. */
+static void truncate_packet(struct network *network, struct packet *packet)
+{
+	uint32_t header_len = (uint32_t)(packet->bytes[12] >> 4) * 4, payload_len = packet->len - header_len;
+	const uint8_t *from = address[!packet->to], *to = address[packet->to];
+	uint16_t sum;
+
+	if (payload_len < 2 || happens(network, 0.5)) {
+		packet->len = (uint32_t)(network_random(network) % packet->len);
+		return;
+	}
+	packet->len = header_len + 1 + (uint32_t)(network_random(network) % (payload_len - 1));
+	packet->bytes[13] &= (uint8_t) ~(TCP_FLAG_PSH | TCP_FLAG_FIN);
+	memset(packet->bytes + TCP_CHECKSUM_OFFSET, 0, sizeof(sum));
+	sum = tcp_checksum(
+		from, to, 4, packet->bytes, header_len, packet->bytes + header_len, packet->len - header_len);
+	memcpy(packet->bytes + TCP_CHECKSUM_OFFSET, &sum, sizeof(sum));
+}
+
+/* When it leaves the bottleneck; 0: its queue is full. */
+static uint64_t through_bottleneck(struct network *network, struct network_end *end, uint32_t len)
+{
+	const struct network_quality *quality = &network->quality;
+	uint64_t start = end->busy_until > network->now ? end->busy_until : network->now;
+
+	if (quality->rate == 0)
+		return network->now;
+	if (quality->queue && (start - network->now) * quality->rate / SECOND > quality->queue)
+		return 0;
+	end->busy_until = start + (len + IP_HEADER_LEN) * (uint64_t)SECOND / quality->rate;
+	return end->busy_until;
+}
+
+static void transmit(struct network *network, uint32_t from, const struct tcp_departure *departure)
+{
+	const struct network_quality *quality = &network->quality;
+	struct packet *packet = malloc(sizeof(*packet)), *copy;
+	uint64_t leaves =
+		through_bottleneck(network, &network->ends[from], departure->header_len + departure->payload_len);
+	uint16_t sum = tcp_checksum(address[from], address[!from], 4, departure->header, departure->header_len,
+		departure->payload, departure->payload_len);
+
+	assert_non_null(packet);
+	assert_true(departure->header_len + departure->payload_len <= LEN_MAX);
+	network->segments++;
+	*packet = (struct packet){
+		.to = !from,
+		.serial = network->serial++,
+		.len = departure->header_len + departure->payload_len,
+		.time = leaves + quality->delay + (quality->jitter ? network_random(network) % quality->jitter : 0),
+		.marked = departure->ecn_capable && happens(network, quality->mark),
+	};
+	memcpy(packet->bytes, departure->header, departure->header_len);
+	memcpy(packet->bytes + TCP_CHECKSUM_OFFSET, &sum, sizeof(sum));
+	if (departure->payload_len)
+		memcpy(packet->bytes + departure->header_len, departure->payload, departure->payload_len);
+	if (leaves == 0 || happens(network, quality->loss)) {
+		network->lost++;
+		free(packet);
+		return;
+	}
+	if (happens(network, quality->reorder))
+		packet->time += 1 + network_random(network) % (quality->delay + 1);
+	if (happens(network, quality->truncate))
+		truncate_packet(network, packet);
+	if (happens(network, quality->duplicate)) {
+		copy = malloc(sizeof(*copy));
+		assert_non_null(copy);
+		*copy = *packet;
+		copy->serial = network->serial++;
+		copy->time += network_random(network) % (quality->delay + 1);
+		heap_push(network, copy);
+	}
+	heap_push(network, packet);
+}
+
+/* --- the frames ------------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t mix(uint64_t number)
+{
+	number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
+	return number ^ number >> 31;
+}
+
+/* Mostly one segment or less, sometimes many. */
+static uint32_t frame_len(const struct network *network, uint32_t from, uint64_t number)
+{
+	uint64_t dice = mix(number * 2 + from);
+
+	if (dice % 16 == 0)
+		return 8 + (uint32_t)(dice >> 8) % network->frame_len_max;
+	return 8 + (uint32_t)(dice >> 8) % 1400;
+}
+
+static void frame_fill(uint8_t *bytes, uint32_t len, uint32_t from, uint64_t number)
+{
+	uint64_t word = mix(number * 2 + from) | 1;
+
+	for (uint32_t at = 0; at < len; at += sizeof(word)) {
+		memcpy(bytes + at, &word, len - at < sizeof(word) ? len - at : sizeof(word));
+		word = word * UINT64_C(6364136223846793005) + 1442695040888963407;
+	}
+}
+
+static void frame_check(struct network *network, uint32_t to, const struct frame *frame)
+{
+	struct network_end *end = &network->ends[to];
+	uint64_t number = end->received++;
+	uint8_t expected[FRAME_MAX];
+
+	assert_int_equal(frame->len, frame_len(network, !to, number));
+	assert_int_equal(frame->kind, number % 64 == 0 ? FRAME_IKE : FRAME_ESP);
+	frame_fill(expected, frame->len, !to, number);
+	expected[0] |= 1; /* never a non-ESP marker */
+	assert_memory_equal(frame->data, expected, frame->len);
+	end->bytes_received += frame->len;
+}
+
+static void release(void *context, void *owner)
+{
+	struct network_end *end = context;
+
+	end->buffers--;
+	free(owner);
+}
+
+/* --- the ends --------------------------------------------------------------------------------------------------------
+ */
+
+static void give_frames(struct network *network, uint32_t from)
+{
+	struct network_end *end = &network->ends[from];
+
+	while (end->sent < end->frames_to_send && tcp_send_room(&end->tcp) > 0) {
+		uint32_t len = frame_len(network, from, end->sent), whole_len;
+		enum frame_kind kind = end->sent % 64 == 0 ? FRAME_IKE : FRAME_ESP;
+		uint8_t *buffer = malloc(frame_head_len(FRAME_IKE) + len), *data = buffer + frame_head_len(FRAME_IKE);
+
+		assert_non_null(buffer);
+		frame_fill(data, len, from, end->sent);
+		data[0] |= 1;
+		data = frame_write_head(kind, data, len, &whole_len);
+		assert_non_null(data);
+		if (tcp_send(&end->tcp, data, whole_len, buffer) != 0) {
+			free(buffer);
+			return;
+		}
+		end->buffers++;
+		end->sent++;
+	}
+}
+
+static void act(struct network *network, uint32_t at)
+{
+	struct network_end *end = &network->ends[at];
+	struct tcp_departure departure;
+
+	do {
+		give_frames(network, at);
+		while (tcp_output(&end->tcp, &departure, network->now))
+			transmit(network, at, &departure);
+	} while (end->sent < end->frames_to_send && tcp_send_room(&end->tcp) > 0 && end->tcp.pool->n_free > 64);
+	end->events |= tcp_take_events(&end->tcp);
+}
+
+static void read_frames(struct network *network, uint32_t at)
+{
+	struct network_end *end = &network->ends[at];
+	struct tcp_piece piece;
+	struct frame frame;
+	enum frame_result result;
+
+	while (tcp_read(&end->tcp, &piece)) {
+		end->buffers--;
+		while ((result = frame_next(&end->reader, &piece, &frame)) != FRAME_PIECE_DONE) {
+			assert_int_not_equal(result, FRAME_BROKEN);
+			if (result == FRAME_NEEDS_BUFFER) {
+				frame_lend(&end->reader, malloc(frame.len));
+				continue;
+			}
+			frame_check(network, at, &frame);
+			if (!frame.in_place)
+				free(frame.kind == FRAME_IKE ? frame.data - FRAME_MARKER_LEN : frame.data);
+		}
+		free(piece.owner);
+	}
+}
+
+/* The packet's memory becomes the endpoint's when it keeps the payload. */
+static void deliver(struct network *network, struct packet *packet)
+{
+	struct network_end *end = &network->ends[packet->to];
+	struct tcp_segment segment;
+	uint32_t to = packet->to;
+
+	if (packet->len < TCP_HEADER_LEN ||
+		tcp_checksum(address[!to], address[to], 4, packet->bytes, packet->len, NULL, 0) != 0 ||
+		tcp_segment_parse(packet->bytes, packet->len, &segment) != 0) {
+		free(packet);
+		return;
+	}
+	segment.congestion_experienced = packet->marked;
+	if (tcp_input(&end->tcp, &segment, packet, network->now)) {
+		end->buffers++;
+		read_frames(network, to);
+	} else {
+		free(packet);
+	}
+	act(network, to);
+}
+
+void network_established(struct tcp_established *established)
+{
+	*established = (struct tcp_established){
+		.local_port = 4500,
+		.remote_port = 40000,
+		.snd_una = 0xfffff000,
+		.snd_nxt = 0xfffff000,
+		.snd_wnd = 65535,
+		.rcv_nxt = 0xffff0000,
+		.rcv_wnd = 65535,
+		.snd_scale = 7,
+		.rcv_scale = 7,
+		.mss = 1460,
+		.timestamps = true,
+		.sack = true,
+		.ecn = true,
+		.ts_value = 0xffffff00,
+	};
+}
+
+static void end_start(struct network *network, uint32_t at, const struct tcp_established *established)
+{
+	struct network_end *end = &network->ends[at];
+	struct tcp_slot *slots = malloc(N_SLOTS * sizeof(*slots));
+
+	assert_non_null(slots);
+	tcp_pool_init(&end->pool, slots, N_SLOTS);
+	tcp_settings_default(&end->settings);
+	end->settings.user_timeout = 3600 * (uint64_t)SECOND; /* however terrible the network */
+	end->settings.release = release;
+	end->settings.context = end;
+	frame_reader_init(&end->reader, false);
+	assert_int_equal(tcp_install(&end->tcp, &end->settings, &end->pool, established, network->now), 0);
+}
+
+void network_start_as(
+	struct network *network, const struct network_quality *quality, const struct tcp_established *established)
+{
+	struct tcp_established mirrored = *established;
+
+	*network = (struct network){
+		.quality = *quality, .now = SECOND, .random = 88172645463325252, .frame_len_max = 9000};
+	mirrored.local_port = established->remote_port;
+	mirrored.remote_port = established->local_port;
+	mirrored.snd_una = mirrored.snd_nxt = established->rcv_nxt;
+	mirrored.rcv_nxt = established->snd_nxt;
+	mirrored.snd_wl1 = established->snd_nxt - 1;
+	end_start(network, 0, established);
+	end_start(network, 1, &mirrored);
+}
+
+void network_start(struct network *network, const struct network_quality *quality)
+{
+	struct tcp_established established;
+
+	network_established(&established);
+	established.snd_wl1 = established.rcv_nxt - 1;
+	network_start_as(network, quality, &established);
+}
+
+static bool is_done(const struct network *network)
+{
+	return network->ends[0].received == network->ends[1].frames_to_send &&
+	       network->ends[1].received == network->ends[0].frames_to_send;
+}
+
+/* One event: a packet that arrives, or a deadline. False: there is none before `until`. */
+static bool step(struct network *network, uint64_t until)
+{
+	uint64_t next = network->n_heap ? network->heap[0]->time : UINT64_MAX;
+	uint32_t deadline_of = 2;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		uint64_t deadline = tcp_deadline(&network->ends[i].tcp);
+
+		if (deadline < next) {
+			next = deadline;
+			deadline_of = i;
+		}
+	}
+	if (next > until || next == UINT64_MAX)
+		return false;
+	if (next > network->now)
+		network->now = next;
+	if (deadline_of < 2) {
+		tcp_timeout(&network->ends[deadline_of].tcp, network->now);
+		act(network, deadline_of);
+	} else {
+		deliver(network, heap_pop(network));
+	}
+	return true;
+}
+
+void network_run(struct network *network, uint64_t until)
+{
+	act(network, 0);
+	act(network, 1);
+	while (!is_done(network)) {
+		if (!step(network, until))
+			fail_msg("at %.3f s, states %s and %s: %lu and %lu frames came, of %lu and %lu",
+				(double)network->now / SECOND, tcp_state_name(network->ends[0].tcp.state),
+				tcp_state_name(network->ends[1].tcp.state), network->ends[0].received,
+				network->ends[1].received, network->ends[1].frames_to_send,
+				network->ends[0].frames_to_send);
+	}
+}
+
+void network_settle(struct network *network, uint64_t until)
+{
+	act(network, 0);
+	act(network, 1);
+	while (step(network, until))
+		;
+}
+
+void network_stop(struct network *network)
+{
+	while (network->n_heap > 0)
+		free(heap_pop(network));
+	free(network->heap);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct network_end *end = &network->ends[i];
+
+		tcp_uninstall(&end->tcp);
+		assert_int_equal(end->buffers, 0);
+		assert_int_equal(end->pool.n_free, N_SLOTS);
+		free(frame_reader_end(&end->reader));
+		free(end->pool.slots);
+	}
+}
