@@ -80,6 +80,7 @@ static void undo(struct tcp *tcp)
 	tcp->cubic = recovery->before;
 	if (tcp->cubic.cwnd < cwnd)
 		tcp->cubic.cwnd = cwnd;
+	tcp_cubic_mss(&tcp->cubic, tcp->send.mss); /* it may have changed since */
 	recovery->can_undo = false;
 	recovery->phase = TCP_PHASE_OPEN;
 	tcp->rack.reordering_seen = true;

@@ -9,6 +9,7 @@
 #include "tcp/sequence.h"
 #include "tcp/tcp.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,11 +25,14 @@ static struct frame_reader reader;
 static size_t buffers;
 static uint64_t now;
 
-static void require(bool condition)
-{
-	if (!condition)
-		abort();
-}
+/* Says which one it was, in builds without assertions too. */
+#define require(condition)                                                                                             \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "line %d: not so: %s\n", __LINE__, #condition);                                \
+			abort();                                                                                       \
+		}                                                                                                      \
+	} while (0)
 
 static void release(void *context, void *owner)
 {

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What both kinds of tcp_peer.c share: what is sent, and what must come. */
+#pragma once
+
+#include "tcp/frames.h"
+
+enum {
+	PEER_FRAME_LEN = 1420, /* with the length field; less than an MSS, as Sluice clamps inner packets to fit */
+	PEER_PATTERN_SHIFT = 251,
+};
+
+struct peer {
+	bool sends;
+	double seconds;
+	uint64_t stop;		 /* when it stops to send: microseconds, set when the connection is there */
+	uint64_t sent, received; /* frames */
+	uint64_t bytes_received, first, last;
+	struct frame_reader reader;
+	uint8_t buffer[FRAME_MAX];
+	uint8_t pattern[PEER_FRAME_LEN + PEER_PATTERN_SHIFT];
+};
+
+uint64_t peer_now(void);
+
+/* Writes the next frame to send. */
+void peer_write_frame(struct peer *peer, uint8_t frame[PEER_FRAME_LEN]);
+
+/* Checks what came. Ends the program when it is wrong. */
+void peer_read(struct peer *peer, struct tcp_piece *piece);
+
+/* Is there more to send? */
+bool peer_sends(struct peer *peer);
+
+/* Runs the stream to its end. `address` NULL: accepts it. 0, or -1 with a sentence on standard error. */
+int peer_kernel(struct peer *peer, const char *address, const char *port);
+int peer_endpoint(
+	struct peer *peer, const char *device, const char *own_address, const char *address, const char *port);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stream through a socket of the kernel's. */
+#include "tcp_peer.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { CHUNK_FRAMES = 32, READ_MAX = 1 << 18 };
+
+static int open_stream(const char *address, const char *port)
+{
+	struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, accepted;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", strlen("cubic"))) /* an accepted one inherits it */
+		return -1;
+	if (address) {
+		inet_pton(AF_INET, address, &peer.sin_addr);
+		return connect(fd, (struct sockaddr *)&peer, sizeof(peer)) ? -1 : fd;
+	}
+	if (bind(fd, (struct sockaddr *)&peer, sizeof(peer)) || listen(fd, 1))
+		return -1;
+	printf("ready\n");
+	fflush(stdout);
+	accepted = accept(fd, NULL, NULL);
+	close(fd);
+	return accepted;
+}
+
+/* False: the stream is broken. */
+static bool send_some(struct peer *peer, int fd)
+{
+	static uint8_t chunk[CHUNK_FRAMES * PEER_FRAME_LEN];
+	static size_t at = sizeof(chunk);
+	ssize_t len;
+
+	for (;;) {
+		if (at == sizeof(chunk)) {
+			if (!peer_sends(peer))
+				return shutdown(fd, SHUT_WR) == 0;
+			for (at = 0; at < sizeof(chunk); at += PEER_FRAME_LEN)
+				peer_write_frame(peer, chunk + at);
+			at = 0;
+		}
+		len = send(fd, chunk + at, sizeof(chunk) - at, MSG_NOSIGNAL);
+		if (len < 0)
+			return errno == EAGAIN;
+		at += (size_t)len;
+	}
+}
+
+/* 1: more to come, 0: the end, -1: broken. */
+static int receive_some(struct peer *peer, int fd)
+{
+	static uint8_t bytes[READ_MAX];
+	ssize_t len = recv(fd, bytes, sizeof(bytes), 0);
+	struct tcp_piece piece = {.data = bytes, .len = (uint32_t)len};
+
+	if (len < 0)
+		return errno == EAGAIN ? 1 : -1;
+	if (len == 0)
+		return 0;
+	peer_read(peer, &piece);
+	return 1;
+}
+
+int peer_kernel(struct peer *peer, const char *address, const char *port)
+{
+	int fd = open_stream(address, port), one = 1, receiving = 1;
+	bool sending = peer->sends;
+
+	if (fd < 0) {
+		perror("the connection");
+		return -1;
+	}
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	peer->stop = peer_now() + (uint64_t)(peer->seconds * 1e6);
+	while (sending || receiving > 0) {
+		struct pollfd ready = {
+			.fd = fd, .events = (short)((sending ? POLLOUT : 0) | (receiving > 0 ? POLLIN : 0))};
+
+		if (poll(&ready, 1, -1) < 0 && errno != EINTR)
+			break;
+		if (receiving > 0 && (ready.revents & (POLLIN | POLLHUP | POLLERR)))
+			receiving = receive_some(peer, fd);
+		if (sending && (ready.revents & POLLOUT) && !send_some(peer, fd))
+			receiving = -1;
+		if (receiving < 0) {
+			perror("the stream");
+			return -1;
+		}
+		sending = sending && peer->sends;
+		/* Who only receives closes when the other side has. */
+		if (receiving == 0 && !sending)
+			break;
+	}
+	return close(fd);
+}
