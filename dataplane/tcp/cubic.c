@@ -41,7 +41,7 @@ void tcp_cubic_init(struct tcp_cubic *cubic, uint32_t mss, uint32_t cwnd, uint32
 	*cubic = (struct tcp_cubic){
 		.mss = mss,
 		.cwnd = cwnd ? max32(cwnd, mss) : CUBIC_INITIAL_SEGMENTS * mss,
-		.ssthresh = ssthresh ? ssthresh : CUBIC_SSTHRESH_NONE,
+		.ssthresh = ssthresh ? max32(ssthresh, SEGMENTS_MIN * mss) : CUBIC_SSTHRESH_NONE,
 	};
 	hystart_reset(cubic);
 }
@@ -176,4 +176,5 @@ void tcp_cubic_mss(struct tcp_cubic *cubic, uint32_t mss)
 	cubic->cwnd_prior *= ratio;
 	cubic->mss = mss;
 	cubic->cwnd = max32(cubic->cwnd, mss);
+	cubic->ssthresh = max32(cubic->ssthresh, SEGMENTS_MIN * mss);
 }
