@@ -14,8 +14,8 @@ const char *dialog_text_sentence(enum registration_code code)
 		[REGISTRATION_NO_ADDRESS] =
 			"the gateway has no address for you at present: its administrator sees why",
 		[REGISTRATION_OVERLAP] =
-			"an address or a network of yours leads to somebody else at present: the gateway's administrator "
-			"sees to whom",
+			("an address or a network of yours leads to somebody else at present: the gateway's administrator "
+			 "sees to whom"),
 		[REGISTRATION_BUSY] = "the gateway has too much to do: try again in a while",
 		[REGISTRATION_MALFORMED] = "the message was malformed",
 		[REGISTRATION_VERSION_UNKNOWN] = "the gateway speaks another version of registration",
