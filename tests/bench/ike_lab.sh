@@ -62,7 +62,7 @@ gateway_sluice_start() {
 		    exception_rate = 1000000;
 		    ports = ({ name = "hq0"; device = "net_af_xdp0,iface=eth0"; });
 		};
-		ike = { identity = "$HQ_IDENTITY"; half_open_max = 100000; half_open_per_source = 100; };
+		ike = { identity = "$HQ_IDENTITY"; half_open_max = 100000; half_open_per_source = 100; dpd_delay = 15; dpd_timeout = 60; };
 		peers = (
 		$(sluice_peers "$1" "$2")
 		);
@@ -73,7 +73,10 @@ gateway_sluice_start() {
 	GATEWAY_PROCESS=sluiced
 }
 
-
+# sessions_held: how many the data plane has.
+sessions_held() {
+	sluicectl --json show counters | python3 -c 'import json, sys; print(json.load(sys.stdin)["gauges"]["sessions"])'
+}
 
 sluice_is_attached() { ! sluicectl show workers | grep -q 'No data plane is attached'; }
 
@@ -198,9 +201,8 @@ charon_has_dialed() { (($(grep -c 'CHILD_SA .* established' "$LAB_DIR/charon-cli
 
 # dial OPTION...: our own clients; what they say is in dial.log.
 dial() { on clients "$BUILD/tests/bench/negotiate/bench-ike-dial" $HQ "$@" >"$LAB_DIR/dial.log"; }
-dialed() { tr '\n' ' ' <"$LAB_DIR/dial.log"; }
-dial_is_done() {
-	! grep -q '^connected' "$LAB_DIR/dial.log" || return 0
+dial_has_said() {
+	! grep -q "^$1" "$LAB_DIR/dial.log" || return 0
 	running dial || return "$GAVE_UP"
 	return 1
 }

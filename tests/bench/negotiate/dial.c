@@ -2,9 +2,11 @@
 /*
  * Dials a gateway with many clients over UDP, some of them at the same time, and afterwards keeps their sessions for as
  * long as asked. Meanwhile it asks the gateway over sessions that stand whether it is there (RFC 3706), and measures how
- * long the answers take. Wants the network 10.64.0.0/12 as addresses of this host, see tests/bench/ike.
+ * long the answers take: to that, and to quick mode. What this program was busy with when an answer arrived is not the
+ * gateway's delay, so an answer's time is the kernel's of its arrival. Wants the network 10.64.0.0/12 as addresses of this host, see tests/bench/ike.
  */
 #include "../../clients/clients.h"
+#include "samples.h"
 
 #include "config/proposal.h"
 
@@ -25,6 +27,9 @@ enum {
 	MARKER_LEN = 4,
 	EXCHANGE_AT = 18,
 	INFORMATIONAL = 5,
+	QUICK_MODE = 32,
+	BATCH = 4, /* clients or messages before something else has its turn: each may cost a key exchange */
+	PROGRESS_EVERY_US = 2000000,
 	TIMERS_EVERY_US = 100000,
 	RECEIVE_BUFFER = 8 << 20,
 };
@@ -45,8 +50,9 @@ struct dialer {
 	bool *stands; /* of each client */
 	size_t probed; /* the client that has been asked and has not answered; SIZE_MAX: none */
 	uint64_t probed_us; /* by the real-time clock, as the kernel's time of the answer's arrival */
-	uint32_t *answers_us;
-	size_t answers, unanswered;
+	uint64_t *quick_us; /* of each client: when quick mode's first message went, likewise; 0: it has been answered */
+	struct samples probes, quicks;
+	size_t unanswered;
 };
 
 static volatile sig_atomic_t stopped;
@@ -103,6 +109,8 @@ static void on_send(void *context, size_t client, bool floated, const uint8_t *m
 		.msg_controllen = sizeof(control.space),
 	};
 
+	if (message[EXCHANGE_AT] == QUICK_MODE && !dialer->stands[client] && dialer->quick_us[client] == 0)
+		dialer->quick_us[client] = clock_us(CLOCK_REALTIME);
 	memcpy(&to.sin_addr, dialer->gateway.bytes, sizeof(to.sin_addr));
 	memcpy(&info.ipi_spec_dst, source.bytes, sizeof(info.ipi_spec_dst));
 	memcpy(CMSG_DATA(&control.header), &info, sizeof(info));
@@ -141,12 +149,16 @@ static int open_socket(uint16_t port)
 	return fd;
 }
 
-/* What this program was busy with when the answer arrived is not the gateway's delay. */
-static void answered(struct dialer *dialer, uint64_t arrived_us)
+/* Something for this client has arrived. */
+static void answered(struct dialer *dialer, size_t client, uint8_t exchange, uint64_t arrived_us)
 {
-	if (dialer->answers < PROBES_MAX)
-		dialer->answers_us[dialer->answers++] = (uint32_t)(arrived_us - dialer->probed_us);
-	dialer->probed = SIZE_MAX;
+	if (client == dialer->probed && exchange == INFORMATIONAL) {
+		samples_add(&dialer->probes, dialer->probed_us, arrived_us);
+		dialer->probed = SIZE_MAX;
+	} else if (exchange == QUICK_MODE && dialer->quick_us[client]) {
+		samples_add(&dialer->quicks, dialer->quick_us[client], arrived_us);
+		dialer->quick_us[client] = 0;
+	}
 }
 
 /* The address that a datagram was sent to, and when it arrived. False when the kernel does not say. */
@@ -193,8 +205,7 @@ static bool receive_one(struct dialer *dialer, bool floated)
 	client = clients_number(&to) - dialer->plan->first;
 	if (client >= dialer->plan->count)
 		return true;
-	if (client == dialer->probed && buffer[skip + EXCHANGE_AT] == INFORMATIONAL)
-		answered(dialer, arrived_us);
+	answered(dialer, client, buffer[skip + EXCHANGE_AT], arrived_us);
 	clients_input(dialer->clients, client, floated, buffer + skip, (size_t)len - skip);
 	return true;
 }
@@ -206,16 +217,21 @@ static void receive_all(struct dialer *dialer, int wait_ms)
 	if (poll(ready, 2, wait_ms) <= 0)
 		return;
 	for (int i = 0; i < 2; i++)
-		for (int batch = 0; batch < 64 && receive_one(dialer, i == 1); batch++)
+		for (int batch = 0; batch < BATCH && receive_one(dialer, i == 1); batch++)
 			;
 }
 
 /* --- the load ----------------------------------------------------------------------------------------------------- */
 
+static bool may_dial(const struct dialer *dialer)
+{
+	return dialer->begun < dialer->plan->count &&
+	       dialer->begun - dialer->connected - dialer->failed < dialer->plan->at_once;
+}
+
 static void dial_more(struct dialer *dialer)
 {
-	while (dialer->begun < dialer->plan->count &&
-		dialer->begun - dialer->connected - dialer->failed < dialer->plan->at_once)
+	for (int batch = 0; batch < BATCH && may_dial(dialer); batch++)
 		clients_dial(dialer->clients, dialer->begun++);
 }
 
@@ -255,28 +271,24 @@ static void probe(struct dialer *dialer, uint64_t *next_us)
 	}
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
-
-	return (one > other) - (one < other);
-}
-
-static void report(struct dialer *dialer, uint64_t took_us)
+static void report(struct dialer *dialer, const char *phase, const char *probes, uint64_t took_us)
 {
 	double seconds = (double)took_us / 1e6;
 
-	printf("connected %zu failed %zu seconds %.2f rate %.0f\n", dialer->connected, dialer->failed, seconds,
+	printf("%s %zu failed %zu seconds %.2f rate %.0f\n", phase, dialer->connected, dialer->failed, seconds,
 		(double)dialer->connected / seconds);
-	if (dialer->answers) {
-		qsort(dialer->answers_us, dialer->answers, sizeof(dialer->answers_us[0]), compare);
-		printf("probes %zu unanswered %zu median_ms %.1f p99_ms %.1f most_ms %.1f\n", dialer->answers,
-			dialer->unanswered, dialer->answers_us[dialer->answers / 2] / 1e3,
-			dialer->answers_us[dialer->answers * 99 / 100] / 1e3,
-			dialer->answers_us[dialer->answers - 1] / 1e3);
-	}
+	samples_report(&dialer->probes, probes, dialer->unanswered);
+	samples_report(&dialer->quicks, "quicks", 0);
 	fflush(stdout);
-	dialer->answers = dialer->unanswered = 0;
+	dialer->unanswered = 0;
+}
+
+static void show_progress(const struct dialer *dialer, uint64_t *next_us)
+{
+	if (now_us() < *next_us)
+		return;
+	*next_us = now_us() + PROGRESS_EVERY_US;
+	fprintf(stderr, "  %zu of %zu clients are connected\n", dialer->connected, dialer->plan->count);
 }
 
 static int run(const struct plan *plan)
@@ -284,35 +296,40 @@ static int run(const struct plan *plan)
 	struct dialer dialer = {.plan = plan, .probed = SIZE_MAX};
 	struct clients_hooks hooks = {
 		.context = &dialer, .send = on_send, .connected = on_connected, .failed = on_failed};
-	uint64_t next_timers = 0, next_probe = 0, begun, end;
+	uint64_t next_timers = 0, next_probe = 0, begun = now_us(), next_progress = begun + PROGRESS_EVERY_US, end;
 
 	if (address_parse(plan->gateway, &dialer.gateway) < 0 || dialer.gateway.family != ADDRESS_IPV4)
 		return -EINVAL;
 	dialer.stands = calloc(plan->count, sizeof(*dialer.stands));
-	dialer.answers_us = calloc(PROBES_MAX, sizeof(*dialer.answers_us));
+	dialer.quick_us = calloc(plan->count, sizeof(*dialer.quick_us));
+	if (samples_init(&dialer.probes, PROBES_MAX) < 0 || samples_init(&dialer.quicks, plan->count) < 0)
+		return -ENOMEM;
 	dialer.fd[0] = open_socket(500);
 	dialer.fd[1] = open_socket(4500);
 	dialer.clients = clients_new(plan->count, plan->first, plan->group, &dialer.gateway, &hooks);
-	if (dialer.fd[0] < 0 || dialer.fd[1] < 0 || !dialer.stands || !dialer.answers_us || !dialer.clients)
+	if (dialer.fd[0] < 0 || dialer.fd[1] < 0 || !dialer.stands || !dialer.quick_us || !dialer.clients)
 		return dialer.fd[0] < 0 ? dialer.fd[0] : dialer.fd[1] < 0 ? dialer.fd[1] : -ENOMEM;
 	begun = now_us();
 	while (!stopped && dialer.connected + dialer.failed < plan->count) {
 		dial_more(&dialer);
 		probe(&dialer, &next_probe);
-		receive_all(&dialer, 1);
+		receive_all(&dialer, may_dial(&dialer) ? 0 : 1);
 		run_timers(&dialer, &next_timers);
+		show_progress(&dialer, &next_progress);
 	}
-	report(&dialer, now_us() - begun);
+	report(&dialer, "connected", "probes", now_us() - begun);
 	end = now_us() + (uint64_t)plan->keep_s * 1000000;
 	while (!stopped && now_us() < end) {
 		probe(&dialer, &next_probe);
 		receive_all(&dialer, 10);
 	}
-	if (plan->keep_s && dialer.answers)
-		report(&dialer, (uint64_t)plan->keep_s * 1000000);
+	if (plan->keep_s)
+		report(&dialer, "kept", "kept_probes", (uint64_t)plan->keep_s * 1000000);
 	clients_free(dialer.clients);
 	free(dialer.stands);
-	free(dialer.answers_us);
+	free(dialer.quick_us);
+	samples_free(&dialer.probes);
+	samples_free(&dialer.quicks);
 	return dialer.failed ? -EPROTO : 0;
 }
 
