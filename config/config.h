@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "config/kerberos.h"
 #include "config/proposal.h"
 #include "tables/address.h"
 #include "tables/suite.h"
@@ -179,6 +180,7 @@ struct config_registration {
 	uint32_t timeout;                      /* seconds, of the whole exchange */
 	uint32_t key_timeout;                  /* seconds in which IKE must have used the key */
 	uint32_t connections, connections_per_address; /* not yet accepted, all together and from one address */
+	struct config_kerberos kerberos;
 	struct config_member *members;
 	size_t n_members;
 };

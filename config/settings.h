@@ -53,7 +53,7 @@ struct setting {
 };
 
 /* The top level of the file, and of it the groups that stand in files of their own. */
-extern const struct setting settings_root[], settings_registration[];
+extern const struct setting settings_root[], settings_registration[], settings_kerberos[];
 
 struct settings_reader {
 	const char *file;
@@ -121,6 +121,8 @@ void settings_check(struct settings_reader *reader, const config_setting_t *root
 void settings_check_peers(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
 void settings_check_clients(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
 
+void settings_check_kerberos(
+	struct settings_reader *reader, const config_setting_t *group, const struct config_kerberos *kerberos);
 void settings_check_registration(struct settings_reader *reader, const config_setting_t *root, const struct config *config);
 
 /* That what is behind peers, members and in pools leads to one of them alone. */

@@ -43,6 +43,8 @@ const struct setting settings_registration[] = {
 		RANGE(8, 100000), FIELD(config_registration, connections)},
 	{"connections_per_address", SETTING_INTEGER, "256", "a number of connections",
 		RANGE(1, 100000), FIELD(config_registration, connections_per_address)},
+	{"kerberos", SETTING_GROUP, "", "a group", "{ ... }", .members = settings_kerberos,
+		FIELD(config_registration, kerberos)},
 	{"members", SETTING_PEERS, "", "a list of members", "at most 100000 groups: ( { ... }, { ... } )",
 		.members = member_settings, .offset = offsetof(struct config_registration, members),
 		.size = sizeof(struct config_member), .capacity = CONFIG_MEMBERS_MAX,
@@ -79,9 +81,9 @@ static void registration_check_choices(
 	const struct config_registration *registration = &config->registration;
 
 	for (unsigned int i = 0; methods && i < registration->n_methods; i++) {
-		if (registration->methods[i] == CONFIG_METHOD_KERBEROS)
+		if (registration->methods[i] == CONFIG_METHOD_KERBEROS && registration->kerberos.n_rules == 0)
 			settings_refuse(reader, config_setting_get_elem(methods, i), NULL,
-				"\"kerberos\" is not supported so far; expected \"password\" or \"certificate\"");
+				"\"kerberos\" is not possible without anybody to let in; expected registration.kerberos.rules");
 		if (registration->methods[i] == CONFIG_METHOD_CERTIFICATE && config->ike.n_authorities == 0)
 			settings_refuse(reader, config_setting_get_elem(methods, i), NULL,
 				"\"certificate\" is not possible without somebody to trust; expected ike.authorities");
@@ -218,6 +220,7 @@ void settings_check_registration(struct settings_reader *reader, const config_se
 		return;
 	registration_check_ports(reader, group, config);
 	registration_check_choices(reader, group, config);
+	settings_check_kerberos(reader, config_setting_get_member(group, "kerberos"), &registration->kerberos);
 	members_check(reader, config_setting_get_member(group, "members"), registration);
 	if (registration->n_ports > 0 && !templates)
 		settings_refuse(reader, config_setting_get_member(group, "ports"), NULL,

@@ -39,7 +39,7 @@ static void fail_without_ticket(struct kerberos_attempt *attempt, const char *wo
 			config->keytab, words, attempt_user(attempt));
 	else
 		attempt_fail(attempt, KERBEROS_CLIENT_NO_TICKET,
-			"there is no Kerberos ticket: run kinit %s, or give kerberos_keytab or a password (%s)",
+			"there is no Kerberos ticket: run kinit %s, or give a keytab or a password (settings keytab, password) (%s)",
 			attempt_user(attempt), words);
 }
 
@@ -53,7 +53,7 @@ static void fail_without_kdc(struct kerberos_attempt *attempt, const char *words
 		attempt_fail(attempt, KERBEROS_CLIENT_KDC_UNREACHABLE,
 			"the KDC for %s can't be reached from here: %s; name it in krb5.conf, or let the gateway ask "
 			"it "
-			"(kerberos_iakerb)",
+			"(setting iakerb)",
 			attempt_user(attempt), words);
 }
 
@@ -117,7 +117,7 @@ void kerberos_attempt_explain(struct kerberos_attempt *attempt, OM_uint32 major,
 		return;
 	case KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN:
 		attempt_fail(attempt, KERBEROS_CLIENT_UNKNOWN_SERVICE,
-			"the KDC does not know the gateway's service %s (setting kerberos_service): %s",
+			"the KDC does not know the gateway's service %s (setting service): %s",
 			attempt->service, words);
 		return;
 	case KRB5KDC_ERR_KEY_EXP:
