@@ -47,6 +47,27 @@ static OM_uint32 attempt_acquire(struct kerberos_attempt *attempt, gss_name_t na
 		minor, name, GSS_C_INDEFINITE, &wanted, GSS_C_INITIATE, &store, &attempt->cred, NULL, NULL);
 }
 
+/* Whose cache it is: GSS-API does not tell of tickets that have expired. */
+static void attempt_name_owner(struct kerberos_attempt *attempt)
+{
+	const char *cache_name = attempt->config->cache;
+	krb5_principal owner = NULL;
+	krb5_ccache cache = NULL;
+	krb5_context context;
+	char *text = NULL;
+
+	if (krb5_init_context(&context) != 0)
+		return;
+	if ((cache_name[0] ? krb5_cc_resolve(context, cache_name, &cache) : krb5_cc_default(context, &cache)) == 0 &&
+		krb5_cc_get_principal(context, cache, &owner) == 0 && krb5_unparse_name(context, owner, &text) == 0)
+		snprintf(attempt->principal, sizeof(attempt->principal), "%s", text);
+	krb5_free_unparsed_name(context, text);
+	krb5_free_principal(context, owner);
+	if (cache)
+		krb5_cc_close(context, cache);
+	krb5_free_context(context);
+}
+
 /* Who the tickets say that we are. */
 static OM_uint32 attempt_inquire(struct kerberos_attempt *attempt, OM_uint32 *minor)
 {
@@ -59,6 +80,8 @@ static OM_uint32 attempt_inquire(struct kerberos_attempt *attempt, OM_uint32 *mi
 	if (major == GSS_S_COMPLETE)
 		snprintf(attempt->principal, sizeof(attempt->principal), "%.*s", (int)text.length,
 			(const char *)text.value);
+	else if (GSS_ROUTINE_ERROR(major) == GSS_S_CREDENTIALS_EXPIRED && !attempt->principal[0])
+		attempt_name_owner(attempt);
 	gss_release_buffer(&ignored, &text);
 	gss_release_name(&ignored, &name);
 	return major;

@@ -39,7 +39,8 @@ static void fail_without_ticket(struct kerberos_attempt *attempt, const char *wo
 			config->keytab, words, attempt_user(attempt));
 	else
 		attempt_fail(attempt, KERBEROS_CLIENT_NO_TICKET,
-			"there is no Kerberos ticket: run kinit %s, or give a keytab or a password (settings keytab, password) (%s)",
+			"there is no Kerberos ticket: run kinit %s, or give a keytab or a password (settings keytab, "
+			"password) (%s)",
 			attempt_user(attempt), words);
 }
 
@@ -57,14 +58,13 @@ static void fail_without_kdc(struct kerberos_attempt *attempt, const char *words
 			attempt_user(attempt), words);
 }
 
-static void fail_by_expiry(struct kerberos_attempt *attempt, const char *words)
+static void fail_by_expiry(struct kerberos_attempt *attempt)
 {
 	char clock[KERBEROS_CLOCK_LEN];
 
 	attempt_fail(attempt, KERBEROS_CLIENT_TICKET_EXPIRED,
-		"the Kerberos ticket of %s has expired (this host's clock shows %s): run kinit %s (%s)",
-		attempt_user(attempt), kerberos_clock_format(kerberos_clock_now(), clock), attempt_user(attempt),
-		words);
+		"the Kerberos ticket of %s has expired (this host's clock shows %s): run kinit %s",
+		attempt_user(attempt), kerberos_clock_format(kerberos_clock_now(), clock), attempt_user(attempt));
 }
 
 static void fail_by_key(struct kerberos_attempt *attempt, const char *words)
@@ -105,7 +105,7 @@ void kerberos_attempt_explain(struct kerberos_attempt *attempt, OM_uint32 major,
 	case KRB5_REALM_CANT_RESOLVE:
 	case KRB5KRB_AP_ERR_IAKERB_KDC_NOT_FOUND:
 	case KRB5KRB_AP_ERR_IAKERB_KDC_NO_RESPONSE: fail_without_kdc(attempt, words); return;
-	case KRB5KRB_AP_ERR_TKT_EXPIRED: fail_by_expiry(attempt, words); return;
+	case KRB5KRB_AP_ERR_TKT_EXPIRED: fail_by_expiry(attempt); return;
 	case KRB5KRB_AP_ERR_SKEW:
 	case KRB5_KDCREP_SKEW: fail_by_clock(attempt); return;
 	case KRB5KRB_AP_ERR_BAD_INTEGRITY:
@@ -117,8 +117,8 @@ void kerberos_attempt_explain(struct kerberos_attempt *attempt, OM_uint32 major,
 		return;
 	case KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN:
 		attempt_fail(attempt, KERBEROS_CLIENT_UNKNOWN_SERVICE,
-			"the KDC does not know the gateway's service %s (setting service): %s",
-			attempt->service, words);
+			"the KDC does not know the gateway's service %s (setting service): %s", attempt->service,
+			words);
 		return;
 	case KRB5KDC_ERR_KEY_EXP:
 		attempt_fail(attempt, KERBEROS_CLIENT_WRONG_PASSWORD,
@@ -129,7 +129,7 @@ void kerberos_attempt_explain(struct kerberos_attempt *attempt, OM_uint32 major,
 	if (GSS_ROUTINE_ERROR(major) == GSS_S_NO_CRED)
 		fail_without_ticket(attempt, words);
 	else if (GSS_ROUTINE_ERROR(major) == GSS_S_CREDENTIALS_EXPIRED)
-		fail_by_expiry(attempt, words);
+		fail_by_expiry(attempt);
 	else if (attempt->rounds > 1 && GSS_ROUTINE_ERROR(major) == GSS_S_DEFECTIVE_TOKEN)
 		attempt_fail(attempt, KERBEROS_CLIENT_BAD_GATEWAY, "the gateway's answer is no token of Kerberos: %s",
 			words);
