@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registrations.h"
 
+#include "auth/kerberos.h"
 #include "clock.h"
 #include "gateway.h"
 #include "registration_udp.h"
@@ -28,6 +29,7 @@ struct registrations {
 	struct gateway *gateway;
 	struct members *members;
 	struct registry *registry;
+	struct kerberos *kerberos; /* NULL: this method is off */
 	struct registrar *registrar;
 	struct notices *notices;
 	TAILQ_HEAD(, successor) successors;
@@ -151,6 +153,28 @@ static void on_settle(void *context)
 	gateway_settle(((struct registrations *)context)->gateway);
 }
 
+static void on_kerberos_report(void *context, const char *sentence)
+{
+	(void)context;
+	log_error("event=kerberos_failed reason=\"%s\"", sentence);
+}
+
+/* 0, or negative errno after a line in the log. */
+static int open_kerberos(struct registrations *registrations)
+{
+	const struct config *config = registrations->gateway->config;
+
+	for (size_t i = 0; i < config->registration.n_methods && !registrations->kerberos; i++) {
+		if (config->registration.methods[i] != CONFIG_METHOD_KERBEROS)
+			continue;
+		registrations->kerberos = kerberos_new(&config->registration.kerberos, config->state_dir,
+			registrations->gateway->base, on_kerberos_report, NULL);
+		if (!registrations->kerberos)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 int registrations_listen(struct registrations *registrations)
 {
 	struct gateway *gateway = registrations->gateway;
@@ -172,6 +196,11 @@ int registrations_listen(struct registrations *registrations)
 		.settle = on_settle,
 	};
 
+	int rc = open_kerberos(registrations);
+
+	if (rc < 0)
+		return rc;
+	host.proof.kerberos = registrations->kerberos;
 	registrations->registrar = registrar_new(gateway->base, &host, gateway->credentials);
 	return registrations->registrar ? 0 : -errno;
 }
@@ -208,6 +237,7 @@ void registrations_free(struct registrations *registrations)
 		return;
 	registrar_free(registrations->registrar);
 	notices_free(registrations->notices);
+	kerberos_free(registrations->kerberos);
 	registry_free(registrations->registry);
 	members_free(registrations->members);
 	while (!TAILQ_EMPTY(&registrations->successors))
@@ -311,7 +341,7 @@ void registrations_activated(struct registrations *registrations, uint64_t ike_s
 	if (!registrations)
 		return;
 	TAILQ_FOREACH(successor, &registrations->successors, in_list)
-	successor->due = successor->due || successor->ike_sa == ike_sa;
+		successor->due = successor->due || successor->ike_sa == ike_sa;
 }
 
 static struct successor *next_due(const struct registrations *registrations)
@@ -319,8 +349,8 @@ static struct successor *next_due(const struct registrations *registrations)
 	struct successor *successor;
 
 	TAILQ_FOREACH(successor, &registrations->successors, in_list)
-	if (successor->due)
-		return successor;
+		if (successor->due)
+			return successor;
 	return NULL;
 }
 

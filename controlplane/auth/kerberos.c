@@ -2,20 +2,23 @@
 #include "auth/kerberos.h"
 
 #include "auth/kerberos_accept.h"
+#include "jobs.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A request to a KDC that is silent holds its helper for up to half a minute; others must be able to ask theirs. */
-enum { KERBEROS_KDC_HELPERS = 8 };
+/*
+ * Accepting is a matter of our own processor, and the library does it one after the other. A request to a KDC that is
+ * silent holds its helper for up to half a minute; others must be able to ask theirs.
+ */
+enum { KERBEROS_HELPERS = 1, KERBEROS_WAITING_MAX = 1024, KERBEROS_KDC_HELPERS = 8 };
 
 struct kerberos {
 	const struct config_kerberos *config;
 	struct event_base *base;
-	struct jobs *jobs;     /* the caller's */
-	struct jobs *kdc_jobs; /* ours; NULL: no IAKERB */
+	struct jobs *jobs, *kdc_jobs; /* of those that may wait for a KDC; NULL: no IAKERB */
 	gss_cred_id_t cred;
 };
 
@@ -33,7 +36,7 @@ struct kerberos_context {
 };
 
 struct kerberos *kerberos_new(const struct config_kerberos *config, const char *state_dir, struct event_base *base,
-	struct jobs *jobs, void (*report)(void *context, const char *sentence), void *context)
+	void (*report)(void *context, const char *sentence), void *context)
 {
 	struct kerberos *kerberos = calloc(1, sizeof(*kerberos));
 	char cache[CONFIG_KERBEROS_FILE_LEN], why[KERBEROS_WHY_LEN] = "there is no memory for Kerberos";
@@ -42,14 +45,16 @@ struct kerberos *kerberos_new(const struct config_kerberos *config, const char *
 		goto fail;
 	kerberos->config = config;
 	kerberos->base = base;
-	kerberos->jobs = jobs;
 	snprintf(cache, sizeof(cache), "%s/kerberos.replay", state_dir);
 	if (kerberos_acquire(config, cache, &kerberos->cred, why) < 0)
 		goto fail;
+	kerberos->jobs = jobs_new(base, KERBEROS_HELPERS, KERBEROS_WAITING_MAX);
 	if (config->iakerb)
 		kerberos->kdc_jobs = jobs_new(base, KERBEROS_KDC_HELPERS, config->kdc_pending);
-	if (config->iakerb && !kerberos->kdc_jobs)
+	if (!kerberos->jobs || (config->iakerb && !kerberos->kdc_jobs)) {
+		snprintf(why, sizeof(why), "Kerberos' helpers can't be started: %s", strerror(errno));
 		goto fail;
+	}
 	return kerberos;
 fail:
 	report(context, why);
@@ -63,6 +68,7 @@ void kerberos_free(struct kerberos *kerberos)
 
 	if (!kerberos)
 		return;
+	jobs_free(kerberos->jobs);
 	jobs_free(kerberos->kdc_jobs);
 	gss_release_cred(&minor, &kerberos->cred);
 	free(kerberos);

@@ -14,8 +14,7 @@
 #pragma once
 
 #include "config/kerberos.h"
-#include "jobs.h"
-
+#include <event2/event.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,16 +45,14 @@ struct kerberos_answer {
 };
 
 /*
- * Opens keytab and replay cache (a file in `state_dir`). `jobs` are the helpers of what takes no longer than a hash;
- * requests to the KDC get helpers of their own. Configuration and jobs must stay. NULL after passing one sentence to
- * `report`: nothing can be accepted then.
+ * Opens keytab and replay cache (a file in `state_dir`), and starts helpers, of which those that wait for a KDC are
+ * others than the rest. The configuration must stay. NULL after passing one sentence to `report`: nothing can be
+ * accepted then.
  */
 struct kerberos *kerberos_new(const struct config_kerberos *config, const char *state_dir, struct event_base *base,
-	struct jobs *jobs, void (*report)(void *context, const char *sentence), void *context);
+	void (*report)(void *context, const char *sentence), void *context);
 
-/*
- * Free `jobs` first, and end every context before. Waits for a request to the KDC that is under way. NULL is allowed.
- */
+/* End every context before. Waits for a request to the KDC that is under way. NULL is allowed. */
 void kerberos_free(struct kerberos *kerberos);
 
 /*

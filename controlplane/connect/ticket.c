@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { HELPERS = 1, WAITING_MAX = 4 };
+/* A request to a silent KDC holds its helper for up to half a minute, while the gateway is asked instead. */
+enum { HELPERS = 4, WAITING_MAX = 4 };
 
 static void on_answer(void *context, const struct kerberos_client_answer *answer)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registration/proof.h"
 
+#include "auth/kerberos.h"
 #include "auth/login.h"
 #include "ike/subject.h"
+#include "registration/keys.h"
 
 #include <errno.h>
 #include <openssl/x509v3.h>
@@ -16,12 +18,14 @@ struct proof {
 	void (*done)(void *context, const struct proof_answer *answer);
 	void *context;
 	struct event *soon; /* certificate: the answer is known, and waits for the loop */
-	bool logging_in;    /* a helper works for it */
-	bool ended;	    /* nobody waits any more: freed when the helper is through */
+	struct kerberos_context *kerberos;
+	bool logging_in; /* a helper works for it */
+	bool ended;	 /* nobody waits any more: freed when the helper is through */
 };
 
 static void proof_free(struct proof *proof)
 {
+	kerberos_end(proof->kerberos);
 	if (proof->soon)
 		event_free(proof->soon);
 	free(proof);
@@ -156,6 +160,42 @@ static int proof_by_password(
 	return rc;
 }
 
+static void on_kerberos(void *context, const struct kerberos_answer *kerberos)
+{
+	struct proof *proof = context;
+	struct proof_answer answer = {
+		.more = kerberos->state == KERBEROS_CONTINUE,
+		.identity = kerberos->identity,
+		.group = "",
+		.token = kerberos->token,
+		.token_len = kerberos->token_len,
+		.said = kerberos->said,
+		.why = kerberos->why,
+	};
+	char said[PROOF_WHY_LEN];
+
+	if (kerberos->state == KERBEROS_ACCEPTED) {
+		snprintf(said, sizeof(said), "Kerberos ticket of %s", kerberos->principal);
+		answer.said = said;
+	}
+	proof_tell(proof, &answer);
+}
+
+static int proof_by_kerberos(struct proof *proof, const struct registration_message *authenticate)
+{
+	uint8_t binding[KEYS_CHANNEL_BINDING_LEN];
+	int rc;
+
+	_Static_assert(sizeof(binding) == KERBEROS_BINDING_LEN, "both are RFC 9266's");
+	if (!proof->means->kerberos)
+		return -ENOTSUP;
+	rc = keys_channel_binding(proof->tls, binding);
+	if (rc < 0)
+		return rc;
+	proof->kerberos = kerberos_begin(proof->means->kerberos, binding, on_kerberos, proof);
+	return proof->kerberos ? kerberos_step(proof->kerberos, authenticate->token, authenticate->token_len) : -errno;
+}
+
 struct proof *proof_begin(const struct proof_means *means, const struct registration_message *authenticate,
 	const struct tls *tls, const struct address *remote,
 	void (*done)(void *context, const struct proof_answer *answer), void *context)
@@ -172,6 +212,7 @@ struct proof *proof_begin(const struct proof_means *means, const struct registra
 	switch (authenticate->authenticate.method) {
 	case REGISTRATION_CERTIFICATE: rc = proof_by_certificate(proof); break;
 	case REGISTRATION_PASSWORD: rc = proof_by_password(proof, &authenticate->authenticate, remote); break;
+	case REGISTRATION_KERBEROS: rc = proof_by_kerberos(proof, authenticate); break;
 	default: break;
 	}
 	if (rc == 0)
@@ -183,10 +224,7 @@ struct proof *proof_begin(const struct proof_means *means, const struct registra
 
 int proof_step(struct proof *proof, const uint8_t *token, size_t token_len)
 {
-	(void)proof;
-	(void)token;
-	(void)token_len;
-	return -EPROTO;
+	return proof->kerberos ? kerberos_step(proof->kerberos, token, token_len) : -EPROTO;
 }
 
 void proof_end(struct proof *proof)

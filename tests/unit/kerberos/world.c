@@ -124,7 +124,7 @@ static void on_report(void *context, const char *sentence)
 bool world_open(struct world *world)
 {
 	world_be(&world->gateway_end);
-	world->kerberos = kerberos_new(&world->config, world->directory, world->base, world->jobs, on_report, world);
+	world->kerberos = kerberos_new(&world->config, world->directory, world->base, on_report, world);
 	return world->kerberos != NULL;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registrar_world.h"
 
+#include "auth/kerberos.h"
 #include "auth/login.h"
 #include "auth/users_edit.h"
 #include "ike/credentials.h"
@@ -159,7 +160,8 @@ void world_open(struct world *world)
 		.settle = on_settle,
 	};
 
-	world->base = event_base_new();
+	if (!world->base)
+		world->base = event_base_new();
 	assert_int_equal(credentials_load(&world->config, &world->credentials, report, NULL), 0);
 	world->known = members_new(&world->config);
 	world->registry = registry_new(world->config.registration.key_timeout, &hooks);
@@ -168,7 +170,8 @@ void world_open(struct world *world)
 	assert_non_null(world->login);
 	host.registry = world->registry;
 	host.grant.members = world->known;
-	host.proof = (struct proof_means){.base = world->base, .members = world->known, .login = world->login};
+	host.proof = (struct proof_means){
+		.base = world->base, .members = world->known, .login = world->login, .kerberos = world->kerberos};
 	world->registrar = registrar_new(world->base, &host, world->credentials);
 	assert_non_null(world->registrar);
 }
@@ -176,6 +179,7 @@ void world_open(struct world *world)
 void world_close(struct world *world)
 {
 	registrar_free(world->registrar);
+	kerberos_free(world->kerberos);
 	jobs_free(world->jobs);
 	login_free(world->login);
 	registry_free(world->registry);

@@ -23,6 +23,7 @@ struct world {
 	struct registry *registry;
 	struct jobs *jobs;
 	struct login *login;
+	struct kerberos *kerberos; /* of the caller, before world_open; freed by world_close */
 	struct registrar *registrar;
 	struct { /* what the operator is told */
 		enum timeline_what what;
