@@ -68,20 +68,24 @@ static void attempt_name_owner(struct kerberos_attempt *attempt)
 	krb5_free_context(context);
 }
 
-/* Who the tickets say that we are. */
-static OM_uint32 attempt_inquire(struct kerberos_attempt *attempt, OM_uint32 *minor)
+/* Who the tickets say that we are, with the realm that the configuration may have left out. */
+static OM_uint32 attempt_name(struct kerberos_attempt *attempt, OM_uint32 *minor)
 {
+	const struct config_kerberos_client *config = attempt->config;
 	gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
 	gss_name_t name = GSS_C_NO_NAME;
-	OM_uint32 ignored, major = gss_inquire_cred(minor, attempt->cred, &name, NULL, NULL, NULL);
+	OM_uint32 ignored, major;
 
+	if (!config->principal[0] && !config->keytab[0])
+		attempt_name_owner(attempt);
+	if (strchr(attempt->principal, '@'))
+		return GSS_S_COMPLETE;
+	major = gss_inquire_cred(minor, attempt->cred, &name, NULL, NULL, NULL);
 	if (major == GSS_S_COMPLETE)
 		major = gss_display_name(minor, name, &text, NULL);
 	if (major == GSS_S_COMPLETE)
 		snprintf(attempt->principal, sizeof(attempt->principal), "%.*s", (int)text.length,
 			(const char *)text.value);
-	else if (GSS_ROUTINE_ERROR(major) == GSS_S_CREDENTIALS_EXPIRED && !attempt->principal[0])
-		attempt_name_owner(attempt);
 	gss_release_buffer(&ignored, &text);
 	gss_release_name(&ignored, &name);
 	return major;
@@ -117,7 +121,7 @@ static OM_uint32 attempt_begin(struct kerberos_attempt *attempt, OM_uint32 *mino
 	if (major == GSS_S_COMPLETE)
 		major = attempt_acquire(attempt, name, minor);
 	if (major == GSS_S_COMPLETE)
-		major = attempt_inquire(attempt, minor);
+		major = attempt_name(attempt, minor);
 	if (major == GSS_S_COMPLETE)
 		major = attempt_target(attempt, minor);
 	gss_release_name(&ignored, &name);
