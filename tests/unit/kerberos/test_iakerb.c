@@ -15,16 +15,24 @@ struct silence {
 	unsigned port;
 };
 
+/* A port that is free for both. */
 static void silence_begin(struct silence *silence)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr *bound = (struct sockaddr *)&address;
 	socklen_t len = sizeof(address);
 
-	silence->udp = socket(AF_INET, SOCK_DGRAM, 0);
 	silence->tcp = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(silence->udp, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(getsockname(silence->udp, (struct sockaddr *)&address, &len), 0);
-	assert_int_equal(bind(silence->tcp, (struct sockaddr *)&address, len), 0);
+	do {
+		silence->udp = socket(AF_INET, SOCK_DGRAM, 0);
+		address.sin_port = 0;
+		assert_int_equal(bind(silence->udp, bound, len), 0);
+		assert_int_equal(getsockname(silence->udp, bound, &len), 0);
+		if (bind(silence->tcp, bound, len) == 0)
+			break;
+		assert_int_equal(errno, EADDRINUSE);
+		close(silence->udp);
+	} while (true);
 	assert_int_equal(listen(silence->tcp, 8), 0);
 	silence->port = ntohs(address.sin_port);
 }
