@@ -4,7 +4,11 @@
 
 #include <stdint.h>
 
-enum { KERBEROS_CLOCK_LEN = 32, KERBEROS_SPAN_LEN = 32 };
+enum {
+	KERBEROS_CLOCK_LEN = 32,
+	KERBEROS_SPAN_LEN = 32,
+	KERBEROS_SKEW_ALLOWED = 300, /* seconds, unless krb5.conf says otherwise (RFC 4120 section 8.2) */
+};
 
 int64_t kerberos_clock_now(void);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why a registration came to nothing, in one sentence: the most telling of the ports that were tried. */
+#include "auth/kerberos_clock.h"
 #include "connect/explain.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Nothing stands at TCP, or nothing of ours: what that may mean for who administers the port mapping. */
@@ -42,6 +44,28 @@ static void explain_no_tcp(const struct registration_verdict *verdict, const cha
 	}
 }
 
+/*
+ * The gateway keeps its reasons to itself; but of two clocks that are too far apart for Kerberos we know, as its offer
+ * has its time.
+ */
+static void explain_ticket(const struct registration_verdict *verdict, const char *gateway, struct explain_verdict *out)
+{
+	char theirs[KERBEROS_CLOCK_LEN], ours[KERBEROS_CLOCK_LEN], apart[KERBEROS_SPAN_LEN];
+	int64_t now = kerberos_clock_now();
+
+	if (llabs(verdict->clock_ahead) >= KERBEROS_SKEW_ALLOWED)
+		explain_set(out, "clock",
+			"%s does not accept our Kerberos ticket, since its clock and this host's are %s apart, and "
+			"Kerberos allows 5 minutes: this one shows %s, the gateway's %s; set both by NTP",
+			gateway, kerberos_span_format(verdict->clock_ahead, apart), kerberos_clock_format(now, ours),
+			kerberos_clock_format(now - verdict->clock_ahead, theirs));
+	else
+		explain_set(out, "not_accepted",
+			"%s does not accept our Kerberos ticket: %s; check that the gateway's keytab is that of its "
+			"service, and, where tickets come through it (iakerb), that it may and can ask the KDC (its log says which)",
+			gateway, verdict->detail);
+}
+
 /* The gateway's words, and which of our settings they are about. */
 static void explain_turned_down(const struct registration_verdict *verdict, const char *gateway,
 	const struct connect_config *config, struct explain_verdict *out)
@@ -54,10 +78,7 @@ static void explain_turned_down(const struct registration_verdict *verdict, cons
 				"was wrong too often of late; check login and password_file (the gateway's log says which)",
 				gateway, config->login);
 		else if (verdict->method == REGISTRATION_KERBEROS)
-			explain_set(out, "not_accepted",
-				"%s does not accept our Kerberos ticket: %s; check this host's clock, and that the gateway's "
-				"keytab is that of its service (its log says which)",
-				gateway, verdict->detail);
+			explain_ticket(verdict, gateway, out);
 		else
 			explain_set(out, "not_accepted",
 				"%s does not accept our certificate: it has not expired, been revoked, or come from another "

@@ -44,10 +44,6 @@ void kerberos_attempt_clear(struct kerberos_attempt *attempt);
 /* Writes `failure` and `why` of a call that has just failed in this thread. */
 void kerberos_attempt_explain(struct kerberos_attempt *attempt, OM_uint32 major, OM_uint32 minor);
 
-/* kerberos_client_refused. */
-enum kerberos_client_failure kerberos_refusal_explain(
-	const struct kerberos_attempt *attempt, int64_t gateway_clock, int64_t our_clock, char *why, size_t size);
-
 static inline bool kerberos_attempt_through_gateway(const struct kerberos_attempt *attempt)
 {
 	return attempt->mechanism == &gss_mechanism_iakerb;

@@ -194,9 +194,3 @@ void kerberos_client_end(struct kerberos_client *client)
 	if (!client->answering)
 		client_free(client);
 }
-
-enum kerberos_client_failure kerberos_client_refused(
-	const struct kerberos_client *client, int64_t gateway_clock, int64_t our_clock, char *why, size_t size)
-{
-	return kerberos_refusal_explain(client->attempt, gateway_clock, our_clock, why, size);
-}

@@ -68,10 +68,3 @@ int kerberos_client_step(struct kerberos_client *client, const uint8_t *token, s
 
 /* Forgets it, at any time, also within `done` and while a helper works for it. NULL is allowed. */
 void kerberos_client_end(struct kerberos_client *client);
-
-/*
- * Why the gateway may have refused what our library found right: it tells no reasons, but its clock, seconds of Unix
- * time, when it sends it (0: unknown). Writes a sentence of at most `size` bytes; what it is about is returned.
- */
-enum kerberos_client_failure kerberos_client_refused(
-	const struct kerberos_client *client, int64_t gateway_clock, int64_t our_clock, char *why, size_t size);

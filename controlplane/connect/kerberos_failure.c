@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SKEW_ALLOWED = 300 }; /* seconds; krb5.conf's default (RFC 4120 section 8.2) */
-
 static void attempt_fail(struct kerberos_attempt *attempt, enum kerberos_client_failure failure, const char *format,
 	...) __attribute__((format(printf, 3, 4)));
 
@@ -136,26 +134,4 @@ void kerberos_attempt_explain(struct kerberos_attempt *attempt, OM_uint32 major,
 	else
 		attempt_fail(attempt, KERBEROS_CLIENT_OTHER, "Kerberos failed for %s towards %s: %s",
 			attempt_user(attempt), attempt->service[0] ? attempt->service : "the gateway", words);
-}
-
-enum kerberos_client_failure kerberos_refusal_explain(
-	const struct kerberos_attempt *attempt, int64_t gateway_clock, int64_t our_clock, char *why, size_t size)
-{
-	char theirs[KERBEROS_CLOCK_LEN], ours[KERBEROS_CLOCK_LEN], apart[KERBEROS_SPAN_LEN];
-	int64_t ahead = our_clock - gateway_clock;
-
-	if (gateway_clock && (ahead >= SKEW_ALLOWED || ahead <= -SKEW_ALLOWED)) {
-		snprintf(why, size,
-			"the gateway refuses %s, since its clock and this host's are %s apart: this one shows %s, the "
-			"gateway's %s, and "
-			"Kerberos allows 5 minutes; set both by NTP",
-			attempt_user(attempt), kerberos_span_format(ahead, apart),
-			kerberos_clock_format(our_clock, ours), kerberos_clock_format(gateway_clock, theirs));
-		return KERBEROS_CLIENT_CLOCK_SKEW;
-	}
-	snprintf(why, size, "the gateway refuses %s%s; it tells its administrator why (sluicectl explain), nobody else",
-		attempt_user(attempt),
-		kerberos_attempt_through_gateway(attempt) ? ", or can't or won't ask the KDC on its behalf (IAKERB)"
-							  : "");
-	return KERBEROS_CLIENT_OTHER;
 }

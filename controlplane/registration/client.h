@@ -35,6 +35,7 @@ struct registration_verdict {
 	enum registration_code code;	      /* of TURNED_DOWN */
 	enum registration_method method;      /* that was tried last */
 	int error;			      /* errno, where there is one */
+	int64_t clock_ahead;		      /* seconds, of our clock to the gateway's; 0 while that is unknown */
 	char detail[REGISTRATION_DETAIL_LEN]; /* a clause, or "" */
 };
 

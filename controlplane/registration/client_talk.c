@@ -2,6 +2,8 @@
 /* What a registration's client says to what: each message of the gateway's in the state that it may come in. */
 #include "registration/client_state.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +102,7 @@ static void take_offer(struct registration_client *client, const struct registra
 	char ours[64], theirs[64];
 
 	client->methods = client->settings.methods & offer->methods;
+	client->verdict.clock_ahead = clock_unix() - offer->clock;
 	if (offer->version != REGISTRATION_VERSION) {
 		client_fail(client, REGISTRATION_UNSUITABLE, 0, "the gateway speaks version %u of the protocol, and this is %d",
 			offer->version, REGISTRATION_VERSION);

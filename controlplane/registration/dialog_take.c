@@ -84,7 +84,8 @@ static void dialog_take_hello(struct dialog *dialog, const struct registration_h
 			dialog->registration.transport = (enum registration_transport)config->transports[i];
 	dialog->registration.fallback = dialog->registration.transport == REGISTRATION_UDP && config->fallback &&
 					(transports & 1u << REGISTRATION_TCP);
-	offer.offer = (struct registration_offer){REGISTRATION_VERSION, methods, transports};
+	offer.offer = (struct registration_offer){
+		.version = REGISTRATION_VERSION, .methods = methods, .transports = transports, .clock = (uint32_t)clock_unix()};
 	if (dialog_send(dialog, &offer) < 0)
 		dialog_refuse_no_memory(dialog);
 	else

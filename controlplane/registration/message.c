@@ -31,9 +31,9 @@ static json_t *encode_offer(const struct registration_message *message)
 {
 	const struct registration_offer *offer = &message->offer;
 
-	return json_pack("{s:s, s:i, s:o, s:o}", "type", "offer", "version", (int)offer->version, "methods",
+	return json_pack("{s:s, s:i, s:o, s:o, s:I}", "type", "offer", "version", (int)offer->version, "methods",
 		fields_names(registration_method_names, offer->methods), "transports",
-		fields_names(registration_transport_names, offer->transports));
+		fields_names(registration_transport_names, offer->transports), "clock", (json_int_t)offer->clock);
 }
 
 static json_t *encode_authenticate(const struct registration_message *message)
@@ -125,10 +125,11 @@ static bool decode_offer(struct fields *fields, json_t *object, struct registrat
 {
 	struct registration_offer *offer = &out->offer;
 	json_t *methods, *transports;
-	json_int_t version;
+	json_int_t version, clock;
 
-	return fields_unpack(fields, object, "{s:s, s:I, s:o, s:o}", "type", &fields->type, "version", &version, "methods",
-		       &methods, "transports", &transports) &&
+	return fields_unpack(fields, object, "{s:s, s:I, s:o, s:o, s:I}", "type", &fields->type, "version", &version,
+		       "methods", &methods, "transports", &transports, "clock", &clock) &&
+	       fields_take_number(fields, "clock", clock, 0, UINT32_MAX, &offer->clock) &&
 	       fields_take_number(fields, "version", version, 0, UINT32_MAX, &offer->version) &&
 	       fields_take_names(fields, "methods", methods, registration_method_names, &offer->methods) &&
 	       fields_take_names(fields, "transports", transports, registration_transport_names, &offer->transports);

@@ -85,6 +85,7 @@ struct registration_hello {
 struct registration_offer {
 	uint32_t version;
 	uint32_t methods, transports;
+	uint32_t clock; /* the gateway's: seconds of Unix time */
 };
 
 struct registration_authenticate {

@@ -181,6 +181,24 @@ static void test_registration(void **state)
 	assert_null(strstr(verdict.sentence, "IKE alone"));
 }
 
+/* The gateway says no more than that; its offer had its clock. */
+static void test_ticket_that_is_refused(void **state)
+{
+	struct registration_verdict registration = {.failure = REGISTRATION_TURNED_DOWN,
+		.method = REGISTRATION_KERBEROS,
+		.code = REGISTRATION_AUTHENTICATION_FAILED,
+		.clock_ahead = -600};
+
+	(void)state;
+	explain_registration(&registration, &gateway, 2012, &config, &verdict);
+	assert_string_equal(verdict.code, "clock");
+	assert_non_null(strstr(verdict.sentence, "10 minutes apart"));
+	registration.clock_ahead = 200;
+	explain_registration(&registration, &gateway, 2012, &config, &verdict);
+	assert_string_equal(verdict.code, "not_accepted");
+	assert_non_null(strstr(verdict.sentence, "keytab"));
+}
+
 /* With nothing that IKE could use the sentence ends the matter; with something it tells of both ways. */
 static void test_registration_and_ike(void **state)
 {
@@ -218,6 +236,7 @@ int main(void)
 		cmocka_unit_test_setup(test_long_texts, setup),
 		cmocka_unit_test_setup(test_no_try, setup),
 		cmocka_unit_test_setup(test_registration, setup),
+		cmocka_unit_test_setup(test_ticket_that_is_refused, setup),
 		cmocka_unit_test_setup(test_registration_and_ike, setup),
 	};
 

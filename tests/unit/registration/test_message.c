@@ -89,7 +89,7 @@ static void hello_and_offer(void **state)
 	assert_memory_equal(&back.hello, &message.hello, sizeof(message.hello));
 	message_clear(&back);
 	message = (struct registration_message){
-		.type = REGISTRATION_OFFER, .offer = {.version = 2, .methods = 7, .transports = 3}};
+		.type = REGISTRATION_OFFER, .offer = {.version = 2, .methods = 7, .transports = 3, .clock = 1800000000}};
 	there_and_back(&message, &back);
 	assert_memory_equal(&back.offer, &message.offer, sizeof(message.offer));
 	message_clear(&back);
@@ -202,12 +202,12 @@ static void schema(void **state)
 	refused("{\"type\":\"greeting\"}", "\"type\"");
 	refused("{\"type\":\"start\",\"more\":1}", "more");
 	refused("{\"type\":\"offer\",\"version\":1,\"methods\":[]}", "transports");
-	refused("{\"type\":\"offer\",\"version\":\"1\",\"methods\":[],\"transports\":[]}", "integer");
-	refused("{\"type\":\"offer\",\"version\":1.0,\"methods\":[],\"transports\":[]}", "integer");
-	refused("{\"type\":\"offer\",\"version\":-1,\"methods\":[],\"transports\":[]}", "\"version\"");
-	refused("{\"type\":\"offer\",\"version\":1,\"methods\":{},\"transports\":[]}", "\"methods\"");
-	refused("{\"type\":\"offer\",\"version\":1,\"methods\":[1],\"transports\":[]}", "\"methods\"");
-	taken("{\"type\":\"offer\",\"version\":1,\"methods\":[\"saml\"],\"transports\":[]}");
+	refused("{\"type\":\"offer\",\"version\":\"1\",\"methods\":[],\"transports\":[],\"clock\":1}", "integer");
+	refused("{\"type\":\"offer\",\"version\":1.0,\"methods\":[],\"transports\":[],\"clock\":1}", "integer");
+	refused("{\"type\":\"offer\",\"version\":-1,\"methods\":[],\"transports\":[],\"clock\":1}", "\"version\"");
+	refused("{\"type\":\"offer\",\"version\":1,\"methods\":{},\"transports\":[],\"clock\":1}", "\"methods\"");
+	refused("{\"type\":\"offer\",\"version\":1,\"methods\":[1],\"transports\":[],\"clock\":1}", "\"methods\"");
+	taken("{\"type\":\"offer\",\"version\":1,\"methods\":[\"saml\"],\"transports\":[],\"clock\":1}");
 	refused("{\"type\":\"authenticate\"}", "\"method\"");
 	refused("{\"type\":\"authenticate\",\"method\":\"certificate\",\"user\":\"anna\"}", "user");
 	refused("{\"type\":\"refused\",\"code\":\"why\",\"sentence\":\"x\"}", "\"code\"");
