@@ -62,6 +62,14 @@ static void use_password(struct world *world, const char *password)
 		(uint16_t)snprintf((char *)world->client_config.password, CONFIG_KERBEROS_PASSWORD_LEN, "%s", password);
 }
 
+/* Alice has nothing but her password and a way to the gateway. */
+static void ask_through_the_gateway(struct world *world)
+{
+	cut_off(world, &world->client_end);
+	use_password(world, "secret of alice");
+	world->client_config.iakerb = CONFIG_IAKERB_ALWAYS;
+}
+
 static void assert_met(const struct world *world, const char *identity)
 {
 	assert_string_equal(world->client_why, "");
@@ -76,9 +84,7 @@ static void password_through_the_gateway(void **state)
 {
 	struct world *world = *state;
 
-	cut_off(world, &world->client_end);
-	use_password(world, "secret of alice");
-	world->client_config.iakerb = CONFIG_IAKERB_ALWAYS;
+	ask_through_the_gateway(world);
 	assert_true(world_open(world));
 	world_meet(world);
 	assert_met(world, "alice");
@@ -153,10 +159,8 @@ static void the_gateway_s_kdc_is_down(void **state)
 {
 	struct world *world = *state;
 
-	cut_off(world, &world->client_end);
+	ask_through_the_gateway(world);
 	world->gateway_end = world->client_end;
-	use_password(world, "secret of alice");
-	world->client_config.iakerb = CONFIG_IAKERB_ALWAYS;
 	assert_true(world_open(world));
 	world_meet(world);
 	assert_int_equal(world->state, KERBEROS_REFUSED);
@@ -168,11 +172,9 @@ static void the_gateway_s_kdc_is_silent(void **state)
 	struct world *world = *state;
 	struct silence silence;
 
-	cut_off(world, &world->client_end);
+	ask_through_the_gateway(world);
 	silence_begin(&silence);
 	world_write_conf(world, "silent.conf", "127.0.0.1", silence.port, world->gateway_end.krb5_conf);
-	use_password(world, "secret of alice");
-	world->client_config.iakerb = CONFIG_IAKERB_ALWAYS;
 	world->config.kdc_timeout = 1;
 	assert_true(world_open(world));
 	world_meet(world);
@@ -189,11 +191,9 @@ static void requests_to_the_kdc_have_a_limit(void **state)
 	struct silence silence;
 	int rc;
 
-	cut_off(world, &world->client_end);
+	ask_through_the_gateway(world);
 	silence_begin(&silence);
 	world_write_conf(world, "silent.conf", "127.0.0.1", silence.port, world->gateway_end.krb5_conf);
-	use_password(world, "secret of alice");
-	world->client_config.iakerb = CONFIG_IAKERB_ALWAYS;
 	assert_true(world_open(world));
 	world_client_begin(world);
 	world_be(&world->gateway_end);
@@ -227,9 +227,7 @@ static void only_for_realms_of_the_rules(void **state)
 {
 	struct world *world = *state;
 
-	cut_off(world, &world->client_end);
-	use_password(world, "secret of alice");
-	world->client_config.iakerb = CONFIG_IAKERB_ALWAYS;
+	ask_through_the_gateway(world);
 	strcpy(world->config.rules[0].principal, "*@OTHER.TEST");
 	assert_true(world_open(world));
 	world_meet(world);
@@ -241,9 +239,7 @@ static void only_where_it_is_allowed(void **state)
 {
 	struct world *world = *state;
 
-	cut_off(world, &world->client_end);
-	use_password(world, "secret of alice");
-	world->client_config.iakerb = CONFIG_IAKERB_ALWAYS;
+	ask_through_the_gateway(world);
 	world->config.iakerb = false;
 	assert_true(world_open(world));
 	world_meet(world);
@@ -260,9 +256,7 @@ static void reasons_are_told_here_too(void **state)
 	world->gateway_end.clock = 600;
 	world_meet(world);
 	assert_says(world->why, "10 minutes apart");
-	cut_off(world, &world->client_end);
-	use_password(world, "secret of alice");
-	world->client_config.iakerb = CONFIG_IAKERB_ALWAYS;
+	ask_through_the_gateway(world);
 	world_meet(world);
 	assert_int_equal(world->state, KERBEROS_REFUSED);
 	assert_says(world->why, "10 minutes apart");
@@ -272,9 +266,7 @@ static void rounds_have_a_limit(void **state)
 {
 	struct world *world = *state;
 
-	cut_off(world, &world->client_end);
-	use_password(world, "secret of alice");
-	world->client_config.iakerb = CONFIG_IAKERB_ALWAYS;
+	ask_through_the_gateway(world);
 	world->config.rounds_max = 3;
 	assert_true(world_open(world));
 	world_meet(world);
@@ -289,9 +281,7 @@ static void odd_requests_are_refused(void **state)
 	uint8_t token[WORLD_TOKEN_MAX];
 	size_t token_len;
 
-	cut_off(world, &world->client_end);
-	use_password(world, "secret of alice");
-	world->client_config.iakerb = CONFIG_IAKERB_ALWAYS;
+	ask_through_the_gateway(world);
 	assert_true(world_open(world));
 	world_client_begin(world);
 	token_len = world->token_len;
