@@ -130,6 +130,46 @@ static void has_a_limit(void **state)
 	event_base_free(base);
 }
 
+static struct task *order[4];
+static size_t n_order;
+
+static void task_note(struct job *job)
+{
+	order[n_order++] = (struct task *)job;
+	task_work(job);
+}
+
+/* They don't wait behind the others, nor for their room. */
+static void urgent_ones_go_first(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct jobs *jobs = jobs_new(base, 1, 2);
+	unsigned remaining = 5;
+	struct task first, tasks[4];
+
+	(void)state;
+	gate_set(false);
+	first = (struct task){
+		.job = {.work = task_wait, .done = task_done}, .base = base, .jobs = jobs, .remaining = &remaining};
+	assert_int_equal(jobs_submit(jobs, &first.job), 0);
+	gate_await(1);
+	for (int i = 0; i < 4; i++) {
+		tasks[i] = (struct task){.job = {.work = task_note, .done = task_done, .urgent = i >= 2},
+			.base = base,
+			.jobs = jobs,
+			.remaining = &remaining};
+		assert_int_equal(jobs_submit(jobs, &tasks[i].job), 0);
+	}
+	gate_set(true);
+	event_base_dispatch(base);
+	assert_ptr_equal(order[0], &tasks[2]);
+	assert_ptr_equal(order[1], &tasks[3]);
+	assert_ptr_equal(order[2], &tasks[0]);
+	assert_ptr_equal(order[3], &tasks[1]);
+	jobs_free(jobs);
+	event_base_free(base);
+}
+
 static void end_calls_everybody(void **state)
 {
 	struct event_base *base = event_base_new();
@@ -155,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(runs_elsewhere_and_ends_here),
 		cmocka_unit_test(has_a_limit),
+		cmocka_unit_test(urgent_ones_go_first),
 		cmocka_unit_test(end_calls_everybody),
 	};
 

@@ -65,23 +65,27 @@ static void waits_for_its_result(void **state)
 	exchange_stop(&x);
 }
 
-/* The branch sends again after 1 and 2 seconds; one answer comes of it all. */
+/* The branch sends again after 1 and 2 seconds, message 1 of aggressive or 3 of main mode; one answer comes of it all. */
 static void comes_again(void **state)
 {
 	(void)state;
-	start(true);
-	gateway()->jobs_held = true;
-	exchange_begin(&x);
-	exchange_pass(&x, 3500);
-	assert_int_equal(sent_by(BRANCH), 3);
-	assert_int_equal(gateway()->n_jobs, 1);
-	assert_int_equal(exchange_sas(&x, GATEWAY), 1);
-	gateway()->jobs_held = false;
-	exchange_help(&x, GATEWAY);
-	assert_int_equal(sent_by(GATEWAY), 1);
-	exchange_run(&x);
-	exchange_check_pair(&x);
-	exchange_stop(&x);
+	for (int aggressive = 0; aggressive < 2; aggressive++) {
+		size_t before = aggressive ? 0 : 1;
+
+		start(aggressive);
+		gateway()->jobs_held = true;
+		exchange_begin(&x);
+		exchange_pass(&x, 3500);
+		assert_int_equal(sent_by(BRANCH), before + 3);
+		assert_int_equal(gateway()->n_jobs, 1);
+		assert_int_equal(exchange_sas(&x, GATEWAY), 1);
+		gateway()->jobs_held = false;
+		exchange_help(&x, GATEWAY);
+		assert_int_equal(sent_by(GATEWAY), before + 1);
+		exchange_run(&x);
+		exchange_check_pair(&x);
+		exchange_stop(&x);
+	}
 }
 
 static void its_sa_ends(void **state)
