@@ -8,6 +8,7 @@ capture_start() {
 	local name=$1 host=$2 device=$3
 
 	shift 3
+	rm -f "$LAB_DIR/capture-$name.log" # an earlier one's says that it listens
 	background "capture-$name" "$host" \
 		tcpdump -Z root -n -U --immediate-mode -B 32768 -i "$device" -w "$LAB_DIR/$name.pcap" "$@"
 	wait_for 10 "tcpdump at $host $device" capture_listens "capture-$name"
@@ -26,7 +27,8 @@ capture_packets() { tcpdump -n -r "$LAB_DIR/$1.pcap" "$2" 2>/dev/null; }
 
 capture_count() { capture_packets "$1" "$2" | wc -l; }
 
-# The tunnel's packets outside: IKE and ESP in UDP of HQ, and the later fragments of these.
+# The tunnel's packets outside: IKE and ESP in UDP of HQ, and the later fragments of these. Data is at $TUNNEL_PORT.
+TUNNEL_PORT=4500
 TUNNEL_FILTER="(udp and host $HQ_OUTSIDE and (port 500 or port 4500)) or
 	(ip proto 17 and host $HQ_OUTSIDE and ip[6:2] & 0x1fff != 0)"
 
@@ -44,7 +46,7 @@ capture_shows_only_tunnel() {
 	local foreign tunnel
 
 	foreign=$(capture_packets "$1" "not arp and not ($TUNNEL_FILTER)" | head -n 5)
-	tunnel=$(capture_count "$1" "$TUNNEL_FILTER and port 4500")
+	tunnel=$(capture_count "$1" "$TUNNEL_FILTER and port $TUNNEL_PORT")
 	[[ -z $foreign ]] || fail "not only the tunnel is on the wire, but: $foreign"
 	((tunnel > 0)) || fail "capture $1 shows no packet of the tunnel"
 	say "capture $1: $tunnel packets of the tunnel, no other"

@@ -8,7 +8,7 @@ set -euo pipefail
 
 LAB_PREFIX=${LAB_PREFIX:-t$$}
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
-for part in net ipv6 mobile wire hq huge_pages credentials strongswan esp_peer connect sluice registration capture traffic; do
+for part in net ipv6 mobile wire hq huge_pages credentials strongswan esp_peer connect sluice kerberos registration capture traffic; do
 	# shellcheck source=/dev/null
 	. "$TOP/tests/lab/$part.sh"
 done

@@ -6,12 +6,15 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
-SLUICE_CHANGES=$(registration_changes password)
-CONNECT_CHANGES=$(connect_registers password)
+SLUICE_CHANGES=$(registration_changes kerberos password)
 # shellcheck disable=SC2086 # two mappings
 registration_begin ${EXPERIMENT_MAPPINGS[2]}
 iperf_start
 
-step "the tunnel comes up by UDP through a port mapping that changes the port"
-experiment_over_udp 4009
-experiment_cuts_in_two
+for method in password kerberos; do
+	step "by $method the tunnel comes up over UDP through a mapping that changes the port"
+	CONNECT_CHANGES=$(connect_registers $method)
+	experiment_over_udp 4009
+	experiment_cuts_in_two
+	stop connect
+done

@@ -6,20 +6,22 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
-SLUICE_CHANGES=$(registration_changes password)
-CONNECT_CHANGES=$(connect_registers password)
+SLUICE_CHANGES=$(registration_changes kerberos password)
 # shellcheck disable=SC2086 # two mappings
 registration_begin ${EXPERIMENT_MAPPINGS[3]}
 iperf_start
 ping_fails || fail "pc reaches srv without any tunnel"
 
-step "the tunnel comes up by UDP, HQ ends TCP"
-experiment_over_udp 88
+for method in password kerberos; do
+	step "by $method the tunnel comes up over UDP, and HQ ends TCP"
+	CONNECT_CHANGES=$(connect_registers $method)
+	experiment_over_udp 88
 
-step "an inner packet of 1,500 bytes leaves as two IP fragments"
-experiment_cuts_in_two
+	step "an inner packet of 1,500 bytes leaves as two IP fragments"
+	experiment_cuts_in_two
 
-step "the branch ends: HQ knows, and no key is left to come back with"
-stop connect
-wait_for 10 "the session's end" member_is_gone
-ping_fails || fail "pc reaches srv although the tunnel is down"
+	step "the branch ends: HQ knows"
+	stop connect
+	wait_for 10 "the session's end" member_is_gone
+	ping_fails || fail "pc reaches srv although the tunnel is down"
+done

@@ -6,12 +6,20 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
-SLUICE_CHANGES=$(registration_changes password certificate)
-CONNECT_CHANGES=$(connect_registers password)
+SLUICE_CHANGES=$(registration_changes kerberos certificate password)
 # shellcheck disable=SC2086 # two mappings
 registration_begin ${EXPERIMENT_MAPPINGS[3]}
 
+for method in password certificate kerberos; do
+	step "by $method: from the SYN to the first ping, five times"
+	CONNECT_CHANGES=$(connect_registers $method)
+	for _ in {1..5}; do
+		first_ping_ms
+	done | sort -n | paste -s -d ' ' | sed 's/$/ ms/'
+done
+
 step "connects, once"
+CONNECT_CHANGES=$(connect_registers password)
 connect_configure
 connect_once || fail "sluice-connect --once: $(cat "$LAB_DIR/once.log")"
 grep '^connected' "$LAB_DIR/once.log"
@@ -20,6 +28,9 @@ step "fails, each in its way"
 connect_once_says wrong_login --password-file "$LAB_DIR/wrong"
 connect_once_says certificate --gateway-identity other.example
 connect_once_says refused --registration 89
+internet_drops "tcp dport 90"
+connect_once_says silent --registration 90 --patience 1
+stop kdc
 CONNECT_CHANGES=$(connect_registers kerberos)
 connect_configure
-connect_once_says unsuitable
+connect_once_says no_ticket

@@ -417,7 +417,7 @@ static const uint32_t all_methods = 7;
 
 static void password_then_udp(void **state)
 {
-	const struct step steps[] = {offer(all_methods), accept_over(REGISTRATION_UDP), {NOTHING}};
+	const struct step steps[] = {offer(all_methods), accept_over(REGISTRATION_UDP), {.reply = NOTHING}};
 
 	(void)state;
 	script(steps, 3);
@@ -440,7 +440,7 @@ static void password_then_udp(void **state)
 
 static void password_then_tcp(void **state)
 {
-	const struct step steps[] = {offer(all_methods), accept_over(REGISTRATION_TCP), {NOTHING}};
+	const struct step steps[] = {offer(all_methods), accept_over(REGISTRATION_TCP), {.reply = NOTHING}};
 	char bytes[8] = "";
 
 	(void)state;
@@ -458,7 +458,7 @@ static void password_then_tcp(void **state)
 
 static void kerberos(void **state)
 {
-	const struct step steps[] = {offer(all_methods), token(), accept_over(REGISTRATION_UDP), {NOTHING}};
+	const struct step steps[] = {offer(all_methods), token(), accept_over(REGISTRATION_UDP), {.reply = NOTHING}};
 
 	(void)state;
 	settings.methods = all_methods;
@@ -481,7 +481,7 @@ static void kerberos(void **state)
 /* A gateway that hasn't proved itself gets nothing of us, whatever it says. */
 static void kerberos_unproven(void **state)
 {
-	const struct step steps[] = {offer(all_methods), accept_over(REGISTRATION_UDP), {NOTHING}};
+	const struct step steps[] = {offer(all_methods), accept_over(REGISTRATION_UDP), {.reply = NOTHING}};
 
 	(void)state;
 	settings.methods = all_methods;
@@ -509,7 +509,7 @@ static void no_ticket(void **state)
 static void password_for_want_of_a_ticket(void **state)
 {
 	const struct step steps[] = {
-		offer(1U << REGISTRATION_KERBEROS | 1U << REGISTRATION_PASSWORD), accept_over(REGISTRATION_UDP), {NOTHING}};
+		offer(1U << REGISTRATION_KERBEROS | 1U << REGISTRATION_PASSWORD), accept_over(REGISTRATION_UDP), {.reply = NOTHING}};
 
 	(void)state;
 	settings.methods = all_methods;
@@ -670,7 +670,7 @@ static void mute(void **state)
 
 static void mute_later(void **state)
 {
-	const struct step steps[] = {{NOTHING}};
+	const struct step steps[] = {{.reply = NOTHING}};
 
 	(void)state;
 	script(steps, 1);
