@@ -77,6 +77,12 @@ static void explain_turned_down(const struct registration_verdict *verdict, cons
 				"%s does not let the user \"%s\" in: the password is wrong, or there is no such user, or it "
 				"was wrong too often of late; check login and password_file (the gateway's log says which)",
 				gateway, config->login);
+		else if (verdict->method == REGISTRATION_KERBEROS && verdict->through_gateway)
+			explain_set(out, "no_ticket",
+				"this host can't reach the KDC, and got no ticket through %s either: %s; check that the KDC runs "
+				"and krb5.conf names it, or that the gateway passes requests on (registration.kerberos.iakerb "
+				"there), and principal and its key here",
+				gateway, verdict->detail);
 		else if (verdict->method == REGISTRATION_KERBEROS)
 			explain_ticket(verdict, gateway, out);
 		else

@@ -34,6 +34,7 @@ struct registration_verdict {
 	enum registration_failure failure;
 	enum registration_code code;	      /* of TURNED_DOWN */
 	enum registration_method method;      /* that was tried last */
+	bool through_gateway;		      /* and by Kerberos: whether the KDC was asked through the gateway */
 	int error;			      /* errno, where there is one */
 	int64_t clock_ahead;		      /* seconds, of our clock to the gateway's; 0 while that is unknown */
 	char detail[REGISTRATION_DETAIL_LEN]; /* a clause, or "" */

@@ -213,6 +213,7 @@ void registration_client_token(struct registration_client *client, const uint8_t
 		.type = REGISTRATION_TOKEN, .token = (uint8_t *)token, .token_len = token_len};
 
 	client->gss_complete = is_complete;
+	client->verdict.through_gateway = mechanism == REGISTRATION_IAKERB;
 	if (client->state == CLIENT_PROVING) {
 		if (is_complete)
 			start(client);

@@ -33,4 +33,5 @@ connect_once_says silent --registration 90 --patience 1
 stop kdc
 CONNECT_CHANGES=$(connect_registers kerberos)
 connect_configure
-connect_once_says no_ticket
+connect_once_says no_ticket # nor does HQ pass requests on
+connect_once_says no_ticket --iakerb never

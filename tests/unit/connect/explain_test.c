@@ -178,6 +178,12 @@ static void test_registration(void **state)
 	expect_registration(REGISTRATION_NO_CREDENTIAL, "no_ticket", "SAID", "prove itself");
 	expect_registration(REGISTRATION_TURNED_DOWN, "wrong_login", "\"anna\"", "password_file");
 	expect_registration(REGISTRATION_LOCAL, "local", "SAID", "register");
+	explain_registration(&(struct registration_verdict){.failure = REGISTRATION_TURNED_DOWN,
+				     .method = REGISTRATION_KERBEROS,
+				     .through_gateway = true},
+		&gateway, 88, &config, &verdict);
+	assert_string_equal(verdict.code, "no_ticket");
+	assert_non_null(strstr(verdict.sentence, "through 203.0.113.5"));
 	assert_null(strstr(verdict.sentence, "IKE alone"));
 }
 
