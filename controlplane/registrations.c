@@ -400,6 +400,12 @@ uint64_t registrations_run_timers(struct registrations *registrations)
 	return registrations ? notices_run_timers(registrations->notices) : UINT64_MAX;
 }
 
+size_t registrations_delete(
+	struct registrations *registrations, const struct config_peer *peer, const char *identity)
+{
+	return registrations ? registry_end_unused(registrations->registry, peer, identity, "deleted by the operator") : 0;
+}
+
 bool registrations_hold(const struct registrations *registrations, const char *identity)
 {
 	return registrations && registry_holds(registrations->registry, identity);

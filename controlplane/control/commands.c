@@ -85,6 +85,8 @@ static json_t *run_delete(struct gateway *gateway, const struct control_request 
 	struct target target = target_of(gateway, name);
 	size_t deleted = gateway_delete_peer(gateway, target.peer, target.identity, "deleted by the operator");
 
+	/* No key is left to come back with. */
+	deleted += registrations_delete(gateway->registrations, target.peer, target.identity);
 	if (deleted == 0 && target.peer)
 		return server_refusal("peer \"%s\" is not connected", name);
 	if (deleted == 0)

@@ -204,6 +204,23 @@ void registry_expire(struct registry *registry, uint64_t now_ms)
 	}
 }
 
+size_t registry_end_unused(
+	struct registry *registry, const struct config_peer *peer, const char *identity, const char *why)
+{
+	struct registration *registration, *next;
+	size_t ended = 0;
+
+	for (registration = TAILQ_FIRST(&registry->list); registration; registration = next) {
+		next = TAILQ_NEXT(registration, in_list);
+		if (registration->ike_sa || (peer && registration->peer != peer) ||
+			(identity && strcmp(registration->identity, identity) != 0))
+			continue;
+		registry_end(registry, registration, why);
+		ended++;
+	}
+	return ended;
+}
+
 static struct hashmap_node *registry_first_of(const struct registry *registry, const char *identity)
 {
 	return hashmap_first(&registry->by_identity, text_hash(&registry->by_identity, identity));

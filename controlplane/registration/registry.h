@@ -78,6 +78,10 @@ void registry_end_ike(struct registry *registry, uint64_t ike_sa);
 /* Ends those whose key IKE has not used in time. */
 void registry_expire(struct registry *registry, uint64_t now_ms);
 
+/* Ends those of a peer's entry and an identity (NULL: of any) that IKE has not used. Returns how many there were. */
+size_t registry_end_unused(
+	struct registry *registry, const struct config_peer *peer, const char *identity, const char *why);
+
 /* Whether anybody is registered with this identity, under whatever entry. */
 bool registry_holds(const struct registry *registry, const char *identity);
 

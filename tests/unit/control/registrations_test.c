@@ -162,6 +162,27 @@ static void newer_one_fails(void **state)
 	assert_int_equal(fake_ike.n_kept_newest, 0);
 }
 
+static void deleted_by_the_operator(void **state)
+{
+	struct world *world = *state;
+	struct control_request request = {.command = "delete", .n_arguments = 1, .arguments = {"alice"}};
+	struct registration *used = register_at(world, "alice", 2, 7);
+	struct registry *registry = registrations_registry(world->gateway.registrations);
+	json_t *reply;
+
+	assert_int_equal(world->host.registered_take(world->host.context, used->number, 5), 0);
+	register_at(world, "alice", 2, 7);
+	register_at(world, "bob", 2, 8);
+	reply = commands_run(&world->gateway, &request);
+	/* The one whose IKE SA lives goes with that, which is the engine's to end; bob stays. */
+	assert_int_equal(json_integer_value(json_object_get(reply, "deleted")), 1);
+	assert_int_equal(fake_ike.n_peer_deleted, 1);
+	assert_int_equal(registry_count(registry), 2);
+	assert_true(registrations_hold(world->gateway.registrations, "bob"));
+	assert_ptr_equal(registry_find(registry, used->number), used);
+	json_decref(reply);
+}
+
 static void unused_in_time(void **state)
 {
 	struct world *world = *state;
@@ -221,6 +242,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(newest_wins, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(renewed_under_another_entry, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(newer_one_fails, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(deleted_by_the_operator, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(unused_in_time, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(overlaps_are_named, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(shown, setup, world_teardown),
