@@ -2,7 +2,8 @@
 /*
  * How much registering costs the gateway: a registrar in a process of its own, with no sessions behind it, and clients
  * that register one after the other, some of them at the same time, over loopback. CPU time is the gateway's whole
- * process: TLS, messages, helper threads, system calls.
+ * process: TLS, messages, helper threads, system calls. Or, with an address to dial, clients alone, so many a second
+ * until it is told to end: what a gateway has to bear beside what is measured there.
  */
 #include "auth/login.h"
 #include "clients.h"
@@ -30,6 +31,8 @@ struct plan {
 	enum registration_method method;
 	size_t count, at_once;
 	const char *user, *password;
+	struct endpoint gateway; /* to dial; of no family: one of our own */
+	unsigned rate;		 /* a second, then */
 };
 
 /* What the gateway has to say of itself, through a pipe. */
@@ -235,6 +238,7 @@ struct crowd {
 	struct registration_client_settings settings;
 	struct one *ones;
 	size_t begun, done, failed, wanted;
+	bool paced; /* one that ends is not followed by another at once */
 	uint32_t *latencies_us;
 };
 
@@ -255,6 +259,8 @@ static void one_next(struct one *one)
 
 	registration_client_free(one->client);
 	one->client = NULL;
+	if (crowd->paced)
+		return;
 	if (crowd->begun < crowd->wanted)
 		one_begin(one);
 	else if (crowd->done + crowd->failed == crowd->wanted)
@@ -302,7 +308,7 @@ static void crowd_run(struct crowd *crowd, size_t wanted)
 	event_base_dispatch(crowd->settings.base);
 }
 
-static void crowd_open(struct crowd *crowd, const struct plan *plan, uint16_t port)
+static void crowd_open(struct crowd *crowd, const struct plan *plan, const struct endpoint *gateway)
 {
 	static struct config config;
 	struct credentials *credentials = NULL;
@@ -322,8 +328,8 @@ static void crowd_open(struct crowd *crowd, const struct plan *plan, uint16_t po
 		.tls = tls_context_client(credentials, why),
 		.name = "hq.example",
 		.software = "bench",
-		.gateway = {.address = address_ipv4(INADDR_LOOPBACK), .port = port},
-		.local = address_ipv4(INADDR_LOOPBACK),
+		.gateway = *gateway,
+		.local = plan->rate ? address_ipv4(INADDR_ANY) : address_ipv4(INADDR_LOOPBACK),
 		.udp_port = 4500,
 		.methods = 1u << plan->method,
 		.transports = 1u << REGISTRATION_UDP,
@@ -360,6 +366,7 @@ static void print_result(const struct crowd *crowd, const struct account *accoun
 static int bench(const struct plan *plan)
 {
 	int ask[2], answer[2];
+	struct endpoint gateway = {.address = address_ipv4(INADDR_LOOPBACK)};
 	struct account account;
 	struct crowd crowd;
 	struct timespec began;
@@ -377,7 +384,8 @@ static int bench(const struct plan *plan)
 	close(answer[1]);
 	if (read(answer[0], &account, sizeof(account)) != sizeof(account))
 		return 1;
-	crowd_open(&crowd, plan, account.port);
+	gateway.port = account.port;
+	crowd_open(&crowd, plan, &gateway);
 	crowd_run(&crowd, WARM_UP);
 	if (write(ask[1], "b", 1) != 1)
 		return 1;
@@ -391,12 +399,53 @@ static int bench(const struct plan *plan)
 	return crowd.failed || crowd.done != plan->count;
 }
 
+/* So many a second as are due by now, where a client is free for each. */
+static void on_pace(evutil_socket_t fd, short what, void *context)
+{
+	static struct timespec began;
+	struct crowd *crowd = context;
+	size_t due;
+
+	(void)fd;
+	(void)what;
+	if (began.tv_sec == 0)
+		clock_gettime(CLOCK_MONOTONIC, &began);
+	due = since_us(&began) * crowd->plan->rate / 1000000;
+	for (size_t i = 0; i < crowd->plan->at_once && crowd->begun < due; i++)
+		if (!crowd->ones[i].client)
+			one_begin(&crowd->ones[i]);
+}
+
+static void on_stop(evutil_socket_t number, short what, void *context)
+{
+	(void)number;
+	(void)what;
+	event_base_loopbreak(context);
+}
+
+static int dial(const struct plan *plan)
+{
+	static const struct timeval pace = {.tv_usec = 5000};
+	struct event_base *base;
+	struct crowd crowd;
+
+	crowd_open(&crowd, plan, &plan->gateway);
+	crowd.paced = true;
+	base = crowd.settings.base;
+	event_add(event_new(base, -1, EV_PERSIST, on_pace, &crowd), &pace);
+	event_add(evsignal_new(base, SIGTERM, on_stop, base), NULL);
+	event_base_dispatch(base);
+	printf("registered %zu times, %zu failed\n", crowd.done, crowd.failed);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct plan plan = {.user = "alice", .password = "open sesame"};
 
-	if (argc != 5) {
-		fprintf(stderr, "Usage: bench-register DIRECTORY METHOD COUNT AT_ONCE\n");
+	if (argc != 5 && argc != 8) {
+		fprintf(stderr, "Usage: bench-register DIRECTORY METHOD COUNT AT_ONCE\n"
+				"       bench-register DIRECTORY METHOD - AT_ONCE ADDRESS PORT RATE\n");
 		return 2;
 	}
 	plan.directory = argv[1];
@@ -405,8 +454,14 @@ int main(int argc, char **argv)
 			plan.method = (enum registration_method)i;
 	plan.count = strtoul(argv[3], NULL, 10);
 	plan.at_once = strtoul(argv[4], NULL, 10);
-	if (plan.count == 0 || plan.at_once == 0)
+	if (argc == 8) {
+		plan.gateway.port = (uint16_t)strtoul(argv[6], NULL, 10);
+		plan.rate = (unsigned)strtoul(argv[7], NULL, 10);
+		if (address_parse(argv[5], &plan.gateway.address) < 0)
+			return 2;
+	}
+	if ((plan.count == 0 && !plan.rate) || plan.at_once == 0)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
-	return bench(&plan);
+	return plan.rate ? dial(&plan) : bench(&plan);
 }
