@@ -16,6 +16,7 @@
 
 MOBILE_HOSTS=(client carrier wire inet balancer hq srv)
 MOBILE_POOL=8
+MOBILE_MAPPED='udp dport { 500, 4500 }' # by the balancer, in nftables' words
 
 # mobile_names: other parts of the lab call the places of this network so from now on.
 # shellcheck disable=SC2034 # they read it
@@ -94,7 +95,7 @@ mobile_balancer() {
 		table ip nat {
 			chain prerouting {
 				type nat hook prerouting priority dstnat
-				iifname "wan" ip daddr $HQ_OUTSIDE udp dport { 500, 4500 } dnat to $HQ
+				iifname "wan" ip daddr $HQ_OUTSIDE $MOBILE_MAPPED dnat to $HQ
 			}
 			chain postrouting {
 				type nat hook postrouting priority srcnat
