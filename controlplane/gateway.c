@@ -250,6 +250,17 @@ close:
 	return rc;
 }
 
+int gateway_use_credentials(struct gateway *gateway, const struct credentials *credentials, char why[TLS_WHY_LEN])
+{
+	int rc = registrations_use_credentials(gateway->registrations, credentials, why);
+
+	if (rc < 0)
+		return rc;
+	gateway->credentials = credentials;
+	ike_use_credentials(gateway->ike, credentials);
+	return 0;
+}
+
 void gateway_close(struct gateway *gateway)
 {
 	install_stop(gateway);

@@ -56,6 +56,12 @@ struct gateway {
 	uint32_t adopted; /* sessions taken over at the last attachment */
 };
 
+/*
+ * Certificates that were read anew, for all that begins from now on. 0; -EINVAL with a sentence in `why`, and the former
+ * ones stay in use.
+ */
+int gateway_use_credentials(struct gateway *gateway, const struct credentials *credentials, char why[TLS_WHY_LEN]);
+
 /* Starts everything; the configuration must stay. 0, or negative errno after a line in the log. */
 int gateway_open(struct gateway *gateway, const struct config *config, struct event_base *base);
 

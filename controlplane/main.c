@@ -71,7 +71,7 @@ struct process {
 	struct credentials *credentials; /* NULL: no certificates */
 	struct privileges privileges;
 	struct event_base *base;
-	struct event *terminate, *interrupt;
+	struct event *terminate, *interrupt, *hang_up;
 	struct gateway gateway;
 	struct server *server;
 	char control_path[CONFIG_PATH_LEN];
@@ -88,6 +88,36 @@ static void on_stop(evutil_socket_t signal, short what, void *context)
 		 "goes on\"",
 		(int)signal, install ? install->sessions->n_sessions : 0);
 	event_base_loopbreak(process->base);
+}
+
+static void on_sentence(void *context, const char *sentence)
+{
+	(void)context;
+	log_error("event=certificates_refused reason=\"%s\"", sentence);
+}
+
+/* SIGHUP: certificates, keys and revocation lists anew, all of them or none. */
+static void on_hang_up(evutil_socket_t signal, short what, void *context)
+{
+	struct process *process = context;
+	struct credentials *fresh;
+	char why[TLS_WHY_LEN];
+	int rc = credentials_load(process->config, &fresh, on_sentence, NULL);
+
+	(void)signal;
+	(void)what;
+	if (rc == 0) {
+		rc = gateway_use_credentials(&process->gateway, fresh, why);
+		if (rc < 0)
+			on_sentence(NULL, why);
+		credentials_free(rc < 0 ? fresh : process->credentials);
+	}
+	if (rc < 0) {
+		log_error("event=certificates_not_read reason=\"the former ones stay in use\"");
+		return;
+	}
+	process->credentials = fresh;
+	log_info("event=certificates_read reason=\"they are used for all that begins from now on\"");
 }
 
 static void on_settle(void *context)
@@ -160,8 +190,9 @@ static int watch_signals(struct process *process)
 	signal(SIGPIPE, SIG_IGN);
 	process->terminate = evsignal_new(process->base, SIGTERM, on_stop, process);
 	process->interrupt = evsignal_new(process->base, SIGINT, on_stop, process);
-	if (!process->terminate || !process->interrupt || event_add(process->terminate, NULL) < 0 ||
-		event_add(process->interrupt, NULL) < 0)
+	process->hang_up = evsignal_new(process->base, SIGHUP, on_hang_up, process);
+	if (!process->terminate || !process->interrupt || !process->hang_up || event_add(process->terminate, NULL) < 0 ||
+		event_add(process->interrupt, NULL) < 0 || event_add(process->hang_up, NULL) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -208,6 +239,8 @@ free_base:
 		event_free(process->terminate);
 	if (process->interrupt)
 		event_free(process->interrupt);
+	if (process->hang_up)
+		event_free(process->hang_up);
 	event_base_free(process->base);
 	return rc;
 }

@@ -205,6 +205,14 @@ int registrations_listen(struct registrations *registrations)
 	return registrations->registrar ? 0 : -errno;
 }
 
+int registrations_use_credentials(
+	struct registrations *registrations, const struct credentials *credentials, char why[TLS_WHY_LEN])
+{
+	if (!registrations || !registrations->registrar)
+		return 0;
+	return registrar_use_credentials(registrations->registrar, credentials, why);
+}
+
 struct registrations *registrations_new(struct gateway *gateway)
 {
 	struct registrations *registrations = calloc(1, sizeof(*registrations));

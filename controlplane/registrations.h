@@ -22,6 +22,10 @@ void registrations_free(struct registrations *registrations);
 
 /* All of the following allow NULL: nobody registers. */
 
+/* Certificates that were read anew. 0; -EINVAL with a sentence in `why`. NULL is allowed. */
+int registrations_use_credentials(
+	struct registrations *registrations, const struct credentials *credentials, char why[TLS_WHY_LEN]);
+
 /* Hooks of struct ike_host, see there. */
 int registrations_find(struct registrations *registrations, const char *identity, struct ike_registered *out);
 int registrations_take(struct registrations *registrations, uint64_t number, uint64_t ike_sa);

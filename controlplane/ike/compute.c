@@ -64,6 +64,7 @@ struct ike_job {
 static void compute_free(struct ike_job *job)
 {
 	dh_free(job->exchange.pair);
+	credentials_free(job->credentials);
 	free(job->datagram);
 	free(job->plain);
 	OPENSSL_cleanse(job, sizeof(*job));
@@ -228,11 +229,12 @@ static struct ike_job *compute_job(struct v1_message *message)
 {
 	struct ike_job *job = message->job;
 
-	if (!job)
-		job = message->job = calloc(1, sizeof(*job));
+	if (job)
+		return job;
+	job = message->job = calloc(1, sizeof(*job));
 	if (job) {
 		job->ike = message->ike;
-		job->credentials = message->ike->host.credentials;
+		job->credentials = credentials_hold(message->ike->host.credentials);
 	}
 	return job;
 }

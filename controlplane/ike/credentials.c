@@ -210,6 +210,8 @@ int credentials_load(const struct config *config, struct credentials **out,
 	if (!ike->certificate[0] && ike->n_authorities == 0)
 		return 0;
 	credentials = calloc(1, sizeof(*credentials));
+	if (credentials)
+		atomic_init(&credentials->holders, 1);
 	if (!credentials || credentials_make_store(credentials, ike) < 0) {
 		credentials_free(credentials);
 		return -ENOMEM;
@@ -228,9 +230,20 @@ int credentials_load(const struct config *config, struct credentials **out,
 	return 0;
 }
 
-void credentials_free(struct credentials *credentials)
+const struct credentials *credentials_hold(const struct credentials *held)
 {
-	if (!credentials)
+	struct credentials *credentials = (struct credentials *)held;
+
+	if (credentials)
+		atomic_fetch_add_explicit(&credentials->holders, 1, memory_order_relaxed);
+	return held;
+}
+
+void credentials_free(const struct credentials *held)
+{
+	struct credentials *credentials = (struct credentials *)held;
+
+	if (!credentials || atomic_fetch_sub_explicit(&credentials->holders, 1, memory_order_acq_rel) > 1)
 		return;
 	X509_free(credentials->certificate);
 	sk_X509_pop_free(credentials->chain, X509_free);

@@ -90,6 +90,7 @@ struct ike *ike_new(const struct config *config, const struct ike_host *host)
 		return NULL;
 	ike->config = config;
 	ike->host = *host;
+	credentials_hold(host->credentials);
 	TAILQ_INIT(&ike->sas);
 	TAILQ_INIT(&ike->ended);
 	TAILQ_INIT(&ike->ended_quicks);
@@ -107,6 +108,14 @@ struct ike *ike_new(const struct config *config, const struct ike_host *host)
 		return NULL;
 	}
 	return ike;
+}
+
+void ike_use_credentials(struct ike *ike, const struct credentials *credentials)
+{
+	const struct credentials *former = ike->host.credentials;
+
+	ike->host.credentials = credentials_hold(credentials);
+	credentials_free(former);
 }
 
 /* The child SAs of a party go without a word to the host: what it has installed stays installed. */
@@ -140,6 +149,7 @@ void ike_free(struct ike *ike)
 	fragments_close(ike);
 	compute_close(ike);
 	deadline_free(&ike->deadlines);
+	credentials_free(ike->host.credentials);
 	free(ike->identities);
 	OPENSSL_cleanse(ike->plain, sizeof(ike->plain));
 	free(ike);

@@ -137,7 +137,7 @@ struct ike_message {
 
 struct ike_host {
 	void *context;
-	const struct credentials *credentials; /* certificates and our key; NULL: none. They stay as long as the engine */
+	const struct credentials *credentials; /* certificates and our key; NULL: none. The engine holds them */
 	uint64_t (*now_ms)(void *context); /* monotonic */
 	/* Fills `out` with unpredictable bytes; 0 or negative errno (the exchange is then refused). */
 	int (*random)(void *context, void *out, size_t len);
@@ -209,6 +209,9 @@ struct ike_host {
 
 /* The configuration must stay as long as the engine. NULL with errno. */
 struct ike *ike_new(const struct config *config, const struct ike_host *host);
+
+/* Certificates that were read anew, for all that begins from now on; established SAs stay as they are. NULL: none. */
+void ike_use_credentials(struct ike *ike, const struct credentials *credentials);
 
 /* Frees all SAs and wipes their keys; sends nothing. */
 void ike_free(struct ike *ike);

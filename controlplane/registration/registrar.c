@@ -228,6 +228,18 @@ fail:
 	return NULL;
 }
 
+int registrar_use_credentials(struct registrar *registrar, const struct credentials *credentials, char why[TLS_WHY_LEN])
+{
+	struct tls_context *tls =
+		tls_context_server(credentials, asks_certificate(&registrar->host.config->registration), why);
+
+	if (!tls)
+		return -EINVAL;
+	tls_context_free(registrar->tls);
+	registrar->tls = tls;
+	return 0;
+}
+
 void registrar_free(struct registrar *registrar)
 {
 	struct source *source;

@@ -12,6 +12,7 @@
 
 #include "registration/grant.h"
 #include "registration/proof.h"
+#include "registration/tls.h"
 #include "timeline.h"
 
 struct registrar;
@@ -60,6 +61,9 @@ struct registrar_host {
 /* Opens the ports and starts. NULL with errno, after a line in the log. `credentials` must stay. */
 struct registrar *registrar_new(
 	struct event_base *base, const struct registrar_host *host, const struct credentials *credentials);
+
+/* Certificates that were read anew, for connections that come from now on. 0; -EINVAL with a sentence in `why`. */
+int registrar_use_credentials(struct registrar *registrar, const struct credentials *credentials, char why[TLS_WHY_LEN]);
 
 /* Closes all connections. NULL is allowed. */
 void registrar_free(struct registrar *registrar);

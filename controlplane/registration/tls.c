@@ -86,7 +86,7 @@ static struct tls_context *context_new(
 		tls_context_free(context);
 		return NULL;
 	}
-	context->credentials = credentials;
+	context->credentials = credentials_hold(credentials);
 	context->server = server;
 	return context;
 }
@@ -141,8 +141,10 @@ struct tls_context *tls_context_client(const struct credentials *credentials, ch
 
 void tls_context_free(struct tls_context *context)
 {
-	if (context)
-		SSL_CTX_free(context->ssl);
+	if (!context)
+		return;
+	SSL_CTX_free(context->ssl);
+	credentials_free(context->credentials);
 	free(context);
 }
 
@@ -153,7 +155,7 @@ struct tls *tls_new(struct tls_context *context, int fd, const char *name)
 	if (!tls)
 		return NULL;
 	tls->server = context->server;
-	tls->verify.credentials = context->credentials;
+	tls->verify.credentials = credentials_hold(context->credentials);
 	tls->verify.name = name;
 	tls->ssl = SSL_new(context->ssl);
 	if (!tls->ssl || SSL_set_fd(tls->ssl, fd) != 1 || SSL_set_app_data(tls->ssl, &tls->verify) != 1 ||
@@ -175,6 +177,7 @@ void tls_free(struct tls *tls)
 	if (!tls)
 		return;
 	SSL_free(tls->ssl);
+	credentials_free(tls->verify.credentials);
 	free(tls);
 }
 

@@ -33,6 +33,8 @@ sluiced_has_dataplane() {
 	shown=$(sluicectl show) && [[ $shown != *"No data plane"* ]]
 }
 
+sluiced_says() { grep -q "$1" "$LAB_DIR/sluiced.log"; }
+
 # branch_start IKE AGGRESSIVE: what its charon says from now on is what charon_says looks at.
 branch_start() {
 	SAID=$(wc -l <"$LAB_DIR/charon-branch.log" 2>/dev/null || echo 0)
@@ -81,9 +83,18 @@ wait_for 20 "strongSwan's answer" charon_says 'generating INFORMATIONAL_V1 reque
 stop charon-branch KILL
 wait_for 30 "the end of a session whose peer is gone" session_is_gone
 
-step "a revoked certificate: both ends know why"
-credentials_revoke branch
+step "a certificate that is revoked while sluiced runs, which reads the list: both ends know why"
+credentials_revoke
 sluice_with ecdsa256 "s|^    identity = .*|&\ncrls = [\"$CREDENTIALS/authority.crl\"];|"
+dial aes256-sha256-curve25519 no 0s
+hang_up
+kill -HUP "$(<"$LAB_RUN/sluiced.pid")"
+wait_for 5 "what it says of a key that it may not read" sluiced_says 'event=certificates_not_read '
+chgrp sluice "$CREDENTIALS/hq.key"
+chmod 640 "$CREDENTIALS/hq.key"
+credentials_revoke branch
+kill -HUP "$(<"$LAB_RUN/sluiced.pid")"
+wait_for 5 "sluiced to have read the list" sluiced_says 'event=certificates_read '
 for aggressive in no yes; do
 	branch_start aes256-sha256-ecp256 "$aggressive"
 	! strongswan_dials 5 || fail "the branch connected with a revoked certificate"

@@ -144,3 +144,9 @@ bool ike_peer_is_known(const struct ike *ike, const struct config_peer *peer, co
 	(void)identity;
 	return false;
 }
+
+void ike_use_credentials(struct ike *ike, const struct credentials *credentials)
+{
+	(void)ike;
+	(void)credentials;
+}

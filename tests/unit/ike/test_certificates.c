@@ -282,6 +282,37 @@ static void revocation(void **state)
 	}
 }
 
+/* Lists that were read anew hold for what begins then; what stands goes on, and who still uses the former ones may. */
+static void read_anew(void **state)
+{
+	static const char *const nobody[] = {NULL}, *const branch[] = {"branch-256", NULL};
+	struct exchange_side *gateway = &x.sides[GATEWAY];
+	const struct credentials *held;
+	struct credentials *fresh;
+
+	(void)state;
+	pki_revoke("authority", nobody, 30);
+	prepare(IKE_AUTH_ECDSA_256, "branch-256", "hq-256");
+	gateway->config.ike.n_crls = 1;
+	pki_path("authority.crl", gateway->config.ike.crls[0]);
+	open_sides();
+	exchange_connect(&x);
+	pki_revoke("authority", branch, 30);
+	assert_int_equal(credentials_load(&gateway->config, &fresh, report, NULL), 0);
+	held = credentials_hold(gateway->credentials);
+	ike_use_credentials(gateway->ike, fresh);
+	credentials_free(gateway->credentials);
+	gateway->credentials = fresh;
+	assert_non_null(held->certificate);
+	assert_int_equal(exchange_established(&x, GATEWAY), 1);
+	exchange_begin(&x);
+	exchange_pass(&x, 1000);
+	says(GATEWAY, IKE_EVENT_REFUSED, "certificate refused: certificate revoked");
+	assert_int_equal(exchange_established(&x, GATEWAY), 1);
+	credentials_free(held);
+	close_sides();
+}
+
 static void weak_keys(void **state)
 {
 	static const struct {
@@ -384,6 +415,7 @@ int main(void)
 		cmocka_unit_test(authority_unknown),
 		cmocka_unit_test(chains),
 		cmocka_unit_test(revocation),
+		cmocka_unit_test(read_anew),
 		cmocka_unit_test(weak_keys),
 		cmocka_unit_test(signature_and_usage),
 		cmocka_unit_test(gateway_is_checked_too),
