@@ -12,7 +12,7 @@
 /* A network, whose it is, and where the file says so. */
 struct network {
 	struct prefix prefix;
-	const char *kind, *name;   /* "peer", "branch1" */
+	const char *kind, *name;       /* "peer", "branch1" */
 	const config_setting_t *where; /* the setting */
 	size_t owner, order;
 };

@@ -83,7 +83,8 @@ static void registration_check_choices(
 	for (unsigned int i = 0; methods && i < registration->n_methods; i++) {
 		if (registration->methods[i] == CONFIG_METHOD_KERBEROS && registration->kerberos.n_rules == 0)
 			settings_refuse(reader, config_setting_get_elem(methods, i), NULL,
-				"\"kerberos\" is not possible without anybody to let in; expected registration.kerberos.rules");
+				"\"kerberos\" is not possible without anybody to let in; expected "
+				"registration.kerberos.rules");
 		if (registration->methods[i] == CONFIG_METHOD_CERTIFICATE && config->ike.n_authorities == 0)
 			settings_refuse(reader, config_setting_get_elem(methods, i), NULL,
 				"\"certificate\" is not possible without somebody to trust; expected ike.authorities");
@@ -125,8 +126,8 @@ static void members_check_unique(struct settings_reader *reader, const config_se
 	}
 }
 
-static int members_check_names(struct settings_reader *reader, const config_setting_t *list,
-	const struct config_registration *registration)
+static int members_check_names(
+	struct settings_reader *reader, const config_setting_t *list, const struct config_registration *registration)
 {
 	struct member_key *keys = calloc(registration->n_members, sizeof(*keys));
 
@@ -168,7 +169,8 @@ static void refuse_useless(
 	const config_setting_t *setting = config_setting_get_member(where, name);
 
 	if (setting)
-		settings_refuse(reader, setting, NULL, "is of no use with \"registration\": %s; expected none", because);
+		settings_refuse(
+			reader, setting, NULL, "is of no use with \"registration\": %s; expected none", because);
 }
 
 /* A peer that stands for all who register. */
@@ -199,7 +201,8 @@ static void template_check(struct settings_reader *reader, const config_setting_
 				settings_quote(config_setting_get_elem(methods, i), false, quote));
 }
 
-void settings_check_registration(struct settings_reader *reader, const config_setting_t *root, const struct config *config)
+void settings_check_registration(
+	struct settings_reader *reader, const config_setting_t *root, const struct config *config)
 {
 	const config_setting_t *group = config_setting_get_member(root, "registration");
 	const config_setting_t *peers = config_setting_get_member(root, "peers");
@@ -213,7 +216,8 @@ void settings_check_registration(struct settings_reader *reader, const config_se
 			template_check(reader, where, &config->peers[i], registration);
 		else if (config_setting_is_group(where) && config_setting_get_member(where, "methods"))
 			settings_refuse(reader, config_setting_get_member(where, "methods"), NULL,
-				"is of no use: this peer does not register; expected auth = [\"registration\"] beside it");
+				"is of no use: this peer does not register; expected auth = [\"registration\"] beside "
+				"it");
 		templates = templates || config->peers[i].registration;
 	}
 	if (!group || !config_setting_is_group(group))

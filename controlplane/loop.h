@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The event loop of sluiced: those whose sessions stand come first. What strangers can cause in any number, and what
- * costs public-key arithmetic (the TLS of registration), runs in the background: a few callbacks at a time, between which
- * the loop looks whether anything else has come.
+ * costs public-key arithmetic (the TLS of registration), runs in the background: a few callbacks at a time, between
+ * which the loop looks whether anything else has come.
  */
 #pragma once
 

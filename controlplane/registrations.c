@@ -48,8 +48,7 @@ static struct timeline_registration about_of(const struct registration *registra
 	};
 }
 
-static void on_tell(
-	void *context, const struct timeline_registration *about, enum timeline_what what, const char *text)
+static void on_tell(void *context, const struct timeline_registration *about, enum timeline_what what, const char *text)
 {
 	struct registrations *registrations = context;
 	char remote[ENDPOINT_TEXT_LEN], reason[ENTRY_TEXT_MAX + 1];
@@ -132,8 +131,8 @@ bool registrations_overlap(const struct registrations *registrations, const char
 	return false;
 }
 
-static bool on_overlaps(void *context, const char *identity, const struct prefix *networks, size_t count,
-	char why[GRANT_WHY_LEN])
+static bool on_overlaps(
+	void *context, const char *identity, const struct prefix *networks, size_t count, char why[GRANT_WHY_LEN])
 {
 	return registrations_overlap(context, identity, networks, count, why);
 }
@@ -399,7 +398,8 @@ void registrations_udp_news(struct registrations *registrations, struct registra
 		on_tell(registrations, &about, TIMELINE_UDP, sentence);
 		return;
 	}
-	snprintf(why, sizeof(why), "%s%s", sentence, registration->fallback ? "; the client may come again for TCP" : "");
+	snprintf(why, sizeof(why), "%s%s", sentence,
+		registration->fallback ? "; the client may come again for TCP" : "");
 	registry_end(registrations->registry, registration, why);
 }
 
@@ -408,10 +408,10 @@ uint64_t registrations_run_timers(struct registrations *registrations)
 	return registrations ? notices_run_timers(registrations->notices) : UINT64_MAX;
 }
 
-size_t registrations_delete(
-	struct registrations *registrations, const struct config_peer *peer, const char *identity)
+size_t registrations_delete(struct registrations *registrations, const struct config_peer *peer, const char *identity)
 {
-	return registrations ? registry_end_unused(registrations->registry, peer, identity, "deleted by the operator") : 0;
+	return registrations ? registry_end_unused(registrations->registry, peer, identity, "deleted by the operator")
+			     : 0;
 }
 
 bool registrations_hold(const struct registrations *registrations, const char *identity)

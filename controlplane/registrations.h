@@ -52,11 +52,10 @@ void registrations_udp_news(struct registrations *registrations, struct registra
 uint64_t registrations_run_timers(struct registrations *registrations);
 
 /*
- * The operator ends what is registered of a peer's entry or an identity (NULL: of any), and IKE has not come for: what it
- * has goes with its IKE SAs. Returns how many there were.
+ * The operator ends what is registered of a peer's entry or an identity (NULL: of any), and IKE has not come for: what
+ * it has goes with its IKE SAs. Returns how many there were.
  */
-size_t registrations_delete(
-	struct registrations *registrations, const struct config_peer *peer, const char *identity);
+size_t registrations_delete(struct registrations *registrations, const struct config_peer *peer, const char *identity);
 
 /* Whether somebody is registered with this identity, so that its address must stay. */
 bool registrations_hold(const struct registrations *registrations, const char *identity);

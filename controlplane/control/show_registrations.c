@@ -19,9 +19,9 @@ static void put_networks(struct format_table *table, const json_t *registration)
 	size_t i, len = 0;
 
 	json_array_foreach(networks, i, network)
-	if (len < sizeof(text))
-		len += (size_t)snprintf(
-			text + len, sizeof(text) - len, "%s%s", i ? ", " : "", json_string_value(network));
+		if (len < sizeof(text))
+			len += (size_t)snprintf(
+				text + len, sizeof(text) - len, "%s%s", i ? ", " : "", json_string_value(network));
 	format_table_put(table, text);
 }
 

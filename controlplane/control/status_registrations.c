@@ -16,8 +16,7 @@ static void put_registration(void *context, const struct registration *registrat
 			"session", keys_format_session(registration->session, session), "method",
 			registration_method_names[registration->method], "transport",
 			registration_transport_names[registration->transport], "seen",
-			status_endpoint(&registration->seen), "local", status_endpoint(&registration->local),
-			"address",
+			status_endpoint(&registration->seen), "local", status_endpoint(&registration->local), "address",
 			registration->address.family == ADDRESS_NONE ? json_string("")
 								     : status_address(&registration->address),
 			"networks", networks, "age_ms", (json_int_t)(clock_now_ms() - registration->accepted_ms),

@@ -14,7 +14,8 @@
 
 struct dialog;
 
-/* Whom a dialog tells that it is over, and is to be freed: from the loop, never from within a call of these functions. */
+/* Whom a dialog tells that it is over, and is to be freed: from the loop, never from within a call of these functions.
+ */
 struct dialog_owner {
 	void *context;
 	void (*over)(void *context);

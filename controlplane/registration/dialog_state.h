@@ -18,11 +18,12 @@ struct dialog {
 	int fd; /* the channel's, until it is released */
 	struct event *timeout;
 	struct proof *proof;
-	struct registration registration; /* being filled in; from `accepted` on the registry has it, under its number */
+	struct registration
+		registration; /* being filled in; from `accepted` on the registry has it, under its number */
 	struct grant grant;
 	struct timeline_registration about; /* for the timeline */
 	char claimed[CONFIG_IDENTITY_LEN];
-	uint32_t methods;			    /* that were offered */
+	uint32_t methods; /* that were offered */
 	bool registered, started, told, closed, sent_all;
 };
 

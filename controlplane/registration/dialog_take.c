@@ -73,8 +73,8 @@ static void dialog_take_hello(struct dialog *dialog, const struct registration_h
 	/* The client sees it in the offer, and says it in its own words; whatever it goes by is refused. */
 	if (!(hello->methods & methods) || !(hello->transports & transports)) {
 		dialog->counters->not_allowed++;
-		dialog_tell(dialog, TIMELINE_UNREGISTERED,
-			dialog_text_nothing_in_common(hello, methods, transports, text));
+		dialog_tell(
+			dialog, TIMELINE_UNREGISTERED, dialog_text_nothing_in_common(hello, methods, transports, text));
 	} else {
 		dialog->methods = methods;
 	}
@@ -84,8 +84,10 @@ static void dialog_take_hello(struct dialog *dialog, const struct registration_h
 			dialog->registration.transport = (enum registration_transport)config->transports[i];
 	dialog->registration.fallback = dialog->registration.transport == REGISTRATION_UDP && config->fallback &&
 					(transports & 1u << REGISTRATION_TCP);
-	offer.offer = (struct registration_offer){
-		.version = REGISTRATION_VERSION, .methods = methods, .transports = transports, .clock = (uint32_t)clock_unix()};
+	offer.offer = (struct registration_offer){.version = REGISTRATION_VERSION,
+		.methods = methods,
+		.transports = transports,
+		.clock = (uint32_t)clock_unix()};
 	if (dialog_send(dialog, &offer) < 0)
 		dialog_refuse_no_memory(dialog);
 	else
@@ -201,9 +203,9 @@ static void dialog_grant(struct dialog *dialog, const struct proof_answer *answe
 	proof_end(dialog->proof);
 	dialog->proof = NULL;
 	dialog->state = DIALOG_START;
-	(*(registration->method == REGISTRATION_KERBEROS      ? &dialog->counters->accepted_kerberos
-	   : registration->method == REGISTRATION_CERTIFICATE ? &dialog->counters->accepted_certificate
-							      : &dialog->counters->accepted_password))++;
+	(*(registration->method == REGISTRATION_KERBEROS	   ? &dialog->counters->accepted_kerberos
+		: registration->method == REGISTRATION_CERTIFICATE ? &dialog->counters->accepted_certificate
+								   : &dialog->counters->accepted_password))++;
 	dialog_tell(dialog, TIMELINE_REGISTERED, dialog_text_registered(dialog->host->config, registration, text));
 }
 
@@ -255,4 +257,3 @@ void dialog_take(struct dialog *dialog, const struct registration_message *messa
 	else
 		dialog_refuse_malformed(dialog, "is not one that may come at this place");
 }
-

@@ -9,13 +9,12 @@ const char *dialog_text_sentence(enum registration_code code)
 {
 	static const char *const sentences[REGISTRATION_CODES] = {
 		[REGISTRATION_AUTHENTICATION_FAILED] = "the gateway does not take you for who you say you are",
-		[REGISTRATION_NOT_ALLOWED] =
-			"the gateway knows you, but its configuration lets nobody like you in: its administrator sees why",
-		[REGISTRATION_NO_ADDRESS] =
-			"the gateway has no address for you at present: its administrator sees why",
-		[REGISTRATION_OVERLAP] =
-			("an address or a network of yours leads to somebody else at present: the gateway's administrator "
-			 "sees to whom"),
+		[REGISTRATION_NOT_ALLOWED] = "the gateway knows you, but its configuration lets nobody like you in: "
+					     "its administrator sees why",
+		[REGISTRATION_NO_ADDRESS] = "the gateway has no address for you at present: its administrator sees why",
+		[REGISTRATION_OVERLAP] = ("an address or a network of yours leads to somebody else at present: the "
+					  "gateway's administrator "
+					  "sees to whom"),
 		[REGISTRATION_BUSY] = "the gateway has too much to do: try again in a while",
 		[REGISTRATION_MALFORMED] = "the message was malformed",
 		[REGISTRATION_VERSION_UNKNOWN] = "the gateway speaks another version of registration",
@@ -72,9 +71,9 @@ char *dialog_text_hello(const struct registration_hello *hello, char *text)
 {
 	char dialed[ENDPOINT_TEXT_LEN], own[ENDPOINT_TEXT_LEN];
 
-	snprintf(text, DIALOG_TEXT_LEN, "hello from \"%s\", which dialed %s and calls its own end %s, UDP port %u: ",
-		hello->software, endpoint_format(&hello->dialed, dialed), endpoint_format(&hello->local, own),
-		hello->udp_port);
+	snprintf(text, DIALOG_TEXT_LEN,
+		"hello from \"%s\", which dialed %s and calls its own end %s, UDP port %u: ", hello->software,
+		endpoint_format(&hello->dialed, dialed), endpoint_format(&hello->local, own), hello->udp_port);
 	append_names(text, registration_method_names, hello->methods);
 	append(text, ", over ");
 	append_names(text, registration_transport_names, hello->transports);
@@ -94,8 +93,7 @@ char *dialog_text_nothing_in_common(
 	return text;
 }
 
-char *dialog_text_authenticate(
-	const struct registration_authenticate *authenticate, const char *claimed, char *text)
+char *dialog_text_authenticate(const struct registration_authenticate *authenticate, const char *claimed, char *text)
 {
 	if (authenticate->method == REGISTRATION_PASSWORD)
 		snprintf(text, DIALOG_TEXT_LEN, "the client is user \"%s\", and gives a password", claimed);
@@ -118,8 +116,8 @@ char *dialog_text_registered(const struct config *config, const struct registrat
 		append(text, "%s%s", before, prefix_format(&registration->networks[i], network));
 		before = ", ";
 	}
-	append(text, "; over %s, where IKE has %u s to use the key", registration_transport_names[registration->transport],
-		config->registration.key_timeout);
+	append(text, "; over %s, where IKE has %u s to use the key",
+		registration_transport_names[registration->transport], config->registration.key_timeout);
 	return text;
 }
 

@@ -31,8 +31,7 @@ void dialog_text_claim(const char *user, char claimed[CONFIG_IDENTITY_LEN]);
 char *dialog_text_hello(const struct registration_hello *hello, char *text);
 char *dialog_text_nothing_in_common(
 	const struct registration_hello *hello, uint32_t methods, uint32_t transports, char *text);
-char *dialog_text_authenticate(
-	const struct registration_authenticate *authenticate, const char *claimed, char *text);
+char *dialog_text_authenticate(const struct registration_authenticate *authenticate, const char *claimed, char *text);
 char *dialog_text_registered(const struct config *config, const struct registration *registration, char *text);
 
 /* What was waited for in a state whose time is over. */

@@ -53,8 +53,8 @@ int grant_make(const struct grant_means *means, const char *group, struct regist
 
 	grant->n_dns = 0;
 	*code = REGISTRATION_NOT_ALLOWED;
-	registration->peer = members_admit(means->members, (enum config_method)registration->method,
-		registration->identity, group, why);
+	registration->peer = members_admit(
+		means->members, (enum config_method)registration->method, registration->identity, group, why);
 	if (!registration->peer)
 		return -EACCES;
 	*code = REGISTRATION_NO_ADDRESS;
@@ -63,14 +63,15 @@ int grant_make(const struct grant_means *means, const char *group, struct regist
 	grant_networks(member, registration);
 	if (registration->n_networks == 0) {
 		snprintf(why, GRANT_WHY_LEN,
-			"\"%s\" would have no address and no network: peer \"%s\" has no pool, and no member of this name "
+			"\"%s\" would have no address and no network: peer \"%s\" has no pool, and no member of this "
+			"name "
 			"has any (settings pool and registration.members)",
 			registration->identity, registration->peer->name);
 		return -EACCES;
 	}
 	*code = REGISTRATION_OVERLAP;
-	if (means->overlaps(means->context, registration->identity, registration->networks, registration->n_networks,
-		    why))
+	if (means->overlaps(
+		    means->context, registration->identity, registration->networks, registration->n_networks, why))
 		return -EACCES;
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What somebody gets who has proved who it is: an entry of `peers`, a virtual address, networks. Nothing is given before
- * that. What is refused here is refused with a code of its own, as the peer is known; the whole reason, with both
- * parties' names, is for the timeline.
+ * What somebody gets who has proved who it is: an entry of `peers`, a virtual address, networks. Nothing is given
+ * before that. What is refused here is refused with a code of its own, as the peer is known; the whole reason, with
+ * both parties' names, is for the timeline.
  */
 #pragma once
 

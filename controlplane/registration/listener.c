@@ -51,8 +51,9 @@ static void listeners_rest(struct listeners *listeners)
 	static const struct timeval second = {.tv_sec = 1};
 
 	if (log_limit_pass(&listeners->limit, clock_now_ms()))
-		log_error("event=registration_not_accepted reason=\"a connection can't be accepted: %m; the next try is "
-			  "in a second\"");
+		log_error(
+			"event=registration_not_accepted reason=\"a connection can't be accepted: %m; the next try is "
+			"in a second\"");
 	listeners_watch(listeners, false);
 	event_add(listeners->rest, &second);
 }
@@ -168,8 +169,7 @@ struct listeners *listeners_open(
 	rc = listeners->rest ? 0 : -ENOMEM;
 	for (size_t p = 0; rc == 0 && p < config->registration.n_ports; p++) {
 		for (size_t a = 0; rc == 0 && a < config->ike.n_listen; a++)
-			rc = listener_open(
-				listeners, base, &config->ike.listen[a], config->registration.ports[p]);
+			rc = listener_open(listeners, base, &config->ike.listen[a], config->registration.ports[p]);
 		if (rc == 0 && config->ike.n_listen == 0)
 			rc = listener_open_any(listeners, base, config->registration.ports[p]);
 	}
@@ -201,8 +201,7 @@ uint16_t listeners_port(const struct listeners *listeners)
 	socklen_t name_len = sizeof(name);
 	struct endpoint at;
 
-	if (listeners->count == 0 ||
-		getsockname(listeners->one[0].fd, (struct sockaddr *)&name, &name_len) < 0 ||
+	if (listeners->count == 0 || getsockname(listeners->one[0].fd, (struct sockaddr *)&name, &name_len) < 0 ||
 		endpoint_from_sockaddr((struct sockaddr *)&name, &at) < 0)
 		return 0;
 	return at.port;

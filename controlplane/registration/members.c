@@ -90,8 +90,8 @@ static bool members_allows(const uint8_t *methods, size_t count, enum config_met
 	return count == 0;
 }
 
-const struct config_peer *members_admit(const struct members *members, enum config_method method, const char *identity,
-	const char *group, char *why)
+const struct config_peer *members_admit(
+	const struct members *members, enum config_method method, const char *identity, const char *group, char *why)
 {
 	const struct config_member *member = members_find(members, identity);
 	const struct config *config = members->config;

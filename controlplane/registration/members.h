@@ -23,5 +23,5 @@ const struct config_member *members_find_subject(const struct members *members, 
  * The first entry of `peers` for those who have registered that lets this identity in, proved by this method and of
  * this group ("": none known; a member's own counts before). NULL with a sentence in `why` (MEMBERS_WHY_LEN bytes).
  */
-const struct config_peer *members_admit(const struct members *members, enum config_method method, const char *identity,
-	const char *group, char *why);
+const struct config_peer *members_admit(
+	const struct members *members, enum config_method method, const char *identity, const char *group, char *why);

@@ -98,10 +98,10 @@ static void on_certificate(evutil_socket_t fd, short what, void *context)
 	if (!tls_peer_verified(proof->tls, reason)) {
 		snprintf(why, sizeof(why), "its certificate is not accepted: %s", reason);
 		answer.why = why;
-	} else if (!certificate_identity(
-			   proof->means->members, tls_peer_certificate(proof->tls), identity, subject)) {
+	} else if (!certificate_identity(proof->means->members, tls_peer_certificate(proof->tls), identity, subject)) {
 		snprintf(why, sizeof(why),
-			"its certificate is good, but stands for nobody: \"%s\" is no member's subject, and there is no "
+			"its certificate is good, but stands for nobody: \"%s\" is no member's subject, and there is "
+			"no "
 			"mail address or host name in it",
 			subject);
 		answer.why = why;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How somebody who registers proves who it is, by the method that it chose: password (auth/login.h), certificate (the one
- * shown in the TLS handshake) or Kerberos (auth/kerberos.h). What takes long is done by helper threads; the answer always
- * comes later, from the event loop. Every failure looks the same to the peer; the reason is for the timeline.
+ * How somebody who registers proves who it is, by the method that it chose: password (auth/login.h), certificate (the
+ * one shown in the TLS handshake) or Kerberos (auth/kerberos.h). What takes long is done by helper threads; the answer
+ * always comes later, from the event loop. Every failure looks the same to the peer; the reason is for the timeline.
  */
 #pragma once
 
@@ -38,9 +38,9 @@ struct proof_answer {
 };
 
 /*
- * Begins with the client's `authenticate`, of which nothing is needed after the call; `tls` stays. `done` is called once
- * for this call and for each proof_step, never from within, and may end the proof. NULL with errno: EBUSY when too much
- * is under way.
+ * Begins with the client's `authenticate`, of which nothing is needed after the call; `tls` stays. `done` is called
+ * once for this call and for each proof_step, never from within, and may end the proof. NULL with errno: EBUSY when too
+ * much is under way.
  */
 struct proof *proof_begin(const struct proof_means *means, const struct registration_message *authenticate,
 	const struct tls *tls, const struct address *remote,

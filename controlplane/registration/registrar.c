@@ -107,13 +107,13 @@ static bool source_make_room(struct registrar *registrar, struct source *source)
 	struct slot *slot;
 
 	TAILQ_FOREACH(slot, &source->slots, in_source)
-	if (dialog_waits(slot->dialog)) {
-		registrar->counters.crowded_out++;
-		slot_free(slot,
-			"closed to make room for a newer connection: too many others are not through either "
-			"(settings connections and connections_per_address of registration)");
-		return true;
-	}
+		if (dialog_waits(slot->dialog)) {
+			registrar->counters.crowded_out++;
+			slot_free(slot,
+				"closed to make room for a newer connection: too many others are not through either "
+				"(settings connections and connections_per_address of registration)");
+			return true;
+		}
 	return false;
 }
 
@@ -122,8 +122,8 @@ static struct source *registrar_busiest(const struct registrar *registrar)
 	struct source *source, *busiest = NULL;
 
 	TAILQ_FOREACH(source, &registrar->sources, in_list)
-	if (!busiest || source->count > busiest->count)
-		busiest = source;
+		if (!busiest || source->count > busiest->count)
+			busiest = source;
 	return busiest;
 }
 
@@ -158,8 +158,8 @@ static void on_accepted(void *context, int fd, const struct endpoint *local, con
 	source->count++;
 	registrar->count++;
 	if (registrar_admits(registrar, source)) {
-		slot->dialog = dialog_new(
-			&owner, &registrar->host, registrar->tls, &registrar->counters, fd, local, remote);
+		slot->dialog =
+			dialog_new(&owner, &registrar->host, registrar->tls, &registrar->counters, fd, local, remote);
 	} else {
 		registrar->counters.not_admitted++;
 		close(fd);
@@ -183,8 +183,8 @@ static void raise_descriptors(size_t connections)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= connections + OTHER_DESCRIPTORS)
 		return;
-	limit.rlim_cur = connections + OTHER_DESCRIPTORS < limit.rlim_max ? connections + OTHER_DESCRIPTORS
-									  : limit.rlim_max;
+	limit.rlim_cur =
+		connections + OTHER_DESCRIPTORS < limit.rlim_max ? connections + OTHER_DESCRIPTORS : limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 

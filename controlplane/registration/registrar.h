@@ -18,8 +18,8 @@
 struct registrar;
 
 #define REGISTRAR_COUNTERS(X)                                                                                          \
-	X(connections) /* accepted by TCP */                                                                           \
-	X(crowded_out) /* closed to make room */                                                                       \
+	X(connections)	/* accepted by TCP */                                                                          \
+	X(crowded_out)	/* closed to make room */                                                                      \
 	X(not_admitted) /* closed at once: no room, and nobody to make any */                                          \
 	X(tls_failed)                                                                                                  \
 	X(malformed)                                                                                                   \
@@ -46,12 +46,12 @@ struct registrar_host {
 	struct proof_means proof;
 	struct grant_means grant;
 	/* Something to tell the operator, in one sentence; `over`: it is the last of this registration. */
-	void (*tell)(void *context, const struct timeline_registration *about, enum timeline_what what,
-		const char *text);
+	void (*tell)(
+		void *context, const struct timeline_registration *about, enum timeline_what what, const char *text);
 	void (*over)(void *context, const struct timeline_registration *about);
 	/*
-	 * The client has confirmed: IKE may begin. For UDP both ends of the TCP connection are being closed, and `fd` is
-	 * -1; for TCP it is the connection, free of TLS, which is the host's now.
+	 * The client has confirmed: IKE may begin. For UDP both ends of the TCP connection are being closed, and `fd`
+	 * is -1; for TCP it is the connection, free of TLS, which is the host's now.
 	 */
 	void (*started)(void *context, struct registration *registration, int fd);
 	/* Called last in each callback of the loop. */

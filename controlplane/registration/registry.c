@@ -28,9 +28,11 @@ struct registry *registry_new(uint32_t key_timeout, const struct registry_hooks 
 	registry->hooks = *hooks;
 	TAILQ_INIT(&registry->list);
 	if (RAND_bytes((unsigned char *)seeds, sizeof(seeds)) == 1 &&
-		hashmap_init(&registry->by_number, seeds[0]) == 0 && hashmap_init(&registry->by_session, seeds[1]) == 0 &&
+		hashmap_init(&registry->by_number, seeds[0]) == 0 &&
+		hashmap_init(&registry->by_session, seeds[1]) == 0 &&
 		hashmap_init(&registry->by_one_time, seeds[2]) == 0 &&
-		hashmap_init(&registry->by_identity, seeds[3]) == 0 && hashmap_init(&registry->by_ike_sa, seeds[4]) == 0)
+		hashmap_init(&registry->by_identity, seeds[3]) == 0 &&
+		hashmap_init(&registry->by_ike_sa, seeds[4]) == 0)
 		return registry;
 	registry_free(registry);
 	errno = ENOMEM;
@@ -102,8 +104,7 @@ struct registration *registry_find_session(const struct registry *registry, cons
 
 static struct registration *registry_find_named(const struct registry *registry, const char *identity)
 {
-	struct hashmap_node *node =
-		hashmap_first(&registry->by_one_time, text_hash(&registry->by_one_time, identity));
+	struct hashmap_node *node = hashmap_first(&registry->by_one_time, text_hash(&registry->by_one_time, identity));
 
 	for (; node; node = hashmap_next(node)) {
 		struct registration *registration = hashmap_owner(node, struct registration, by_one_time);
@@ -262,5 +263,5 @@ void registry_each(const struct registry *registry,
 	const struct registration *registration;
 
 	TAILQ_FOREACH(registration, &registry->list, in_list)
-	each(context, registration);
+		each(context, registration);
 }

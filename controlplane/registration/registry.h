@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who has registered and what that gave them: from the gateway's `accepted` until the IKE SA that used its key is gone,
- * or until the key's time is over without one. IKE finds a registration by the identity of its keys, for one use (the key
- * is wiped then); notices find it by its session. All memory is the registry's; a registration stays where it is until
- * `ended` was called for it. One thread.
+ * or until the key's time is over without one. IKE finds a registration by the identity of its keys, for one use (the
+ * key is wiped then); notices find it by its session. All memory is the registry's; a registration stays where it is
+ * until `ended` was called for it. One thread.
  */
 #pragma once
 
@@ -25,15 +25,15 @@ struct registration {
 	char identity[CONFIG_IDENTITY_LEN];
 	enum registration_method method;
 	enum registration_transport transport;
-	bool fallback;		    /* the client may come again for TCP where UDP doesn't get through */
+	bool fallback;		     /* the client may come again for TCP where UDP doesn't get through */
 	struct endpoint local, seen; /* our end of the TCP connection, and the client's as we see it */
-	struct endpoint own;	    /* the client's end of it as it says itself */
-	uint16_t udp_port;	    /* of the client, at the address of `own`; 0: none */
-	struct address address;	    /* virtual; of no family: none */
+	struct endpoint own;	     /* the client's end of it as it says itself */
+	uint16_t udp_port;	     /* of the client, at the address of `own`; 0: none */
+	struct address address;	     /* virtual; of no family: none */
 	struct prefix networks[CONFIG_NETWORKS_MAX]; /* behind the client, its virtual address among them */
 	size_t n_networks;
-	uint64_t accepted_ms; /* monotonic */
-	uint64_t ike_sa;      /* that has used the key; 0: none yet */
+	uint64_t accepted_ms;	       /* monotonic */
+	uint64_t ike_sa;	       /* that has used the key; 0: none yet */
 	struct notice_session notices; /* of UDP, theirs whose header it is; idle at first */
 
 	/* The registry's. */

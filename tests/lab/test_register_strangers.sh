@@ -48,13 +48,13 @@ huge_pages_reserve 256 || :
 sluice_add_user
 # A disk of its own for the leases, so that it can be full.
 mkdir -p "$STATE"
-mount -t tmpfs -o size=256k,uid="$(id -u $SLUICE_USER)",mode=700 none "$STATE"
+mount -t tmpfs -o size=256k,uid="$(id -u "$SLUICE_USER")",mode=700 none "$STATE"
 trap 'story_end_umount; story_end' EXIT
 chmod 755 "$LAB_DIR" "$CREDENTIALS"
 sluice_start
 strongswan_start branch
 for user in alice bob carol; do
-	user_add $user "open sesame"
+	user_add "$user" "open sesame"
 done
 chown "$SLUICE_USER" "$USERS"
 strongswan_initiate

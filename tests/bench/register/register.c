@@ -75,8 +75,7 @@ static uint64_t cpu_us(void)
 	       (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
-static void on_tell(
-	void *context, const struct timeline_registration *about, enum timeline_what what, const char *text)
+static void on_tell(void *context, const struct timeline_registration *about, enum timeline_what what, const char *text)
 {
 	(void)context;
 	(void)about;
@@ -109,8 +108,8 @@ static int on_lease(void *context, const struct config_peer *peer, const char *i
 	return 0;
 }
 
-static bool on_overlaps(void *context, const char *identity, const struct prefix *networks, size_t count,
-	char why[GRANT_WHY_LEN])
+static bool on_overlaps(
+	void *context, const char *identity, const struct prefix *networks, size_t count, char why[GRANT_WHY_LEN])
 {
 	(void)context;
 	(void)identity;
@@ -321,7 +320,8 @@ static void crowd_open(struct crowd *crowd, const struct plan *plan, const struc
 	}
 	if (credentials_load(&config, &credentials, report, NULL) < 0)
 		exit(1);
-	*crowd = (struct crowd){.plan = plan, .ones = calloc(plan->at_once, sizeof(struct one)),
+	*crowd = (struct crowd){.plan = plan,
+		.ones = calloc(plan->at_once, sizeof(struct one)),
 		.latencies_us = calloc(LATENCIES_MAX, sizeof(uint32_t))};
 	crowd->settings = (struct registration_client_settings){
 		.base = event_base_new(),

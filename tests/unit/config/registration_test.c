@@ -66,10 +66,11 @@ static void test_group(void **state)
 		"t.cfg:7: registration.ports: is not possible without a certificate, by which clients know the gateway "
 		"before they say anything; expected ike.certificate and ike.key\n");
 	fixture_expect_refusal(DATAPLANE("") IKE(TLS) GROUP("") PEERS("{" PEER_WHO PEER_KEY PEER_MODE PEER_NETS "}"),
-		"t.cfg:7: registration.ports: is of no use: no peer is for those who register; expected one with auth = "
+		"t.cfg:7: registration.ports: is of no use: no peer is for those who register; expected one with auth "
+		"= "
 		"[\"registration\"]\n");
 	fixture_expect_refusal(DATAPLANE("") IKE("certificate = \"hq.pem\"; key = \"hq.key\";")
-			GROUP("methods = [\"certificate\"];") TEMPLATE(""),
+				       GROUP("methods = [\"certificate\"];") TEMPLATE(""),
 		"t.cfg:7: registration.methods[0]: \"certificate\" is not possible without somebody to trust; expected "
 		"ike.authorities\n");
 }
@@ -83,7 +84,8 @@ static void test_template(void **state)
 	fixture_expect_refusal(WHOLE("", "secret = \"" SECRET "\";"),
 		"t.cfg:9: peers[0].secret: is of no use: the key comes from the registration; expected none\n");
 	fixture_expect_refusal(WHOLE("", "identity = \"all\"; remote_networks = [\"10.1.0.0/16\"];"),
-		"t.cfg:9: peers[0].identity: is of no use with \"registration\": it comes from the registration; expected "
+		"t.cfg:9: peers[0].identity: is of no use with \"registration\": it comes from the registration; "
+		"expected "
 		"none\n"
 		"t.cfg:9: peers[0].remote_networks: is of no use with \"registration\": those of members stand in "
 		"registration.members; expected none\n");
@@ -93,7 +95,8 @@ static void test_template(void **state)
 		FILE_PEERS("{ name = \"b1\";" PEER_KEY PEER_MODE PEER_NETS "methods = [\"password\"]; }"),
 		"t.cfg:8: peers[0].identity: is missing; expected what the peer sends as its own, such as "
 		"\"branch1.example\"\n"
-		"t.cfg:8: peers[0].methods: is of no use: this peer does not register; expected auth = [\"registration\"] "
+		"t.cfg:8: peers[0].methods: is of no use: this peer does not register; expected auth = "
+		"[\"registration\"] "
 		"beside it\n");
 }
 
@@ -103,10 +106,12 @@ static void test_members(void **state)
 	fixture_expect_refusal(WHOLE("members = ( { identity = \"a\"; subject = \"CN=a\"; },\n"
 				     "{ identity = \"a\"; subject = \"CN=a\"; address = \"2001:db8::1\"; } );",
 				       ""),
-		"t.cfg:8: registration.members[1].address: \"2001:db8::1\" is not an IPv4 address; expected one such as "
+		"t.cfg:8: registration.members[1].address: \"2001:db8::1\" is not an IPv4 address; expected one such "
+		"as "
 		"10.99.0.5\n"
 		"t.cfg:8: registration.members[1].identity: \"a\" is not new: members[0] has it; expected each once\n"
-		"t.cfg:8: registration.members[1].subject: \"CN=a\" is not new: members[0] has it; expected each once\n");
+		"t.cfg:8: registration.members[1].subject: \"CN=a\" is not new: members[0] has it; expected each "
+		"once\n");
 }
 
 /* Both parties are named, whoever they are. */
@@ -123,9 +128,9 @@ static void test_overlap(void **state)
 				       ""),
 		"t.cfg:8: registration.members[1].address: \"172.16.3.4/32\" of member \"b\" is not free: it overlaps "
 		"\"172.16.0.0/16\" of member \"a\"; expected each network behind one member\n");
-	fixture_expect_refusal(
-		DATAPLANE("") IKE(TLS) POOL GROUP("members = ( { identity = \"a\"; address = \"10.99.0.100\"; } );")
-			TEMPLATE("pool = \"p\";"),
+	fixture_expect_refusal(DATAPLANE("") IKE(TLS)
+				       POOL GROUP("members = ( { identity = \"a\"; address = \"10.99.0.100\"; } );")
+					       TEMPLATE("pool = \"p\";"),
 		"t.cfg:8: registration.members[0].address: \"10.99.0.100/32\" of member \"a\" is not free: it overlaps "
 		"\"10.99.0.0/24\" of pool \"p\"; expected networks of their own\n");
 	config = expect_acceptance(DATAPLANE("") IKE(TLS) POOL GROUP(

@@ -100,12 +100,15 @@ static void known_to_ike(void **state)
 	assert_int_equal(world->host.registered_take(world->host.context, out.number, 5), 0);
 	assert_int_equal(world->host.registered_take(world->host.context, out.number, 6), -EALREADY);
 	assert_int_equal(world->host.registered(world->host.context, one_time, &out), -ENOENT);
-	world->host.event(world->host.context,
-		&(struct ike_event){.kind = IKE_EVENT_ENDED, .ike_sa = 5, .peer = &world->peers[2],
-			.identity = "alice", .remote = alice->seen, .why = ""});
+	world->host.event(world->host.context, &(struct ike_event){.kind = IKE_EVENT_ENDED,
+						       .ike_sa = 5,
+						       .peer = &world->peers[2],
+						       .identity = "alice",
+						       .remote = alice->seen,
+						       .why = ""});
 	assert_false(registrations_hold(world->gateway.registrations, "alice"));
-	assert_explained(world, "alice",
-		(const char *const[]){"IKE has used the key", "Session:   ab00000000000000", NULL});
+	assert_explained(
+		world, "alice", (const char *const[]){"IKE has used the key", "Session:   ab00000000000000", NULL});
 }
 
 /* Two with one identity: both are told, and the older one goes when the newer one carries traffic, not before. */
@@ -127,9 +130,9 @@ static void newest_wins(void **state)
 	gateway_settle(&world->gateway);
 	assert_int_equal(fake_ike.n_kept_newest, 1);
 	assert_explained(world, "alice",
-		(const char *const[]){
-			"Verdict:   \"alice\" has registered from 198.51.100.9:40000, and before from 198.51.100.7:40000: it "
-			"has moved, or two use one identity; the newest wins",
+		(const char *const[]){"Verdict:   \"alice\" has registered from 198.51.100.9:40000, and before from "
+				      "198.51.100.7:40000: it "
+				      "has moved, or two use one identity; the newest wins",
 			NULL});
 }
 
@@ -144,8 +147,8 @@ static void renewed_under_another_entry(void **state)
 	assert_int_equal(world->host.registered_take(world->host.context, newer->number, 6), 0);
 	carry(world, 1, 6, 7);
 	assert_int_equal(fake_ike.n_peer_deleted, 1);
-	assert_explained(world, "alice",
-		(const char *const[]){"\"alice\" has registered anew, from 198.51.100.7:40000", NULL});
+	assert_explained(
+		world, "alice", (const char *const[]){"\"alice\" has registered anew, from 198.51.100.7:40000", NULL});
 }
 
 /* The newer one fails before it carries anything: the older one's session is left in peace. */
@@ -193,8 +196,7 @@ static void unused_in_time(void **state)
 	registrations_tick(world->gateway.registrations, clock_now_ms() + 121000);
 	assert_false(registrations_hold(world->gateway.registrations, "alice"));
 	assert_explained(world, "alice",
-		(const char *const[]){
-			"Verdict:   IKE has not come in time for the key of this registration", NULL});
+		(const char *const[]){"Verdict:   IKE has not come in time for the key of this registration", NULL});
 }
 
 static void overlaps_are_named(void **state)
@@ -215,8 +217,8 @@ static void overlaps_are_named(void **state)
 
 static void shown(void **state)
 {
-	static const char *const parts[] = {"alice", "branch-2", "password", "udp", "198.51.100.7:40000", "10.99.0.7/32",
-		"waits for it"};
+	static const char *const parts[] = {
+		"alice", "branch-2", "password", "udp", "198.51.100.7:40000", "10.99.0.7/32", "waits for it"};
 	struct world *world = *state;
 	struct control_request request = {.command = "registrations"};
 	json_t *reply;

@@ -93,8 +93,8 @@ static void network_of_others(void **state)
 	exchange_begin(&x);
 	exchange_run(&x);
 	assert_int_equal(exchange_installed(&x, GATEWAY), 0);
-	assert_non_null(strstr(x.sides[GATEWAY].why[IKE_EVENT_REFUSED],
-		"configured are 10.99.0.7/32, 192.168.1.0/24 to 10.2.0.0/16"));
+	assert_non_null(strstr(
+		x.sides[GATEWAY].why[IKE_EVENT_REFUSED], "configured are 10.99.0.7/32, 192.168.1.0/24 to 10.2.0.0/16"));
 	exchange_stop(&x);
 }
 

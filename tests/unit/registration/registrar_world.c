@@ -25,8 +25,7 @@ static void report(void *context, const char *sentence)
 	fail_msg("%s", sentence);
 }
 
-static void on_tell(
-	void *context, const struct timeline_registration *about, enum timeline_what what, const char *text)
+static void on_tell(void *context, const struct timeline_registration *about, enum timeline_what what, const char *text)
 {
 	struct world *world = context;
 	size_t i = world->n_told % WORLD_TOLD_MAX;
@@ -67,8 +66,8 @@ static int on_lease(void *context, const struct config_peer *peer, const char *i
 	return 0;
 }
 
-static bool on_overlaps(void *context, const char *identity, const struct prefix *networks, size_t count,
-	char why[GRANT_WHY_LEN])
+static bool on_overlaps(
+	void *context, const char *identity, const struct prefix *networks, size_t count, char why[GRANT_WHY_LEN])
 {
 	const struct world *world = context;
 
@@ -130,7 +129,8 @@ void world_prepare(struct world *world)
 		.connections_per_address = 64,
 		.members = world->members,
 	};
-	world->config.users = (struct config_users){.guesses_per_user = 5, .guesses_per_address = 50, .guess_window = 60};
+	world->config.users =
+		(struct config_users){.guesses_per_user = 5, .guesses_per_address = 50, .guess_window = 60};
 	snprintf(world->config.users.file, sizeof(world->config.users.file), "%s", pki_path("users", users));
 	add_user(users, "alice", "staff");
 	add_user(users, "bob", "");

@@ -152,14 +152,14 @@ static void certificates(void **state)
 	pki_make(&(struct pki_certificate){
 		.name = "carol", .issuer = "authority", .names = "DNS:carol.example, email:carol@example.org"});
 	pki_make(&(struct pki_certificate){.name = "stolen", .issuer = "authority", .names = "DNS:stolen.example"});
-	pki_make(&(struct pki_certificate){.name = "old", .issuer = "authority", .names = "DNS:old.example", .from = -9,
-		.to = -2});
+	pki_make(&(struct pki_certificate){
+		.name = "old", .issuer = "authority", .names = "DNS:old.example", .from = -9, .to = -2});
 	pki_make(&(struct pki_certificate){.name = "itself", .names = "DNS:alice.example"});
 	pki_make(&(struct pki_certificate){.name = "nameless", .issuer = "authority"});
 	pki_revoke("authority", revoked, 30);
 	pki_path("authority.crl", world.config.ike.crls[world.config.ike.n_crls++]);
-	world.members[0] = (struct config_member){
-		.identity = "branch-ulm", .address = address_ipv4(0x0a630105), .n_networks = 1};
+	world.members[0] =
+		(struct config_member){.identity = "branch-ulm", .address = address_ipv4(0x0a630105), .n_networks = 1};
 	world.members[0].networks[0] = (struct prefix){.address = address_ipv4(0xc0a80700), .len = 24};
 	strcpy(world.members[0].subject, "C=DE, O=Example, CN=ulm");
 	world.config.registration.n_members = 1;
@@ -265,7 +265,8 @@ static void two_with_one_identity(void **state)
 	assert_int_equal(world.n_ended, 1);
 	assert_null(registry_find_one_time(world.registry, one_time));
 	assert_true(world_was_told(&world, TIMELINE_UNREGISTERED, "the newest wins"));
-	assert_true(world_was_told(&world, TIMELINE_REGISTRATION, "takes the place of the registration from 127.0.0.1"));
+	assert_true(
+		world_was_told(&world, TIMELINE_REGISTRATION, "takes the place of the registration from 127.0.0.1"));
 	client_close(&second);
 	client_close(&client);
 	world_close(&world);

@@ -142,14 +142,20 @@ static void members_and_entries(void **state)
 {
 	struct config_peer peers[] = {
 		{.name = "plain"},
-		{.name = "staff", .registration = true, .user_group = "staff", .methods = {CONFIG_METHOD_PASSWORD},
+		{.name = "staff",
+			.registration = true,
+			.user_group = "staff",
+			.methods = {CONFIG_METHOD_PASSWORD},
 			.n_methods = 1},
 		{.name = "branches", .registration = true, .user_group = "branches"},
 		{.name = "others", .registration = true, .methods = {CONFIG_METHOD_CERTIFICATE}, .n_methods = 1},
 	};
 	struct config_member list[] = {
-		{.identity = "ulm", .subject = "O=Example, CN=ulm", .group = "branches",
-			.methods = {CONFIG_METHOD_CERTIFICATE}, .n_methods = 1},
+		{.identity = "ulm",
+			.subject = "O=Example, CN=ulm",
+			.group = "branches",
+			.methods = {CONFIG_METHOD_CERTIFICATE},
+			.n_methods = 1},
 		{.identity = "bob", .group = "staff"},
 	};
 	struct config config = {.peers = peers, .n_peers = 4, .registration = {.members = list, .n_members = 2}};

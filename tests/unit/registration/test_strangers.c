@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What strangers do to a registrar: noise, half a handshake, malformed and misplaced messages, silence, crowds. Each has
- * its sentence, and nobody else is disturbed. */
+/* What strangers do to a registrar: noise, half a handshake, malformed and misplaced messages, silence, crowds. Each
+ * has its sentence, and nobody else is disturbed. */
 #include "registrar_world.h"
 
 #include <setjmp.h>
