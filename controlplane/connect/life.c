@@ -115,7 +115,7 @@ static const char *keep_renewed(struct connection *connection, uint64_t now_ms)
 {
 	struct life life = {.expires_ms = 0};
 	uint64_t patience = (uint64_t)connection->config->patience * 1000;
-	uint64_t pause = registers(connection) ? REGISTER_EVERY_MS : RENEW_EVERY_MS;
+	uint64_t pause = registers(connection) && connection->registering.failed ? REGISTER_EVERY_MS : RENEW_EVERY_MS;
 
 	if (connection->registering.client)
 		return NULL;

@@ -36,6 +36,7 @@ static void on_done(void *context, const struct registration_result *result)
 		endpoint_format(&connection->gateway, gateway), result->accepted->identity,
 		registration_method_names[result->method], registration_transport_names[result->accepted->transport],
 		endpoint_format(&result->accepted->seen, seen));
+	connection->registering.failed = false;
 	connection_terms_take(connection, result->accepted, result->keys);
 	if (connection->renewing || result->accepted->transport != REGISTRATION_UDP)
 		connection_registered(connection);

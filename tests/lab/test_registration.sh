@@ -35,3 +35,32 @@ CONNECT_CHANGES=$(connect_registers kerberos)
 connect_configure
 connect_once_says no_ticket # nor does HQ pass requests on
 connect_once_says no_ticket --iakerb never
+
+step "a new IKE SA is another registration, without a ping lost"
+kdc_start
+connect_start
+connect_wait connected
+wait_for_ping
+ping_forever
+for _ in 1 2; do
+	spis=$(connect_spis)
+	connect_ctl renew
+	wait_for 20 "child SAs of another IKE SA" connect_spis_differ_from "$spis"
+done
+ping_forever_without_loss
+(($(grep -c 'event=registered' "$LAB_DIR/connect.log") == 3)) || fail "three IKE SAs came of $(grep -c 'event=registered' "$LAB_DIR/connect.log") registrations"
+
+step "HQ restarts, and the branch registers anew by itself"
+stop sluiced
+sluiced_start
+wait_for 60 "the session" member_is_listed
+wait_for_ping
+
+step "the branch gets another address, and registers from there at once"
+ip -n "$(namespace branch)" address del 100.64.1.2/24 dev wan
+ip -n "$(namespace branch)" address add 100.64.1.3/24 dev wan
+ip -n "$(namespace branch)" route replace default via 100.64.1.1
+wait_for 10 "sluice-connect at its new address" eval '[[ $(connect_value local) == 100.64.1.3:* ]]'
+connect_wait connected
+wait_for_ping
+ping_without_loss 5 65000
