@@ -370,6 +370,8 @@ void client_give_password(struct client *client, const char *user, const char *p
 
 void client_expect(struct client *client, enum registration_type type)
 {
+	if (client->n_got > 0)
+		message_clear(&client->got);
 	client->n_got = 0;
 	world_until(client->world, has_got, client);
 	if (client->got.type == type)
