@@ -27,6 +27,7 @@ enum {
 	CONFIG_FILE_LEN = 256,
 	CONFIG_LISTEN_MAX = 16,
 	CONFIG_NAT_PORTS_MAX = 8,
+	CONFIG_TCP_PORTS_MAX = 8,
 	CONFIG_POOLS_MAX = 64,
 	CONFIG_DNS_MAX = 4,
 	CONFIG_REGISTRATION_PORTS_MAX = 16,
@@ -90,6 +91,9 @@ struct config_ike {
 	uint16_t port;                    /* 500 */
 	uint16_t nat_ports[CONFIG_NAT_PORTS_MAX]; /* 4500 first: the one that a peer which dialed `port` goes on at */
 	uint16_t n_nat_ports;
+	uint16_t tcp_ports[CONFIG_TCP_PORTS_MAX]; /* RFC 9329; none: nobody connects without having registered */
+	uint16_t n_tcp_ports;
+	uint32_t tcp_delay;               /* milliseconds that ESP waits for room in its TCP connection, at most */
 	char identity[CONFIG_IDENTITY_LEN];
 	char certificate[CONFIG_FILE_LEN], key[CONFIG_FILE_LEN]; /* PEM files; "": none */
 	char authorities[CONFIG_FILES_MAX][CONFIG_FILE_LEN];     /* whom we trust */

@@ -13,6 +13,8 @@
 /* As responder it is asked by its gateway alone, if ever. */
 enum { HALF_OPEN_MAX = 16, HALF_OPEN_TIMEOUT = 30, REPLAY_WINDOW = 1024 };
 
+enum { TCP_PORT = 4500 }; /* RFC 9329 section 2 */
+
 struct connect_source {
 	const struct connect_option *options;
 	size_t n_options;
@@ -197,6 +199,10 @@ static void connect_take(struct settings_reader *reader, config_setting_t *root,
 			option_set(root, setting, &source->options[i]);
 	}
 	settings_read(reader, connect_settings, root, config);
+	if (config->transport == CONNECT_TRANSPORT_TCP && !config_setting_get_member(root, "ports")) {
+		config->ports[0] = TCP_PORT;
+		config->n_ports = 1;
+	}
 	connect_complete(config);
 	connect_complete_registration(root, config);
 	connect_check_registration(reader, root, config);

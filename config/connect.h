@@ -15,7 +15,7 @@ enum {
 	CONNECT_GATEWAY_LEN = 256, /* a host name and its terminator */
 };
 
-/* What the gateway may choose from to carry the tunnel, where we register. */
+/* What the gateway may choose from to carry the tunnel, where we register. Where IKE does it alone, AUTO means UDP. */
 enum connect_transport { CONNECT_TRANSPORT_AUTO, CONNECT_TRANSPORT_UDP, CONNECT_TRANSPORT_TCP };
 
 struct connect_config {

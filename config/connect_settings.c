@@ -13,6 +13,8 @@ const struct setting connect_settings[] = {
 		.min = 1, FIELD(connect_config, gateway)},
 	{"gateway_identity", SETTING_TEXT, "", "an identity", "what the gateway calls itself, such as \"hq.example\"",
 		FIELD(connect_config, peer.identity)},
+	{"tcp_delay", SETTING_INTEGER, "50", "a time in milliseconds", RANGE(5, 5000),
+		FIELD(connect_config, base.ike.tcp_delay)},
 	{"ports", SETTING_INTEGER, "[500, 4500]", "a port",
 		RANGE(1, 65535), .count_min = 1, ARRAY(connect_config, ports, n_ports)},
 	{"registration", SETTING_INTEGER, "[2012, 4009]", "a port",

@@ -98,6 +98,8 @@ static const struct setting ike_settings[] = {
 	{"port", SETTING_INTEGER, "500", "a port", RANGE(1, 65535), FIELD(config_ike, port)},
 	{"nat_ports", SETTING_INTEGER, "[4500]", "a port",
 		RANGE(1, 65535), .count_min = 1, ARRAY(config_ike, nat_ports, n_nat_ports)},
+	{"tcp_ports", SETTING_INTEGER, "[]", "a port", RANGE(1, 65535), ARRAY(config_ike, tcp_ports, n_tcp_ports)},
+	{"tcp_delay", SETTING_INTEGER, "50", "a time in milliseconds", RANGE(5, 5000), FIELD(config_ike, tcp_delay)},
 	{"identity", SETTING_TEXT, NULL, "an identity", "the name that this host shows its peers, such as \"hq.example\"",
 		.min = 1, FIELD(config_ike, identity)},
 	{"certificate", SETTING_FILE, "", "a file", "the path of a PEM file", FIELD(config_ike, certificate)},

@@ -2,6 +2,7 @@
 #include "attachment.h"
 
 #include "config/log.h"
+#include "tables/bundle.h"
 #include "tables/share.h"
 
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { BUNDLES_MAX = 16 /* a wake-up */ };
+
 static const struct timeval retry_interval = {.tv_sec = 1};
 
 struct attachment {
@@ -19,9 +22,10 @@ struct attachment {
 	struct attachment_hooks hooks;
 	char path[256];
 	char error[TABLES_ERROR_LEN]; /* "" while attached */
-	struct event *retry, *ended, *events;
+	struct event *retry, *readable, *events;
 	struct tables tables;
 	int connection, changes_fd, events_fd; /* -1 while not attached */
+	uint8_t bundle[BUNDLE_LEN_MAX];
 };
 
 static void fd_close(int *fd)
@@ -42,7 +46,7 @@ static void event_drop(struct event **event)
 static void let_go(struct attachment *attachment)
 {
 	event_drop(&attachment->events);
-	event_drop(&attachment->ended);
+	event_drop(&attachment->readable);
 	if (attachment->tables.memory)
 		tables_unmap(&attachment->tables);
 	fd_close(&attachment->events_fd);
@@ -64,13 +68,8 @@ static void on_events(evutil_socket_t fd, short what, void *context)
 	attachment->hooks.events(attachment->hooks.context);
 }
 
-/* It sends nothing after its answer: whatever comes is the end. */
-static void on_ended(evutil_socket_t fd, short what, void *context)
+static void end(struct attachment *attachment)
 {
-	struct attachment *attachment = context;
-
-	(void)fd;
-	(void)what;
 	log_warning("event=dataplane_gone reason=\"the data plane has ended: its sessions are gone, peers have to "
 		    "negotiate again\"");
 	attachment->hooks.detached(attachment->hooks.context);
@@ -79,16 +78,53 @@ static void on_ended(evutil_socket_t fd, short what, void *context)
 	event_add(attachment->retry, &retry_interval);
 }
 
+/* Packets of streams come here, or the end. */
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+	struct attachment *attachment = context;
+
+	(void)what;
+	for (int i = 0; i < BUNDLES_MAX; i++) {
+		ssize_t received = recv(fd, attachment->bundle, sizeof(attachment->bundle), MSG_DONTWAIT);
+
+		if (received < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (received <= 0) {
+			end(attachment);
+			return;
+		}
+		attachment->hooks.bundle(attachment->hooks.context, attachment->bundle, (size_t)received);
+	}
+}
+
+int attachment_send_bundle(struct attachment *attachment, struct iovec *parts, size_t n_parts)
+{
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = n_parts};
+
+	if (!attachment || attachment->connection < 0)
+		return -ENOTCONN;
+	return sendmsg(attachment->connection, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 static int watch(struct attachment *attachment)
 {
-	attachment->ended =
-		event_new(attachment->base, attachment->connection, EV_READ | EV_PERSIST, on_ended, attachment);
+	attachment->readable =
+		event_new(attachment->base, attachment->connection, EV_READ | EV_PERSIST, on_readable, attachment);
 	attachment->events =
 		event_new(attachment->base, attachment->events_fd, EV_READ | EV_PERSIST, on_events, attachment);
-	if (!attachment->ended || !attachment->events || event_add(attachment->ended, NULL) < 0 ||
+	if (!attachment->readable || !attachment->events || event_add(attachment->readable, NULL) < 0 ||
 		event_add(attachment->events, NULL) < 0)
 		return -ENOMEM;
 	return 0;
+}
+
+/* As far as the kernel grants it. */
+static void send_buffer_raise(int fd)
+{
+	int len = BUNDLE_SOCKET_LEN;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &len, sizeof(len)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
 }
 
 static int attach(struct attachment *attachment, char error[TABLES_ERROR_LEN])
@@ -99,6 +135,7 @@ static int attach(struct attachment *attachment, char error[TABLES_ERROR_LEN])
 	if (rc < 0)
 		return rc;
 	attachment->connection = rc;
+	send_buffer_raise(rc);
 	attachment->changes_fd = descriptors.changes;
 	attachment->events_fd = descriptors.events;
 	rc = tables_map(&attachment->tables, descriptors.tables, error);

@@ -9,6 +9,8 @@
 
 #include <event2/event.h>
 
+#include <sys/uio.h>
+
 struct attachment;
 
 struct attachment_hooks {
@@ -18,6 +20,8 @@ struct attachment_hooks {
 	void (*detached)(void *context);
 	/* Events may wait in the rings. */
 	void (*events)(void *context);
+	/* A message of ESP packets of streams (tables/bundle.h) came. */
+	void (*bundle)(void *context, uint8_t *bytes, size_t len);
 };
 
 /* Begins to try. `path` is copied. NULL with errno. */
@@ -28,6 +32,12 @@ void attachment_free(struct attachment *attachment);
 
 /* Runs `events` again in the next turn of the loop. */
 void attachment_events_again(struct attachment *attachment);
+
+/*
+ * Sends such a message, of `n_parts` parts. 0; -ENOTCONN, also for NULL; -EAGAIN and others: the data plane does not
+ * take it.
+ */
+int attachment_send_bundle(struct attachment *attachment, struct iovec *parts, size_t n_parts);
 
 /* Why it is not attached, in a sentence; "" while it is. */
 const char *attachment_waits_for(const struct attachment *attachment);

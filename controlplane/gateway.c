@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "dpd.h"
 #include "events.h"
+#include "ferry.h"
 #include "host.h"
 #include "lost.h"
 
@@ -66,6 +67,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	registrations_tick(gateway->registrations, clock_now_ms());
+	ferry_tick(gateway);
 	if (!gateway->install)
 		return;
 	adopt_expire(gateway->install, clock_unix());
@@ -101,6 +103,13 @@ static void on_net_change(void *context, enum tables_change_kind kind, const str
 	struct gateway *gateway = context;
 
 	install_net_change(gateway->install, kind, net);
+}
+
+static void on_stream_ike(void *context, const struct endpoint *local, const struct endpoint *remote,
+	const uint8_t *message, size_t message_len)
+{
+	/* As on the NAT port: what is agreed on goes the same way (RFC 3947 section 4, RFC 9329 section 3). */
+	on_message(context, local, remote, true, message, message_len);
 }
 
 static void mirror_start(struct gateway *gateway)
@@ -160,6 +169,7 @@ void gateway_detached(struct gateway *gateway)
 	uint32_t lost = gateway->install ? gateway->install->sessions->n_sessions : 0;
 
 	install_stop(gateway);
+	streams_forget_sessions(gateway->streams);
 	lost_begin(gateway);
 	log_warning("event=sessions_lost sessions=%u reason=\"peers are told when they can be reached again\"", lost);
 	gateway_settle(gateway);
@@ -189,10 +199,18 @@ int gateway_bind(struct gateway *gateway, const struct config *config, struct ev
 {
 	struct sockets_handler handler = {
 		.context = gateway, .input = on_message, .notice = on_notice, .settle = on_settle};
+	struct streams_handler streams = {.context = gateway,
+		.ike = on_stream_ike,
+		.esp = ferry_to_dataplane,
+		.lost = ferry_lost,
+		.settle = on_settle};
 
 	*gateway = (struct gateway){.config = config, .base = base, .started_at = clock_unix()};
 	gateway->sockets = sockets_open(base, &config->ike, &handler);
-	return gateway->sockets ? 0 : -errno;
+	if (!gateway->sockets)
+		return -errno;
+	gateway->streams = streams_open(base, &config->ike, &streams);
+	return gateway->streams ? 0 : -errno;
 }
 
 /* One for each processor that this process may run on. */
@@ -208,7 +226,8 @@ int gateway_open(struct gateway *gateway, const struct config *config, struct ev
 {
 	static const struct timeval second = {.tv_sec = 1};
 	struct attachment_hooks hooks = {
-		.context = gateway, .attached = on_attached, .detached = on_detached, .events = on_events};
+		.context = gateway, .attached = on_attached, .detached = on_detached, .events = on_events,
+		.bundle = ferry_from_dataplane};
 	struct ike_host host = host_make(gateway);
 	char path[CONFIG_PATH_LEN];
 	int rc = 0;
@@ -263,6 +282,8 @@ int gateway_use_credentials(struct gateway *gateway, const struct credentials *c
 
 void gateway_close(struct gateway *gateway)
 {
+	streams_close(gateway->streams);
+	gateway->streams = NULL;
 	install_stop(gateway);
 	attachment_free(gateway->attachment);
 	registrations_free(gateway->registrations);

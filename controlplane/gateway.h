@@ -17,6 +17,7 @@
 #include "peers.h"
 #include "registrations.h"
 #include "sockets.h"
+#include "streams.h"
 #include "timeline.h"
 
 #include <event2/event.h>
@@ -29,6 +30,7 @@ struct gateway_counters {
 	uint64_t rekeys;
 	uint64_t hard_lifetimes; /* child SAs that were used up, */
 	uint64_t expired;	 /* and those whose time was over, without IKE having ended them */
+	uint64_t streams_refused; /* ESP packets of TCP connections that the data plane did not take */
 };
 
 struct gateway {
@@ -38,6 +40,7 @@ struct gateway {
 	struct event *ike_timer, *tick;
 	struct peers *peers;
 	struct sockets *sockets;
+	struct streams *streams;
 	struct jobs *jobs; /* IKE's arithmetic, in helper threads */
 	struct ike *ike;
 	struct timeline *timeline;
@@ -69,7 +72,7 @@ int gateway_open(struct gateway *gateway, const struct config *config, struct ev
 void gateway_close(struct gateway *gateway);
 
 /*
- * Opens the UDP sockets alone: before privileges are given up, and before gateway_open, which opens the rest. 0, or
+ * Opens the ports alone: before privileges are given up, and before gateway_open, which opens the rest. 0, or
  * negative errno after a line in the log.
  */
 int gateway_bind(struct gateway *gateway, const struct config *config, struct event_base *base);

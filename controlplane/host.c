@@ -3,6 +3,7 @@
 
 #include "adopt.h"
 #include "clock.h"
+#include "ferry.h"
 #include "journal.h"
 
 #include <errno.h>
@@ -28,14 +29,19 @@ static void host_send(void *context, const struct endpoint *local, const struct 
 {
 	struct gateway *gateway = context;
 
-	sockets_send(gateway->sockets, local, remote, message, message_len);
+	if (local->transport == ENDPOINT_TCP)
+		streams_send_ike(gateway->streams, local, remote, message, message_len);
+	else
+		sockets_send(gateway->sockets, local, remote, message, message_len);
 }
 
 static void host_keepalive(void *context, const struct endpoint *local, const struct endpoint *remote)
 {
 	struct gateway *gateway = context;
 
-	sockets_keepalive(gateway->sockets, local, remote);
+	/* TCP has its own (RFC 9329 section 7.6). */
+	if (local->transport != ENDPOINT_TCP)
+		sockets_keepalive(gateway->sockets, local, remote);
 }
 
 static int host_spi_reserve(void *context, uint32_t *spi)
@@ -58,14 +64,22 @@ static void host_spi_release(void *context, uint32_t spi)
 		install_spi_release(gateway->install, spi);
 }
 
+static const char *host_carrier(const struct ike_child *child)
+{
+	if (child->local.transport == ENDPOINT_TCP)
+		return " in TCP";
+	return child->udp_encapsulation ? " in UDP" : "";
+}
+
 static int host_child_install(void *context, const struct ike_child *child)
 {
 	struct gateway *gateway = context;
-
 	int rc = gateway->install ? install_child(gateway->install, child) : -ENODEV;
 	const struct esp_suite *suite = esp_suite_get(child->suite);
 	char local[PREFIX_TEXT_LEN], remote[PREFIX_TEXT_LEN];
 
+	if (rc == 0)
+		ferry_follow(gateway, child->peer, child->identity);
 	if (rc < 0)
 		timeline_note(gateway->timeline, TIMELINE_DATAPLANE, child->ike_sa, child->peer, child->identity,
 			clock_now_ms(), "child SA %08x could not be installed: %s", child->spi_in,
@@ -74,7 +88,7 @@ static int host_child_install(void *context, const struct ike_child *child)
 		timeline_note(gateway->timeline, TIMELINE_INSTALLED, child->ike_sa, child->peer, child->identity,
 			clock_now_ms(), "child SA %08x in, %08x out, %s%s%s, %s here, %s there", child->spi_in,
 			child->spi_out, suite ? suite->name : "unknown", child->extended ? " with 64-bit numbers" : "",
-			child->udp_encapsulation ? " in UDP" : "", prefix_format(&child->local_network, local),
+			host_carrier(child), prefix_format(&child->local_network, local),
 			prefix_format(&child->remote_network, remote));
 	return rc;
 }
@@ -137,10 +151,10 @@ static void host_peer_moved(void *context, const struct config_peer *peer, const
 
 	if (session == TABLES_NONE)
 		return;
-	data_local.port = config_data_port(&gateway->config->ike, local->port);
-	if (!install_session_move(
-		    gateway->install, session, &data_local, remote, gateway->tables->sessions[session].encapsulation))
+	if (!install_session_move(gateway->install, session, &data_local, remote,
+		    install_place_of(gateway->install, session, &data_local)))
 		return;
+	ferry_follow(gateway, peer, identity);
 	gateway->counters.sessions_moved++;
 	log_info("event=session_moved session=%" PRIu64 " peer=%s ike_sa=%" PRIu64
 		 " remote=%s reason=\"an authentic IKE message came from there\"",
@@ -151,6 +165,10 @@ static void host_event(void *context, const struct ike_event *event)
 {
 	struct gateway *gateway = context;
 
+	/* What an IKE SA has proved is that its peer is there. */
+	if (event->local.transport == ENDPOINT_TCP &&
+		(event->kind == IKE_EVENT_ESTABLISHED || event->kind == IKE_EVENT_MOVED))
+		streams_confirm(gateway->streams, &event->local, &event->remote);
 	journal_ike_event(event);
 	timeline_event(gateway->timeline, event, clock_now_ms());
 	if (event->kind == IKE_EVENT_ENDED)

@@ -62,12 +62,17 @@ static void outer_endpoints(
 {
 	*local = child->local;
 	*remote = child->remote;
+	if (local->transport == ENDPOINT_TCP)
+		return;
 	local->port = child->udp_encapsulation ? config_data_port(&install->config->ike, local->port) : 0;
 	remote->port = child->udp_encapsulation ? remote->port : 0;
 }
 
+/* A stream carries whatever was agreed on. */
 static enum tables_encapsulation child_encapsulation(const struct ike_child *child)
 {
+	if (child->local.transport == ENDPOINT_TCP)
+		return TABLES_ENCAPSULATION_STREAM;
 	return child->udp_encapsulation ? TABLES_ENCAPSULATION_UDP : TABLES_ENCAPSULATION_ESP;
 }
 
@@ -147,6 +152,15 @@ static void log_child(const struct install *install, uint32_t index, const char 
 		prefix_format(&record->remote_network, remote));
 }
 
+const char *install_encapsulation_name(uint32_t encapsulation)
+{
+	switch (encapsulation) {
+	case TABLES_ENCAPSULATION_UDP: return "udp";
+	case TABLES_ENCAPSULATION_STREAM: return "tcp";
+	default: return "esp";
+	}
+}
+
 static void log_session(const struct install *install, uint32_t index, const char *what)
 {
 	const struct session *session = &install->sessions->sessions[index];
@@ -156,7 +170,7 @@ static void log_session(const struct install *install, uint32_t index, const cha
 	log_info("event=session_%s session=%" PRIu64 " peer=%s identity=\"%s\" local=%s remote=%s encapsulation=%s",
 		what, session->id, session->peer->name, session->identity, endpoint_format(&record->local, local),
 		endpoint_format(&record->remote, remote),
-		record->encapsulation == TABLES_ENCAPSULATION_UDP ? "udp" : "esp");
+		install_encapsulation_name(record->encapsulation));
 }
 
 int install_child(struct install *install, const struct ike_child *child)

@@ -40,6 +40,10 @@ int install_child_remove(struct install *install, uint32_t spi_in);
 /* Where the data of a session goes. Bare ESP has no ports. False when that is where it goes already. */
 bool install_session_move(struct install *install, uint32_t session, const struct endpoint *local,
 	const struct endpoint *remote, enum tables_encapsulation encapsulation);
+/* How a session's data goes when IKE talks to its peer from `local`, whose port becomes that of the data. */
+enum tables_encapsulation install_place_of(const struct install *install, uint32_t session, struct endpoint *local);
+/* "udp", "tcp", "esp". */
+const char *install_encapsulation_name(uint32_t encapsulation);
 /* Takes over where the data plane says that they go. False when that is no news. */
 bool install_session_follow(struct install *install, uint32_t session);
 /* Part of install_done: a move has ended. The peer may have gone on while it was on its way. */

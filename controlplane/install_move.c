@@ -32,6 +32,17 @@ bool install_session_move(struct install *install, uint32_t session, const struc
 	return true;
 }
 
+enum tables_encapsulation install_place_of(const struct install *install, uint32_t session, struct endpoint *local)
+{
+	uint32_t now = install->tables->sessions[session].encapsulation;
+
+	if (local->transport == ENDPOINT_TCP)
+		return TABLES_ENCAPSULATION_STREAM;
+	local->port = config_data_port(&install->config->ike, local->port);
+	/* Out of a stream it goes in UDP: both are what passes a NAT. */
+	return now == TABLES_ENCAPSULATION_STREAM ? TABLES_ENCAPSULATION_UDP : (enum tables_encapsulation)now;
+}
+
 bool install_session_follow(struct install *install, uint32_t session)
 {
 	struct place asked = asked_place(install, session), now = sessions_where(install->sessions, session);

@@ -140,11 +140,12 @@ static bool on_overlaps(
 static void on_started(void *context, struct registration *registration, int fd)
 {
 	struct registrations *registrations = context;
+	int rc = fd < 0 ? 0 : streams_take(registrations->gateway->streams, fd);
 
 	if (registration->transport == REGISTRATION_UDP)
 		registration_udp_begin(registrations->notices, registration);
-	if (fd >= 0)
-		close(fd);
+	if (rc < 0)
+		log_warning("event=stream_refused reason=\"%s\"", strerror(-rc));
 }
 
 static void on_settle(void *context)

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "config/log.h"
+#include "connect/over_tcp.h"
 
 #include <errno.h>
 #include <openssl/rand.h>
@@ -36,13 +37,17 @@ static void on_device(evutil_socket_t fd, short what, void *context)
 	connection_settle(connection);
 }
 
+void connection_message(struct connection *connection, const struct endpoint *local, const struct endpoint *remote,
+	bool floated, const uint8_t *message, size_t message_len)
+{
+	if (connection_admits(connection, message, message_len))
+		ike_input(connection->ike, local, remote, floated, message, message_len);
+}
+
 static void on_message(void *context, const struct endpoint *local, const struct endpoint *remote, bool floated,
 	const uint8_t *message, size_t message_len)
 {
-	struct connection *connection = context;
-
-	if (connection_admits(connection, message, message_len))
-		ike_input(connection->ike, local, remote, floated, message, message_len);
+	connection_message(context, local, remote, floated, message, message_len);
 }
 
 static void on_notice(void *context, const struct endpoint *remote, const uint8_t *datagram, size_t datagram_len)
@@ -146,7 +151,8 @@ static void take_effect(struct connection *connection, uint64_t now_ms)
 	}
 	if (connection->dial.state == DIAL_TRYING && connection->path.children.activations != connection->activations)
 		tunnel_up(connection, now_ms);
-	if (connection->dial.state == DIAL_UP && connection->path.children.n_current == 0)
+	if (connection->dial.state == DIAL_UP &&
+		(connection->path.children.n_current == 0 || over_tcp_is_lost(connection)))
 		tunnel_lost(connection, connection->lost_why[0] ? connection->lost_why : "its last child SA is gone",
 			now_ms);
 }
@@ -292,7 +298,9 @@ int connection_open(struct connection *connection, struct connect_config *config
 		log_error("event=start_failed reason=\"the data path can't be made: %s\"", strerror(-rc));
 		return rc;
 	}
-	rc = open_device(connection);
+	rc = over_tcp_open(connection);
+	if (rc == 0)
+		rc = open_device(connection);
 	if (rc < 0)
 		return rc;
 	connection->kernel = kernel_open();
@@ -335,6 +343,7 @@ void connection_close(struct connection *connection)
 
 	if (connection->ike)
 		ike_peer_delete(connection->ike, &connection->config->peer, NULL);
+	over_tcp_close(connection);
 	connection_network_undo(connection);
 	register_close(connection);
 	noticing_end(connection);

@@ -19,6 +19,7 @@
 #include "connect/undo.h"
 #include "ike/credentials.h"
 #include "ike/ike.h"
+#include "stream/stream.h"
 #include "tun/path.h"
 
 #include <event2/event.h>
@@ -63,6 +64,13 @@ struct connection {
 	size_t n_candidates;
 	char registered_as[CONFIG_IDENTITY_LEN]; /* whom the gateway took us for, at the last registration */
 	uint16_t first_registration; /* index of the port that answered last */
+
+	/* Where the transport is TCP (over_tcp.h). */
+	struct stream_loop *stream_loop;
+	struct stream *stream;	       /* NULL: none stands */
+	struct event *stream_dialing;  /* NULL: none is dialed */
+	int stream_handed;	       /* a registration's, for the next try; -1: none */
+	struct address stream_address; /* of ours towards the gateway */
 
 	/* Of the present try. */
 	struct endpoint gateway; /* the address that was dialed, and the port */
@@ -142,6 +150,14 @@ void connection_terms_take(struct connection *connection, const struct registrat
  * and then at its own. */
 void connection_terms_go_alone(struct connection *connection);
 void connection_terms_wipe(struct connection *connection);
+
+/* Begins the try's exchanges, from and to there. 0 or negative errno. */
+int connection_exchanges_begin(
+	struct connection *connection, const struct endpoint *local, const struct endpoint *remote);
+
+/* One IKE message has come. */
+void connection_message(struct connection *connection, const struct endpoint *local, const struct endpoint *remote,
+	bool floated, const uint8_t *message, size_t message_len);
 
 /* host.c: what the engine asks for. */
 struct ike_host connection_host(struct connection *connection);

@@ -16,10 +16,10 @@ void explain_round_begin(struct explain_round *round)
 	*round = (struct explain_round){.count = 0};
 }
 
-void explain_try_begin(struct explain_round *round, uint16_t port)
+void explain_try_begin(struct explain_round *round, uint16_t port, bool tcp)
 {
 	if (round->count < CONNECT_PORTS_MAX)
-		round->tries[round->count++] = (struct explain_try){.port = port};
+		round->tries[round->count++] = (struct explain_try){.port = port, .tcp = tcp};
 }
 
 struct explain_try *explain_note(struct explain_round *round, enum explain_outcome outcome, const char *detail)
@@ -53,10 +53,17 @@ void explain_name(const char *name, const char *why, struct explain_verdict *out
 		name, why);
 }
 
-/* "port 500", "ports 500 and 4500", "ports 88, 500 and 4500" of all tries. */
+/* What its port is of. A round's tries are all of one kind. */
+static const char *protocol(const struct explain_try *try)
+{
+	return try->tcp ? "TCP" : "UDP";
+}
+
+/* "UDP port 500", "ports 500 and 4500", "ports 88, 500 and 4500" of all tries. */
 static const char *ports_text(const struct explain_round *round, char text[PORTS_TEXT_LEN])
 {
-	size_t len = (size_t)snprintf(text, PORTS_TEXT_LEN, "UDP port%s", round->count == 1 ? "" : "s");
+	size_t len = (size_t)snprintf(
+		text, PORTS_TEXT_LEN, "%s port%s", protocol(&round->tries[0]), round->count == 1 ? "" : "s");
 
 	for (size_t i = 0; i < round->count; i++)
 		len += (size_t)snprintf(text + len, PORTS_TEXT_LEN - len, "%s%u",
@@ -75,10 +82,11 @@ static void explain_silent(const struct explain_round *round, const struct conne
 	explain_set(out, "silent",
 		"no answer from %s at %s within %u s%s: a firewall on the way drops what we send or what comes "
 		"back, no gateway runs there, or it has no word for whom it does not know as \"%s\"; check that "
-		"the firewall in front of it maps UDP to it, beside TCP, that these are the ports to dial (ports), "
-		"and the gateway's log",
+		"the firewall in front of it maps %s to it, that these are the ports to dial (ports), and the "
+		"gateway's log",
 		gateway, ports_text(round, ports), config->patience, round->count > 1 ? " each" : "",
-		config->base.ike.identity);
+		config->base.ike.identity,
+		round->tries[0].tcp ? "TCP" : "UDP, beside TCP,");
 }
 
 static void explain_icmp(const struct explain_try *try, const char *gateway, struct explain_verdict *out)
@@ -99,6 +107,27 @@ static void explain_icmp(const struct explain_try *try, const char *gateway, str
 			from, strerror(try->error));
 }
 
+/* What TCP itself says: its SYN was refused or found no way, or the connection did not last. */
+static void explain_tcp(const struct explain_try *try, const char *gateway, struct explain_verdict *out)
+{
+	if (try->outcome == EXPLAIN_REFUSED)
+		explain_set(out, "refused",
+			"%s refuses TCP port %u: no gateway listens there, or a firewall rejects it; check that the firewall "
+			"in front of the gateway maps this port to it, that its tcp_ports has the mapped one, and that it "
+			"runs",
+			gateway, try->port);
+	else if (try->outcome == EXPLAIN_CLOSED)
+		explain_set(out, "closed",
+			"%s took the connection to TCP port %u and then: %s; check that it is a Sluice gateway that "
+			"answers there, and the gateway's log",
+			gateway, try->port, try->detail);
+	else
+		explain_set(out, "unreachable",
+			"there is no way to %s by TCP port %u: %s; check this host's address and default route, and that "
+			"no firewall drops it",
+			gateway, try->port, strerror(try->error));
+}
+
 static void explain_not_accepted(const char *says, const struct connect_config *config, const char *gateway,
 	struct explain_verdict *out)
 {
@@ -114,7 +143,7 @@ static void explain_notified(const struct explain_try *try, const struct connect
 	const char *name = ike_notify_name(try->notify);
 	char proposal[IKE_PROPOSAL_TEXT_LEN], says[EXPLAIN_DETAIL_LEN];
 
-	snprintf(says, sizeof(says), "UDP port %u answers with %s (%u, not authenticated)", try->port,
+	snprintf(says, sizeof(says), "%s port %u answers with %s (%u, not authenticated)", protocol(try), try->port,
 		name ? name : "a refusal", try->notify);
 	if (try->notify == ISAKMP_AUTHENTICATION_FAILED)
 		explain_not_accepted(says, config, gateway, out);
@@ -137,25 +166,25 @@ static void explain_disproved(const struct explain_try *try, const struct connec
 {
 	if (strstr(try->detail, "certificate") || strstr(try->detail, "SIG_"))
 		explain_set(out, "certificate",
-			"%s at UDP port %u does not prove that it is \"%s\": %s; check authorities and crls here, and "
+			"%s at %s port %u does not prove that it is \"%s\": %s; check authorities and crls here, and "
 			"the "
 			"gateway's certificate",
-			gateway, try->port, config->peer.identity, try->detail);
+			gateway, protocol(try), try->port, config->peer.identity, try->detail);
 	else if (strstr(try->detail, "pre-shared keys differ"))
 		explain_set(out, "wrong_key",
-			"%s at UDP port %u does not prove the pre-shared key that we have for \"%s\": the keys differ, "
+			"%s at %s port %u does not prove the pre-shared key that we have for \"%s\": the keys differ, "
 			"or "
 			"somebody else answers; give both sides the same secret for the identity \"%s\"",
-			gateway, try->port, config->peer.identity, config->base.ike.identity);
+			gateway, protocol(try), try->port, config->peer.identity, config->base.ike.identity);
 	else if (strstr(try->detail, "identity"))
 		explain_set(out, "wrong_identity",
-			"%s at UDP port %u is not \"%s\": %s; set gateway_identity to what the gateway calls itself, "
+			"%s at %s port %u is not \"%s\": %s; set gateway_identity to what the gateway calls itself, "
 			"if "
 			"that is the right one",
-			gateway, try->port, config->peer.identity, try->detail);
+			gateway, protocol(try), try->port, config->peer.identity, try->detail);
 	else
-		explain_set(out, "bad_answer", "%s at UDP port %u answers, but not as it should: %s", gateway,
-			try->port, try->detail);
+		explain_set(out, "bad_answer", "%s at %s port %u answers, but not as it should: %s", gateway,
+			protocol(try), try->port, try->detail);
 }
 
 /* The gateway is the one that is meant; what it refuses is the user, an address, or what the data needs. */
@@ -201,13 +230,20 @@ void explain_verdict(const struct explain_round *round, const struct connect_con
 	switch (try ? try->outcome : EXPLAIN_SILENT) {
 	case EXPLAIN_SILENT: explain_silent(round, config, text, out); break;
 	case EXPLAIN_UNREACHABLE:
-	case EXPLAIN_REFUSED: explain_icmp(try, text, out); break;
+	case EXPLAIN_REFUSED:
+		if (try->tcp)
+			explain_tcp(try, text, out);
+		else
+			explain_icmp(try, text, out);
+		break;
+	case EXPLAIN_CLOSED: explain_tcp(try, text, out); break;
 	case EXPLAIN_NOTIFIED: explain_notified(try, config, text, out); break;
 	case EXPLAIN_HALF:
 		explain_set(out, "half",
-			"%s at UDP port %u proved its key, then did not answer within %u s: %s; UDP port 4500 may be "
-			"closed on the way, where all goes once a NAT was seen",
-			text, try->port, config->patience, try->detail[0] ? try->detail : "quick mode got no answer");
+			"%s at %s port %u proved its key, then did not answer within %u s: %s%s", text, protocol(try),
+			try->port, config->patience, try->detail[0] ? try->detail : "quick mode got no answer",
+			try->tcp ? ""
+				 : "; UDP port 4500 may be closed on the way, where all goes once a NAT was seen");
 		break;
 	case EXPLAIN_DISPROVED: explain_disproved(try, config, text, out); break;
 	case EXPLAIN_DENIED: explain_denied(try, config, text, out); break;

@@ -15,7 +15,8 @@
 enum explain_outcome {
 	EXPLAIN_SILENT,	     /* nothing came back */
 	EXPLAIN_UNREACHABLE, /* the network has no way to the gateway, by this host or by ICMP */
-	EXPLAIN_REFUSED,     /* nobody listens at the port, by ICMP */
+	EXPLAIN_REFUSED,     /* nobody listens at the port, by ICMP or RST */
+	EXPLAIN_CLOSED,	     /* the TCP connection stood and ended */
 	EXPLAIN_NOTIFIED,    /* an IKE refusal came, which anybody could have sent */
 	EXPLAIN_HALF,	     /* the IKE SA stands, and what comes after it was not answered */
 	EXPLAIN_DISPROVED,   /* an answer came that is not the gateway's, or is none to our question */
@@ -46,7 +47,7 @@ struct explain_verdict {
 };
 
 void explain_round_begin(struct explain_round *round);
-void explain_try_begin(struct explain_round *round, uint16_t port);
+void explain_try_begin(struct explain_round *round, uint16_t port, bool tcp);
 
 /* Notes what came back at the present try, unless something more telling is there. NULL: there is no try. */
 struct explain_try *explain_note(struct explain_round *round, enum explain_outcome outcome, const char *detail);

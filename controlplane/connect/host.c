@@ -27,8 +27,15 @@ static void host_send(void *context, const struct endpoint *local, const struct 
 	const uint8_t *message, size_t message_len)
 {
 	struct connection *connection = context;
-	int rc = tun_path_send_message(&connection->path, local, remote, message, message_len);
+	int rc;
 
+	/* The end of a TCP connection is told by itself. */
+	if (local->transport == ENDPOINT_TCP) {
+		if (connection->stream)
+			(void)stream_send_ike(connection->stream, message, message_len);
+		return;
+	}
+	rc = tun_path_send_message(&connection->path, local, remote, message, message_len);
 	if (rc < 0 && connection->dial.state == DIAL_TRYING) {
 		struct explain_try *try = explain_note(&connection->round, EXPLAIN_UNREACHABLE, NULL);
 
@@ -41,8 +48,9 @@ static void host_keepalive(void *context, const struct endpoint *local, const st
 {
 	struct connection *connection = context;
 
-	(void)local;
-	(void)tun_path_send_keepalive(&connection->path, remote);
+	/* TCP has its own (RFC 9329 section 7.6). */
+	if (local->transport != ENDPOINT_TCP)
+		(void)tun_path_send_keepalive(&connection->path, remote);
 }
 
 static int host_spi_reserve(void *context, uint32_t *spi)
@@ -62,7 +70,7 @@ static void host_spi_release(void *context, uint32_t spi)
 /* Why this host has no use for a pair; NULL: it has. */
 static const char *child_refusal(const struct ike_child *child)
 {
-	if (!child->udp_encapsulation)
+	if (!child->udp_encapsulation && child->local.transport != ENDPOINT_TCP)
 		return "the gateway wants ESP without UDP, which needs NAT traversal (RFC 3947) switched on there";
 	if (child->transport)
 		return "the gateway wants transport mode";
@@ -132,7 +140,7 @@ static void host_peer_moved(void *context, const struct config_peer *peer, const
 	(void)peer;
 	(void)identity;
 	(void)ike_sa;
-	if (local->port != connection->path.socket.local.port)
+	if (local->transport == ENDPOINT_TCP || local->port != connection->path.socket.local.port)
 		return;
 	connection->path.remote = *remote;
 	for (size_t i = 0; i < TUN_CHILDREN_MAX; i++)

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "config/log.h"
 #include "connect/connection.h"
+#include "connect/over_tcp.h"
 
 enum {
 	PROBE_EVERY_MS = 2000,
@@ -85,13 +86,20 @@ static bool registers(const struct connection *connection)
 void connection_renew(struct connection *connection)
 {
 	struct endpoint remote = connection->path.remote;
+	int rc;
 
 	connection->renewed_ms = clock_now_ms();
 	connection->n_cookies = 0;
 	connection->activations = connection->path.children.activations;
 	connection->counters.renewals++;
 	log_info("event=renewing reason=\"a new IKE SA is negotiated\"");
-	if (ike_initiate(connection->ike, &connection->config->peer, &connection->path.socket.local, &remote) < 0)
+	if (over_tcp_is_meant(connection) && connection->stream_handed >= 0)
+		rc = over_tcp_try(connection);
+	else if (connection->stream)
+		rc = ike_initiate(connection->ike, &connection->config->peer, stream_local(connection->stream), &remote);
+	else
+		rc = ike_initiate(connection->ike, &connection->config->peer, &connection->path.socket.local, &remote);
+	if (rc < 0)
 		connection->renewing = false;
 }
 

@@ -2,6 +2,7 @@
 /* How the gateway is reached: its name, the way to it, and sockets at our end of that way. */
 #include "config/log.h"
 #include "connect/connection.h"
+#include "connect/over_tcp.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -98,7 +99,9 @@ bool connection_reach(struct connection *connection)
 	rc = tun_socket_route(&connection->gateway, &local, &mtu);
 	if (rc == 0) {
 		connection->path.outer_mtu = noticing_mtu(connection, mtu);
-		rc = open_sockets(connection, &local);
+		connection->stream_address = local;
+		/* TCP's socket is made by each dial. */
+		rc = over_tcp_is_meant(connection) ? 0 : open_sockets(connection, &local);
 		if (rc == 0)
 			return true;
 	}
@@ -120,5 +123,7 @@ bool connection_is_elsewhere(const struct connection *connection)
 		gateway.port = connection->config->ports[0];
 	if (tun_socket_route(&gateway, &local, &mtu) < 0)
 		return false;
+	if (connection->path.stream)
+		return !address_equal(&connection->stream_address, &local);
 	return connection->path.socket.fd < 0 || !address_equal(&connection->path.socket.local.address, &local);
 }

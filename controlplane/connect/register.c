@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "config/log.h"
 #include "connect/connection.h"
+#include "connect/over_tcp.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,10 +22,9 @@ static uint32_t methods_of(const struct connect_config *config)
 /* What we want: UDP first where there is a choice, which the gateway makes. */
 static uint32_t transports_of(const struct connection *connection)
 {
-	const uint32_t udp = 1U << REGISTRATION_UDP;
+	const uint32_t udp = 1U << REGISTRATION_UDP, tcp = 1U << REGISTRATION_TCP;
 
-	(void)connection;
-	return udp;
+	return connection->configured->transport == CONNECT_TRANSPORT_TCP ? tcp : udp;
 }
 
 static void on_done(void *context, const struct registration_result *result)
@@ -38,6 +38,7 @@ static void on_done(void *context, const struct registration_result *result)
 		endpoint_format(&result->accepted->seen, seen));
 	connection->registering.failed = false;
 	connection_terms_take(connection, result->accepted, result->keys);
+	over_tcp_hand(connection, result->fd);
 	if (connection->renewing || result->accepted->transport != REGISTRATION_UDP)
 		connection_registered(connection);
 	else if (noticing_begin(connection, result->accepted, result->keys) < 0)

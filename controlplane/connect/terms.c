@@ -95,7 +95,8 @@ void connection_terms_take(struct connection *connection, const struct registrat
 	/* What maps the TCP port to the gateway most probably maps UDP, too. */
 	connection->n_candidates = 0;
 	add_ports(connection, &connection->gateway.port, 1);
-	add_ports(connection, accepted->ports, accepted->n_ports);
+	if (accepted->transport == REGISTRATION_UDP)
+		add_ports(connection, accepted->ports, accepted->n_ports);
 	take_networks(connection, accepted);
 	config->base.ike.keepalive = accepted->timers.keepalive;
 	config->dpd = accepted->timers.dpd;

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "config/log.h"
 #include "connect/connection.h"
+#include "connect/over_tcp.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -110,15 +111,39 @@ void connection_register_failed(struct connection *connection, bool everywhere)
 	dial_failed(&connection->dial, clock_now_ms(), everywhere);
 }
 
-/* Begins the exchanges of one try. */
+int connection_exchanges_begin(
+	struct connection *connection, const struct endpoint *local, const struct endpoint *remote)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < connection->config->exchanges; i++)
+		rc = ike_initiate(connection->ike, &connection->config->peer, local, remote);
+	return rc;
+}
+
+/* By UDP: the port that IKE alone has, or the one that it shares with the data. */
+static int begin_udp(struct connection *connection)
+{
+	struct tun_path *path = &connection->path;
+	int rc = 0;
+
+	if (!connection->socket_event)
+		rc = connection_watch(connection, &connection->socket_event, path->socket.fd, on_socket);
+	if (rc == 0 && !connection->plain_event)
+		rc = connection_watch(connection, &connection->plain_event, path->plain.fd, on_plain);
+	if (rc < 0)
+		return rc;
+	return connection_exchanges_begin(connection,
+		connection->gateway.port == PORT_IKE ? &path->plain.local : &path->socket.local, &connection->gateway);
+}
+
+/* Begins one try. */
 void connection_try_begin(struct connection *connection, uint64_t now_ms)
 {
 	struct connect_config *config = connection->config;
-	struct tun_path *path = &connection->path;
-	int rc = 0;
-	const struct endpoint *local;
 	char text[ENDPOINT_TEXT_LEN];
 	size_t count;
+	int rc;
 
 	try_end(connection);
 	if (connection->dial.tried == 1) {
@@ -126,27 +151,22 @@ void connection_try_begin(struct connection *connection, uint64_t now_ms)
 		connection->registering.failed &= connection->phase != CONNECTION_REGISTERING;
 	}
 	connection->gateway.port = connection_ports(connection, &count)[connection->dial.port];
-	explain_try_begin(&connection->round, connection->gateway.port);
+	connection->path.stream = over_tcp_is_meant(connection);
+	explain_try_begin(&connection->round, connection->gateway.port, connection->path.stream);
 	connection->n_cookies = 0;
-	connection->activations = path->children.activations;
+	connection->activations = connection->path.children.activations;
 	connection->verdict.code = NULL;
 	if (!connection_reach(connection)) {
 		dial_failed(&connection->dial, now_ms, true);
 		return;
 	}
-	if (!connection->socket_event)
-		rc = connection_watch(connection, &connection->socket_event, path->socket.fd, on_socket);
-	if (rc == 0 && !connection->plain_event)
-		rc = connection_watch(connection, &connection->plain_event, path->plain.fd, on_plain);
-	if (rc == 0 && connection->phase == CONNECTION_REGISTERING) {
+	if (connection->phase == CONNECTION_REGISTERING) {
 		register_try(connection, now_ms);
 		return;
 	}
-	local = connection->gateway.port == PORT_IKE ? &path->plain.local : &path->socket.local;
-	log_info("event=dialing gateway=%s exchanges=%u", endpoint_format(&connection->gateway, text),
-		config->exchanges);
-	for (unsigned i = 0; rc == 0 && i < config->exchanges; i++)
-		rc = ike_initiate(connection->ike, &config->peer, local, &connection->gateway);
+	log_info("event=dialing gateway=%s transport=%s exchanges=%u", endpoint_format(&connection->gateway, text),
+		connection->path.stream ? "tcp" : "udp", config->exchanges);
+	rc = connection->path.stream ? over_tcp_try(connection) : begin_udp(connection);
 	if (rc < 0) {
 		explain_note(&connection->round, EXPLAIN_LOCAL, strerror(-rc));
 		dial_failed(&connection->dial, now_ms, true);

@@ -203,6 +203,7 @@ void show_counters(const json_t *reply, bool wide, FILE *out)
 	group_counters(table, "ike", json_object_get(reply, "ike"), wide);
 	group_counters(table, "registration", json_object_get(reply, "registration"), wide);
 	group_counters(table, "sockets", json_object_get(reply, "sockets"), wide);
+	group_counters(table, "streams", json_object_get(reply, "streams"), wide);
 	group_counters(table, "control", json_object_get(reply, "control"), wide);
 	/* What stands at the top itself: events lost, changes refused. */
 	group_counters(table, "tables", reply, wide);

@@ -135,7 +135,7 @@ static json_t *session_status(const struct gateway *gateway, uint32_t index)
 		status_text(record->identity, TABLES_IDENTITY_LEN), "state",
 		sessions_adopted(sessions, index) ? "adopted" : "established", "local", status_endpoint(&place.local),
 		"remote", status_endpoint(&place.remote), "encapsulation",
-		place.encapsulation == TABLES_ENCAPSULATION_UDP ? "udp" : "esp", "established_at",
+		install_encapsulation_name(place.encapsulation), "established_at",
 		(json_int_t)record->established_at, "children", children);
 	int rc = object ? put_traffic(object, &traffic) : -1;
 

@@ -75,6 +75,20 @@ static json_t *socket_counters(const struct sockets *sockets)
 		"send_failed", (json_int_t)c->send_failed);
 }
 
+static json_t *stream_counters_of(const struct gateway *gateway)
+{
+	const struct streams_counters none = {0};
+	const struct streams_counters c = gateway->streams ? streams_counters(gateway->streams) : none;
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened",
+		(json_int_t)c.opened, "ended", (json_int_t)c.ended, "pushed_out", (json_int_t)c.pushed_out, "ike_in",
+		(json_int_t)c.ike_in, "ike_out", (json_int_t)c.ike_out, "ike_refused", (json_int_t)c.ike_refused, "esp_in",
+		(json_int_t)c.esp_in, "esp_out", (json_int_t)c.esp_out, "esp_unproved", (json_int_t)c.esp_unproved,
+		"esp_no_stream", (json_int_t)c.esp_no_stream, "esp_dropped_full", (json_int_t)c.dropped_full,
+		"esp_dropped_late", (json_int_t)c.dropped_late, "esp_refused_by_dataplane",
+		(json_int_t)gateway->counters.streams_refused);
+}
+
 static json_t *gateway_counters(const struct gateway *gateway)
 {
 	const struct gateway_counters *c = &gateway->counters;
@@ -87,9 +101,10 @@ static json_t *gateway_counters(const struct gateway *gateway)
 
 json_t *status_counters(const struct gateway *gateway)
 {
-	json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o}", "dataplane", status_dataplane(gateway), "ike",
+	json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "dataplane", status_dataplane(gateway), "ike",
 		ike_counters(gateway->ike), "registration", status_registration_counters(gateway), "sockets",
-		socket_counters(gateway->sockets), "control", gateway_counters(gateway));
+		socket_counters(gateway->sockets), "streams", stream_counters_of(gateway), "control",
+		gateway_counters(gateway));
 
 	if (!object || !gateway->install)
 		return object;

@@ -87,7 +87,7 @@ int aggressive_begin(
 
 	if (group == IKE_GROUP_NONE || !peer->ikev1 || !peer->aggressive)
 		return -EINVAL;
-	sa = ike_sa_new(ike, peer, NULL, local, remote, config_is_nat_port(&ike->config->ike, local->port));
+	sa = ike_sa_new(ike, peer, NULL, local, remote, ike_sa_begins_floated(ike, local));
 	if (!sa)
 		return -errno;
 	sa->exchange = ISAKMP_AGGRESSIVE;

@@ -269,6 +269,11 @@ struct ike_sa *ike_sa_newest(const struct party *party)
 	return NULL;
 }
 
+bool ike_sa_begins_floated(const struct ike *ike, const struct endpoint *local)
+{
+	return local->transport == ENDPOINT_TCP || config_is_nat_port(&ike->config->ike, local->port);
+}
+
 void ike_sa_move(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote, bool floated)
 {
 	struct ike *ike = sa->ike;

@@ -152,6 +152,9 @@ int ike_sa_take_registration(struct ike_sa *sa);
 /* The newest established SA of a party, NULL when there is none. */
 struct ike_sa *ike_sa_newest(const struct party *party);
 
+/* Whether an exchange that we begin from `local` is where UDP encapsulation is from the start: on a NAT port, or in TCP. */
+bool ike_sa_begins_floated(const struct ike *ike, const struct endpoint *local);
+
 /* A fresh, authentic message has come: notes when, and takes over the endpoint, with its child SAs. */
 void ike_sa_move(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote, bool floated);
 

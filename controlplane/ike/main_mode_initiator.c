@@ -63,7 +63,7 @@ int main_mode_begin(
 
 	if (phase1_group(peer, ike->config->ike.legacy) == IKE_GROUP_NONE || !peer->ikev1)
 		return -EINVAL;
-	sa = ike_sa_new(ike, peer, NULL, local, remote, config_is_nat_port(&ike->config->ike, local->port));
+	sa = ike_sa_new(ike, peer, NULL, local, remote, ike_sa_begins_floated(ike, local));
 	if (!sa)
 		return -errno;
 	sa->exchange = ISAKMP_MAIN;

@@ -28,6 +28,7 @@ struct listeners {
 	struct listeners_handler handler;
 	struct event *rest; /* while it is pending nobody is accepted */
 	struct log_limit limit;
+	const char *setting;
 	size_t count;
 	struct listener one[CONFIG_REGISTRATION_PORTS_MAX * CONFIG_LISTEN_MAX];
 };
@@ -51,9 +52,9 @@ static void listeners_rest(struct listeners *listeners)
 	static const struct timeval second = {.tv_sec = 1};
 
 	if (log_limit_pass(&listeners->limit, clock_now_ms()))
-		log_error(
-			"event=registration_not_accepted reason=\"a connection can't be accepted: %m; the next try is "
-			"in a second\"");
+		log_error("event=connection_not_accepted setting=%s reason=\"a connection can't be accepted: %m; the "
+			  "next try is in a second\"",
+			listeners->setting);
 	listeners_watch(listeners, false);
 	event_add(listeners->rest, &second);
 }
@@ -134,8 +135,8 @@ static int listener_open(
 	if (rc == 0 && (bind(one->fd, (struct sockaddr *)&name, name_len) < 0 || listen(one->fd, BACKLOG) < 0))
 		rc = -errno;
 	if (rc < 0) {
-		log_error("event=start_failed reason=\"TCP %s can't be listened on: %s (setting registration.ports)\"",
-			endpoint_format(&at, text), strerror(-rc));
+		log_error("event=start_failed reason=\"TCP %s can't be listened on: %s (setting %s)\"",
+			endpoint_format(&at, text), strerror(-rc), listeners->setting);
 		return rc;
 	}
 	one->readable = event_new(base, one->fd, EV_READ | EV_PERSIST, on_readable, one);
@@ -156,8 +157,8 @@ static int listener_open_any(struct listeners *listeners, struct event_base *bas
 	return rc == -EAFNOSUPPORT ? 0 : rc;
 }
 
-struct listeners *listeners_open(
-	struct event_base *base, const struct config *config, const struct listeners_handler *handler)
+struct listeners *listeners_open(struct event_base *base, const struct config_ike *config,
+	const struct listeners_ports *ports, const struct listeners_handler *handler)
 {
 	struct listeners *listeners = calloc(1, sizeof(*listeners));
 	int rc = listeners ? 0 : -ENOMEM;
@@ -165,13 +166,14 @@ struct listeners *listeners_open(
 	if (rc < 0)
 		goto fail;
 	listeners->handler = *handler;
+	listeners->setting = ports->setting;
 	listeners->rest = evtimer_new(base, on_rested, listeners);
 	rc = listeners->rest ? 0 : -ENOMEM;
-	for (size_t p = 0; rc == 0 && p < config->registration.n_ports; p++) {
-		for (size_t a = 0; rc == 0 && a < config->ike.n_listen; a++)
-			rc = listener_open(listeners, base, &config->ike.listen[a], config->registration.ports[p]);
-		if (rc == 0 && config->ike.n_listen == 0)
-			rc = listener_open_any(listeners, base, config->registration.ports[p]);
+	for (size_t p = 0; rc == 0 && p < ports->count; p++) {
+		for (size_t a = 0; rc == 0 && a < config->n_listen; a++)
+			rc = listener_open(listeners, base, &config->listen[a], ports->ports[p]);
+		if (rc == 0 && config->n_listen == 0)
+			rc = listener_open_any(listeners, base, ports->ports[p]);
 	}
 	if (rc == 0)
 		return listeners;

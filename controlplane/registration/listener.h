@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TCP sockets that wait for connections, at all addresses and ports of the configuration, in the event loop. */
+/* TCP sockets that wait for connections, at the addresses of ike.listen and given ports, in the event loop. */
 #pragma once
 
 #include "config/config.h"
@@ -16,9 +16,16 @@ struct listeners_handler {
 	void (*settle)(void *context);
 };
 
-/* At the addresses of ike.listen, or all of this host. NULL with errno, after a line in the log. */
-struct listeners *listeners_open(
-	struct event_base *base, const struct config *config, const struct listeners_handler *handler);
+/* `setting` of the configuration, which stays, has the ports. */
+struct listeners_ports {
+	const uint16_t *ports;
+	size_t count; /* at most CONFIG_REGISTRATION_PORTS_MAX */
+	const char *setting;
+};
+
+/* Or at all addresses of this host, where there are none. NULL with errno, after a line in the log. */
+struct listeners *listeners_open(struct event_base *base, const struct config_ike *config,
+	const struct listeners_ports *ports, const struct listeners_handler *handler);
 void listeners_close(struct listeners *listeners);
 
 /* The first one's port, for who has asked for none in particular. */

@@ -201,6 +201,8 @@ struct registrar *registrar_new(
 {
 	struct registrar *registrar = calloc(1, sizeof(*registrar));
 	struct listeners_handler handler = {.context = registrar, .accepted = on_accepted, .settle = on_settle};
+	const struct config_registration *config = &host->config->registration;
+	const struct listeners_ports ports = {config->ports, config->n_ports, "registration.ports"};
 	char why[TLS_WHY_LEN];
 	uint64_t seed;
 	int rc = -ENOMEM;
@@ -211,14 +213,14 @@ struct registrar *registrar_new(
 	TAILQ_INIT(&registrar->sources);
 	if (RAND_bytes((unsigned char *)&seed, sizeof(seed)) != 1 || hashmap_init(&registrar->by_address, seed) < 0)
 		goto fail;
-	registrar->tls = tls_context_server(credentials, asks_certificate(&host->config->registration), why);
+	registrar->tls = tls_context_server(credentials, asks_certificate(config), why);
 	if (!registrar->tls) {
 		log_error("event=start_failed reason=\"registration is not possible: %s\"", why);
 		rc = -EINVAL;
 		goto fail;
 	}
-	raise_descriptors(host->config->registration.connections);
-	registrar->listeners = listeners_open(base, host->config, &handler);
+	raise_descriptors(config->connections);
+	registrar->listeners = listeners_open(base, &host->config->ike, &ports, &handler);
 	if (registrar->listeners)
 		return registrar;
 	rc = -errno;

@@ -11,12 +11,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct stream_loop *stream_loop_new(struct event_base *base)
+struct stream_loop *stream_loop_new(struct event_base *base, void (*settle)(void *context), void *context)
 {
 	struct stream_loop *loop = malloc(sizeof(*loop));
 
-	if (loop)
-		loop->base = base;
+	if (!loop)
+		return NULL;
+	loop->base = base;
+	loop->settle = settle;
+	loop->context = context;
 	return loop;
 }
 
@@ -101,6 +104,17 @@ void stream_free(struct stream *stream)
 		release(stream);
 }
 
+void stream_close(struct stream *stream)
+{
+	stream->freed = true;
+	/* A failure of this write may end it already. */
+	stream_call_begin(stream);
+	if (stream->fd >= 0)
+		stream_flush(stream);
+	stream_finish(stream, "");
+	(void)stream_call_end(stream);
+}
+
 void stream_fail(struct stream *stream, int error)
 {
 	char why[128];
@@ -116,7 +130,7 @@ void stream_fail(struct stream *stream, int error)
 static void on_readable(evutil_socket_t fd, short what, void *context)
 {
 	struct stream *stream = context;
-	struct stream_handler handler = stream->handler;
+	struct stream_loop *loop = stream->loop;
 
 	(void)fd;
 	stream_call_begin(stream);
@@ -125,18 +139,18 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 	else
 		stream_end(stream, "nothing has come for too long");
 	(void)stream_call_end(stream);
-	handler.settle(handler.context);
+	loop->settle(loop->context);
 }
 
 static void on_unconfirmed(evutil_socket_t fd, short what, void *context)
 {
 	struct stream *stream = context;
-	struct stream_handler handler = stream->handler;
+	struct stream_loop *loop = stream->loop;
 
 	(void)fd;
 	(void)what;
 	stream_end(stream, "the other side has not proved in time who it is");
-	handler.settle(handler.context);
+	loop->settle(loop->context);
 }
 
 static struct timeval timeval_of(uint32_t ms)
@@ -190,6 +204,7 @@ no_stream:
 void stream_confirm(struct stream *stream)
 {
 	event_del(stream->unconfirmed);
+	stream->framing.payload_max = FRAMING_PAYLOAD_MAX;
 }
 
 const struct endpoint *stream_local(const struct stream *stream)

@@ -24,14 +24,18 @@ enum {
 	STREAM_BURST_MAX = 64, /* ESP packets that are told at once, and that are sent in one write */
 };
 
-/* What all streams of one event loop share: the buffer that they read into. */
+/*
+ * What all streams of one event loop share: the buffer that they read into, and whom to tell at the end of each of the
+ * loop's callbacks, so that what came about may take effect.
+ */
 struct stream_loop;
-struct stream_loop *stream_loop_new(struct event_base *base); /* NULL: no memory */
-void stream_loop_free(struct stream_loop *loop);	      /* after the last of its streams */
+struct stream_loop *stream_loop_new(
+	struct event_base *base, void (*settle)(void *context), void *context); /* or NULL */
+void stream_loop_free(struct stream_loop *loop);				/* after the last of its streams */
 
 struct stream_options {
 	bool originator;      /* we dialed: "IKETCP" is ours to say */
-	uint32_t payload_max; /* of a frame that is taken, bytes; marker included */
+	uint32_t payload_max; /* of a frame that is taken before stream_confirm, bytes; marker included */
 	struct send_queue_limits queue;
 	uint32_t confirm_ms; /* it ends where stream_confirm is not called by then; 0: never */
 	uint32_t idle_ms;    /* it ends where nothing has come for so long; 0: never */
@@ -58,9 +62,7 @@ struct stream_handler {
 	void (*ike)(void *context, struct stream *stream, const uint8_t *message, size_t message_len);
 	/* ESP packets in their order; they may be changed in place, and are gone afterwards. */
 	void (*esp)(void *context, struct stream *stream, const struct stream_packet *packets, size_t count);
-	/* After each batch of the above: what came about may take effect. */
-	void (*settle)(void *context);
-	/* It has ended, for the reason `why`; told once, and nothing after it but settle. May free the stream. */
+	/* It has ended, for the reason `why`; told once, and nothing after it. May free the stream. */
 	void (*ended)(void *context, struct stream *stream, const char *why);
 };
 
@@ -73,10 +75,13 @@ struct stream *stream_open(
 /* Ends it: what waits is written as far as it can be now, then FIN. `ended` is called where it was not yet. */
 void stream_end(struct stream *stream, const char *why);
 
+/* Ends it and frees it, `ended` not being called: what waits is written as far as it can be now, then FIN. */
+void stream_close(struct stream *stream);
+
 /* Ends it without a word to anybody, and frees it. May be called from its own callbacks. NULL is allowed. */
 void stream_free(struct stream *stream);
 
-/* The other side has proved who it is: confirm_ms is of no concern any more. */
+/* The other side has proved who it is: confirm_ms and payload_max are of no concern any more. */
 void stream_confirm(struct stream *stream);
 
 /* 0 or negative errno: the message is too long, or too much waits because the peer does not read; -EPIPE: it has ended.

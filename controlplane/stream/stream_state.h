@@ -10,6 +10,8 @@ enum {
 
 struct stream_loop {
 	struct event_base *base;
+	void (*settle)(void *context);
+	void *context;
 	uint8_t buffer[STREAM_READ_LEN];
 };
 

@@ -48,12 +48,15 @@ void stream_flush(struct stream *stream)
 void stream_on_writable(evutil_socket_t fd, short what, void *context)
 {
 	struct stream *stream = context;
+	struct stream_loop *loop = stream->loop;
 
 	(void)fd;
 	(void)what;
 	stream_call_begin(stream);
 	stream_flush(stream);
-	(void)stream_call_end(stream);
+	/* Seldom, that was the end. */
+	if (!stream_call_end(stream))
+		loop->settle(loop->context);
 }
 
 int stream_send_ike(struct stream *stream, const void *message, size_t message_len)

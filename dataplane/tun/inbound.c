@@ -171,6 +171,16 @@ void tun_inbound_take(struct tun_path *path)
 	tell_soft(path);
 }
 
+void tun_path_take_packets(struct tun_path *path, const struct tun_departure *packets, size_t count)
+{
+	size_t gathered = 0;
+
+	for (size_t i = 0; i < count; i++)
+		burst_add(path, &gathered, packets[i].data, packets[i].len, packets[i].tos);
+	burst_open(path, &gathered);
+	tell_soft(path);
+}
+
 void tun_path_socket_readable(struct tun_path *path)
 {
 	bool done = false;

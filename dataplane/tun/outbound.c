@@ -73,10 +73,22 @@ static size_t burst_read(struct tun_path *path, bool *more)
 	return count;
 }
 
+/* Returns how many are out of our hands. */
+static size_t hand_over(struct tun_path *path, size_t count)
+{
+	struct tun_departure *departures = path->buffers->departures;
+	uint32_t outer_len = tun_path_outer_len(path);
+
+	if (!path->stream)
+		return tun_socket_send(&path->socket, &path->remote, departures, count,
+			path->outer_mtu > outer_len ? path->outer_mtu - outer_len : 0);
+	path->handler.stream(path->handler.context, departures, count);
+	return count;
+}
+
 static void burst_send(struct tun_path *path, size_t count)
 {
 	struct tun_buffers *buffers = path->buffers;
-	uint32_t outer_len = tun_path_outer_len(path);
 	size_t sealed = 0, sent;
 
 	esp_seal(path->engine, buffers->esp, count);
@@ -90,8 +102,7 @@ static void burst_send(struct tun_path *path, size_t count)
 		buffers->departures[sealed++] =
 			(struct tun_departure){.data = esp->data, .len = esp->len, .tos = buffers->tos[i]};
 	}
-	sent = tun_socket_send(&path->socket, &path->remote, buffers->departures, sealed,
-		path->outer_mtu > outer_len ? path->outer_mtu - outer_len : 0);
+	sent = hand_over(path, sealed);
 	tun_path_count(path, TUN_COUNT_ESP_OUT, sent);
 	tun_path_count(path, TUN_COUNT_SEND_FAILED, sealed - sent);
 }

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { IPV4_LEN = 20, IPV6_LEN = 40, UDP_LEN = 8, MTU_FLOOR = 576, MTU_FLOOR_IPV6 = 1280 };
+enum { IPV4_LEN = 20, IPV6_LEN = 40, UDP_LEN = 8, MTU_FLOOR = 576, MTU_FLOOR_IPV6 = 1280, STREAM_PACKET_MAX = UINT16_MAX - 2 };
 
 const char *tun_counter_name(enum tun_counter counter)
 {
@@ -93,12 +93,13 @@ uint32_t tun_path_outer_len(const struct tun_path *path)
 static uint32_t fitting(const struct tun_path *path, bool *has_ipv6)
 {
 	uint32_t least = UINT32_MAX, outer_len = tun_path_outer_len(path);
+	uint32_t room = path->outer_mtu > outer_len ? path->outer_mtu - outer_len : 0;
 
 	*has_ipv6 = false;
 	for (size_t i = 0; i < path->children.n_current; i++) {
 		const struct tun_child *child = path->children.current[i];
-		uint32_t payload = esp_payload_max(
-			esp_suite_get(child->suite), path->outer_mtu > outer_len ? path->outer_mtu - outer_len : 0);
+		uint32_t payload =
+			esp_payload_max(esp_suite_get(child->suite), path->stream ? (uint32_t)STREAM_PACKET_MAX : room);
 
 		least = payload < least ? payload : least;
 		*has_ipv6 = *has_ipv6 || child->ipv6;

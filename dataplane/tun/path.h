@@ -5,6 +5,8 @@
  *   TUN -> read a burst -> SA by networks -> MSS -> number -> esp_seal -> sendmmsg          (outbound.c)
  *   recvmmsg -> IKE? to the handler -> SA by SPI -> window -> esp_open -> window, networks, ECN, MSS -> TUN (inbound.c)
  *
+ * Or, in place of that port, a TCP connection of the owner's (RFC 9329), which takes and gives bursts of ESP packets.
+ *
  * ESP is that of dataplane/esp, as the workers have it. The kernel has counted TTLs down, keeps inner packets within
  * the device's MTU, and cuts and joins outer ones. Every packet that does not get through is counted by why. One
  * thread.
@@ -57,6 +59,8 @@ struct tun_handler {
 		const uint8_t *message, size_t message_len);
 	/* What came to the common port and is neither IKE nor, by its top bit, ESP of ours. NULL: nobody wants it. */
 	void (*notice)(void *context, const struct endpoint *remote, const uint8_t *datagram, size_t datagram_len);
+	/* ESP packets to be sent, where `stream` is set. */
+	void (*stream)(void *context, const struct tun_departure *packets, size_t count);
 	/* A limit of this child is near: it wants a successor. Called between bursts. */
 	void (*soft_limit)(void *context, uint32_t spi_in);
 };
@@ -66,6 +70,7 @@ struct tun_path {
 	struct tun_socket socket; /* the common port */
 	struct tun_socket plain;  /* IKE alone, without marker */
 	struct endpoint remote;	  /* where ESP goes */
+	bool stream;		  /* ESP goes to handler.stream, whose TCP cuts it: any length fits */
 	struct esp_engine *engine;
 	struct tun_children children;
 	struct tunnel_settings tunnel;
@@ -88,6 +93,9 @@ void tun_path_free(struct tun_path *path);
 void tun_path_device_readable(struct tun_path *path);
 void tun_path_socket_readable(struct tun_path *path);
 void tun_path_plain_readable(struct tun_path *path);
+
+/* ESP packets that came in the TCP connection, in their order; they are changed in place. */
+void tun_path_take_packets(struct tun_path *path, const struct tun_departure *packets, size_t count);
 
 /* One IKE message, from the socket whose port `local` has, with the marker where it needs one. 0 or negative errno. */
 int tun_path_send_message(const struct tun_path *path, const struct endpoint *local, const struct endpoint *remote,

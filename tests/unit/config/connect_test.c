@@ -48,6 +48,8 @@ static void check_sample(const struct connect_config *config)
 	assert_int_equal(config->n_ports, 2);
 	assert_int_equal(config->ports[0], 500);
 	assert_int_equal(config->ports[1], 4500);
+	assert_int_equal(config->transport, CONFIG_TRANSPORT_UDP);
+	assert_int_equal(config->base.ike.tcp_delay, 50);
 	assert_int_equal(config->peer.secret_len, 35);
 	check_networks(config->peer.local_networks, config->peer.n_local, "192.168.1.0/24");
 	check_networks(config->peer.remote_networks, config->peer.n_remote, "192.168.2.0/24");
@@ -225,6 +227,26 @@ static void test_registration_lacks_something(void **state)
 				  "command line: password_file: is missing; expected the file with the user's password\n");
 }
 
+/* RFC 9329 section 2 names the port where nobody else does. */
+static void test_tcp(void **state)
+{
+	struct connect_option options[] = {{"transport", "tcp"}, {"tcp_delay", "20"}, {"ports", "88"}};
+	struct connect_config *config;
+
+	(void)state;
+	config = load(sample_path, options, 2);
+	assert_string_equal(said, "");
+	assert_int_equal(config->transport, CONNECT_TRANSPORT_TCP);
+	assert_int_equal(config->base.ike.tcp_delay, 20);
+	assert_int_equal(config->n_ports, 1);
+	assert_int_equal(config->ports[0], 4500);
+	connect_config_free(config);
+	config = load(sample_path, LIST(options));
+	assert_int_equal(config->n_ports, 1);
+	assert_int_equal(config->ports[0], 88);
+	connect_config_free(config);
+}
+
 static void test_option_over_file(void **state)
 {
 	struct connect_option options[] = {
@@ -396,6 +418,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_command_line_alone),
 		cmocka_unit_test(test_registration),
 		cmocka_unit_test(test_registration_lacks_something),
+		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_option_over_file),
 		cmocka_unit_test(test_errors_name_their_place),
 		cmocka_unit_test(test_certificates),

@@ -42,10 +42,10 @@ static void expect(const char *code, const char *const *parts)
 static void test_silence_names_every_port(void **state)
 {
 	(void)state;
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	EXPECT("silent", "203.0.113.5", "UDP port 500 ", "4 s", "firewall", "\"branch1.example\"");
-	explain_try_begin(&made, 4500);
-	explain_try_begin(&made, 4009);
+	explain_try_begin(&made, 4500, false);
+	explain_try_begin(&made, 4009, false);
 	EXPECT("silent", "UDP ports 500, 4500 and 4009", "4 s each", "check");
 }
 
@@ -54,14 +54,29 @@ static void test_icmp(void **state)
 	struct explain_try *try;
 
 	(void)state;
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	try = explain_note(&made, EXPLAIN_REFUSED, NULL);
 	address_parse("198.51.100.9", &try->from);
 	EXPECT("refused", "UDP port 500", "198.51.100.9 (ICMP)", "check");
 	explain_round_begin(&made);
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	explain_note(&made, EXPLAIN_UNREACHABLE, NULL)->error = ENETUNREACH;
 	EXPECT("unreachable", "this host", "unreachable", "route");
+}
+
+static void test_tcp(void **state)
+{
+	(void)state;
+	explain_try_begin(&made, 88, true);
+	EXPECT("silent", "TCP port 88 ", "maps TCP to it");
+	explain_note(&made, EXPLAIN_UNREACHABLE, NULL)->error = ETIMEDOUT;
+	EXPECT("unreachable", "TCP port 88", "timed out", "route");
+	explain_note(&made, EXPLAIN_REFUSED, NULL)->error = ECONNREFUSED;
+	EXPECT("refused", "refuses TCP port 88", "tcp_ports");
+	explain_note(&made, EXPLAIN_CLOSED, "the other side closed the connection");
+	EXPECT("closed", "TCP port 88", "the other side closed the connection", "log");
+	explain_note(&made, EXPLAIN_DISPROVED, "HASH_R is wrong: the pre-shared keys differ, or somebody else answered");
+	EXPECT("wrong_key", "TCP port 88");
 }
 
 /* A refusal by one port outweighs silence at another; nothing less telling replaces it. */
@@ -70,13 +85,13 @@ static void test_most_telling(void **state)
 	struct explain_try *try;
 
 	(void)state;
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	try = explain_note(&made, EXPLAIN_NOTIFIED, NULL);
 	try->notify = 14;
 	explain_note(&made, EXPLAIN_SILENT, "nothing");
 	explain_note(&made, EXPLAIN_UNREACHABLE, "nothing");
 	assert_int_equal(made.tries[0].outcome, EXPLAIN_NOTIFIED);
-	explain_try_begin(&made, 4500);
+	explain_try_begin(&made, 4500, false);
 	EXPECT("no_proposal", "port 500", "NO-PROPOSAL-CHOSEN (14, not authenticated)", "aes256-sha256-modp2048",
 		"\"branch1.example\"", "compare");
 	try->notify = 18;
@@ -90,37 +105,37 @@ static void test_most_telling(void **state)
 static void test_answers(void **state)
 {
 	(void)state;
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	explain_note(
 		&made, EXPLAIN_DISPROVED, "HASH_R is wrong: the pre-shared keys differ, or somebody else answered");
 	EXPECT("wrong_key", "\"hq.example\"", "same secret", "\"branch1.example\"");
 	explain_round_begin(&made);
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	explain_note(&made, EXPLAIN_DISPROVED, "the identity that answered is not the configured one");
 	EXPECT("wrong_identity", "not \"hq.example\"", "gateway_identity");
 	explain_round_begin(&made);
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	explain_note(&made, EXPLAIN_DISPROVED, "certificate refused: certificate has expired (CN=hq)");
 	EXPECT("certificate", "\"hq.example\"", "has expired", "authorities");
 	explain_round_begin(&made);
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	explain_note(&made, EXPLAIN_DISPROVED, "the answer has no responder cookie");
 	EXPECT("bad_answer", "no responder cookie");
 	explain_round_begin(&made);
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	explain_note(&made, EXPLAIN_DENIED, "quick mode: the peer reports error 14");
 	EXPECT("denied", "error 14", "remote_networks", "compare");
 	explain_round_begin(&made);
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	strcpy(config.login, "alice");
 	explain_note(&made, EXPLAIN_DENIED, "name or password is wrong: the gateway refused the user");
 	EXPECT("wrong_login", "\"alice\"", "refused the user", "password_file");
 	explain_round_begin(&made);
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	explain_note(&made, EXPLAIN_DENIED, "the gateway gave no virtual address: its pool may be exhausted");
 	EXPECT("no_address", "pool may be exhausted", "local_networks");
 	explain_round_begin(&made);
-	explain_try_begin(&made, 500);
+	explain_try_begin(&made, 500, false);
 	explain_note(&made, EXPLAIN_HALF, NULL);
 	EXPECT("half", "proved its key", "4500");
 }
@@ -213,7 +228,7 @@ static void test_registration_and_ike(void **state)
 	(void)state;
 	expect_registration(REGISTRATION_PORT_CLOSED, "refused", "RST", "IKE alone wants a certificate");
 	config.alone = true;
-	explain_try_begin(&made, 88);
+	explain_try_begin(&made, 88, true);
 	EXPECT("silent", "UDP port 88");
 	explain_alone(&registration, &gateway, 88, &config, &verdict);
 	assert_string_equal(verdict.code, "refused");
@@ -225,7 +240,7 @@ static void test_registration_and_ike(void **state)
 	assert_string_equal(verdict.code, "denied");
 	assert_non_null(strstr(verdict.sentence, "TCP port 88 (RST)"));
 	explain_round_begin(&made);
-	explain_try_begin(&made, 88);
+	explain_try_begin(&made, 88, true);
 	EXPECT("silent", "UDP port 88");
 	explain_registered(&made, &verdict);
 	assert_string_equal(verdict.code, "no_udp");
@@ -237,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_silence_names_every_port, setup),
 		cmocka_unit_test_setup(test_icmp, setup),
+		cmocka_unit_test_setup(test_tcp, setup),
 		cmocka_unit_test_setup(test_most_telling, setup),
 		cmocka_unit_test_setup(test_answers, setup),
 		cmocka_unit_test_setup(test_long_texts, setup),

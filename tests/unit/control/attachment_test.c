@@ -10,12 +10,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { PATIENCE_TURNS = 100 };
 
 static struct event_base *base;
-static unsigned n_attached, n_detached, n_events;
+static unsigned n_attached, n_detached, n_events, n_bundles;
+static size_t bundle_len;
 static struct tables *seen;
 static int answer;
 
@@ -37,6 +39,14 @@ static void on_detached(void *context)
 	assert_int_equal(seen->header->magic, TABLES_MAGIC);
 	n_detached++;
 	seen = NULL;
+}
+
+static void on_bundle(void *context, uint8_t *bytes, size_t len)
+{
+	(void)context;
+	(void)bytes;
+	n_bundles++;
+	bundle_len = len;
 }
 
 static void on_events(void *context)
@@ -101,11 +111,14 @@ static void turn_until(const unsigned *counter, unsigned wanted)
 
 static void test_whole_life(void **state)
 {
-	struct attachment_hooks hooks = {.attached = on_attached, .detached = on_detached, .events = on_events};
+	struct attachment_hooks hooks = {.attached = on_attached, .detached = on_detached, .events = on_events,
+		.bundle = on_bundle};
 	char directory[] = "/tmp/sluice-attachment-XXXXXX";
+	struct iovec parts[] = {{.iov_base = "head", .iov_len = 4}, {.iov_base = "tail", .iov_len = 4}};
 	struct attachment *attachment;
 	struct plane plane;
 	uint64_t one = 1;
+	char bundle[20];
 
 	(void)state;
 	log_open("test", LOG_LEVEL_ERROR);
@@ -128,8 +141,17 @@ static void test_whole_life(void **state)
 		turn_until(&n_events, 2);
 		attachment_events_again(attachment);
 		turn_until(&n_events, 3);
+		/* Packets of streams go both ways on the connection that stays open. */
+		n_bundles = 0;
+		assert_int_equal(send(plane.connection, "to sluiced", 10, 0), 10);
+		turn_until(&n_bundles, 1);
+		assert_int_equal(bundle_len, 10);
+		assert_int_equal(attachment_send_bundle(attachment, parts, 2), 0);
+		assert_int_equal(recv(plane.connection, bundle, sizeof(bundle), 0), 8);
+		assert_memory_equal(bundle, "headtail", 8);
 		plane_end(&plane);
 		turn_until(&n_detached, life);
+		assert_int_equal(attachment_send_bundle(attachment, parts, 2), -ENOTCONN);
 		assert_non_null(strstr(attachment_waits_for(attachment), "has ended"));
 	}
 	/* Tables that can't be used: it is tried again later. */

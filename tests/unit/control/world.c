@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "events.h"
+#include "ferry.h"
 #include "host.h"
 
 #include <stdlib.h>
@@ -19,6 +20,9 @@ static void config_fill(struct world *world)
 	world->config.ike.nat_ports[0] = 4500;
 	world->config.ike.nat_ports[1] = 4009;
 	world->config.ike.n_nat_ports = 2;
+	world->config.ike.half_open_max = 100;
+	world->config.ike.half_open_timeout = 600;
+	world->config.ike.tcp_delay = 50;
 	world->config.dataplane.replay_window = 1024;
 	world->config.timeline = (struct config_timeline){16, 4, 4, 1024};
 	strcpy(world->config.runtime_dir, "/nowhere");
@@ -28,9 +32,19 @@ static void config_fill(struct world *world)
 	}
 }
 
+static void on_settle(void *context)
+{
+	(void)context;
+}
+
 void world_start_control(struct world *world)
 {
+	struct streams_handler streams = {
+		.context = &world->gateway, .esp = ferry_to_dataplane, .lost = ferry_lost, .settle = on_settle};
+
 	world->gateway = (struct gateway){.config = &world->config, .base = world->base};
+	world->gateway.streams = streams_open(world->base, &world->config.ike, &streams);
+	assert_non_null(world->gateway.streams);
 	world->gateway.peers = peers_new(&world->config);
 	world->gateway.timeline = timeline_new(&world->config);
 	world->gateway.ike = ike_new(&world->config, NULL);

@@ -18,7 +18,7 @@ enum { PATIENCE_S = 20, LOG_MAX = 8192 };
 struct end {
 	struct stream *stream;
 	char log[LOG_MAX];
-	size_t log_len, settled, ends;
+	size_t log_len, ends;
 	char why[128];
 	void (*on_ike)(struct end *end);
 	void (*on_esp)(struct end *end);
@@ -27,6 +27,7 @@ struct end {
 static struct event_base *base;
 static struct stream_loop *loop;
 static struct end us, them;
+static size_t settled;
 static int plain; /* the other end, where it is no stream */
 
 static const struct stream_options defaults = {
@@ -70,7 +71,7 @@ static void on_esp(void *context, struct stream *stream, const struct stream_pac
 
 static void on_settle(void *context)
 {
-	((struct end *)context)->settled++;
+	++*(size_t *)context;
 }
 
 static void on_ended(void *context, struct stream *stream, const char *why)
@@ -104,7 +105,7 @@ static void connect_pair(int fds[2])
 static struct stream *open_end(struct end *end, int fd, const struct stream_options *options)
 {
 	const struct stream_handler handler = {
-		.context = end, .ike = on_ike, .esp = on_esp, .settle = on_settle, .ended = on_ended};
+		.context = end, .ike = on_ike, .esp = on_esp, .ended = on_ended};
 
 	return end->stream = stream_open(loop, fd, options, &handler);
 }
@@ -134,9 +135,10 @@ static int setup(void **state)
 {
 	(void)state;
 	base = event_base_new();
-	loop = base ? stream_loop_new(base) : NULL;
+	loop = base ? stream_loop_new(base, on_settle, &settled) : NULL;
 	us = them = (struct end){0};
 	plain = -1;
+	settled = 0;
 	return loop ? 0 : -1;
 }
 
@@ -213,7 +215,7 @@ static void test_both_ways_in_order(void **state)
 	send_esp(&us, "gh", 60);
 	run_until(&them.log_len, 3);
 	assert_string_equal(them.log, "Fgh");
-	assert_true(us.settled > 0 && them.settled > 0);
+	assert_true(settled > 0);
 	assert_int_equal(stream_counters(us.stream)->esp_in, 3);
 	assert_int_equal(stream_counters(us.stream)->esp_in_bytes, 4500);
 	assert_int_equal(stream_counters(them.stream)->ike_out, 2);
@@ -252,10 +254,10 @@ static void test_pieces_of_any_size(void **state)
 	(void)state;
 	open_plain(&defaults);
 	for (at = 0; at < sizeof(begin); at++) {
-		size_t settled = us.settled;
+		size_t before = settled;
 
 		send_plain(begin + at, 1);
-		run_until(&us.settled, settled + 1);
+		run_until(&settled, before + 1);
 	}
 	framing_write_head(longest, FRAMING_PAYLOAD_MAX);
 	memset(longest + FRAMING_HEAD_LEN, 'c', FRAMING_PAYLOAD_MAX);
@@ -355,7 +357,7 @@ static void test_may_be_freed_from_within(void **state)
 	open_plain(&defaults);
 	us.on_ike = free_within;
 	send_plain(bytes, 9);
-	run_until(&us.settled, 1);
+	run_until(&settled, 1);
 	send_plain(bytes + 9, sizeof(bytes) - 9);
 	run_until(&us.log_len, 1);
 	assert_string_equal(us.log, "A");

@@ -79,6 +79,62 @@ static void test_burst(void **state)
 	assert_int_equal(world_count(&world.gateway, TUN_COUNT_TO_TUN), PACKETS);
 }
 
+/* What the client's path gave to be sent in a stream, each packet in memory of its own. */
+static struct {
+	uint8_t bytes[WORLD_PACKET_MAX];
+	uint32_t len;
+} streamed[200];
+static size_t n_streamed;
+
+static void on_streamed(void *context, const struct tun_departure *packets, size_t count)
+{
+	(void)context;
+	for (size_t i = 0; i < count; i++) {
+		memcpy(streamed[n_streamed].bytes, packets[i].data, packets[i].len);
+		streamed[n_streamed++].len = packets[i].len;
+	}
+}
+
+/* In a TCP connection: in order, more than a burst, any length uncut, and nothing by the socket. */
+static void test_stream(void **state)
+{
+	enum { PACKETS = 150 };
+	struct tun_departure arrivals[PACKETS];
+	unsigned next = 0;
+
+	(void)state;
+	n_streamed = 0;
+	world.client.path.stream = world.gateway.path.stream = true;
+	world.client.path.handler.stream = on_streamed;
+	for (unsigned i = 0; i < PACKETS; i++) {
+		world_packet(packet, 1500, "10.1.0.1", "10.2.0.1", 0);
+		packet[100] = (uint8_t)i;
+		assert_int_equal(write(world.client.device, packet, 1500), 1500);
+		if (i % 64 == 63)
+			tun_path_device_readable(&world.client.path);
+	}
+	while (world_count(&world.client, TUN_COUNT_FROM_TUN) < PACKETS)
+		tun_path_device_readable(&world.client.path);
+	assert_int_equal(n_streamed, PACKETS);
+	for (unsigned i = 0; i < PACKETS; i++)
+		arrivals[i] = (struct tun_departure){.data = streamed[i].bytes, .len = streamed[i].len};
+	/* As many as the pair of sockets holds. */
+	for (unsigned i = 0; i < PACKETS; i += PACKETS / 3) {
+		tun_path_take_packets(&world.gateway.path, arrivals + i, PACKETS / 3);
+		while (world_delivered(&world.gateway, delivered) > 0)
+			assert_int_equal(delivered[100], (uint8_t)next++);
+	}
+	assert_int_equal(next, PACKETS);
+	/* Again, and cut short: as from any network. */
+	tun_path_take_packets(&world.gateway.path, arrivals, 1);
+	arrivals[0].len = 7;
+	tun_path_take_packets(&world.gateway.path, arrivals, 1);
+	assert_int_equal(world_count(&world.gateway, TUN_COUNT_UNKNOWN_SPI) + world_count(&world.gateway, TUN_COUNT_BAD_LENGTH) +
+				 world_count(&world.gateway, TUN_COUNT_REPLAYED),
+		2);
+	assert_int_equal(world.gateway.path.authentic, PACKETS);
+}
+
 static void test_no_sa_for_it(void **state)
 {
 	static const struct {
@@ -313,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_suites),
 		PATH_TEST(test_burst),
+		PATH_TEST(test_stream),
 		PATH_TEST(test_no_sa_for_it),
 		PATH_TEST(test_decrypted_outside_networks),
 		PATH_TEST(test_replay),

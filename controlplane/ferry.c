@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ferry.h"
+
+#include "clock.h"
+#include "tables/bundle.h"
+
+#include <inttypes.h>
+
+/* One message. */
+static void send_message(struct gateway *gateway, struct iovec *parts, size_t n_parts)
+{
+	if (n_parts > 0 && attachment_send_bundle(gateway->attachment, parts, n_parts) < 0)
+		gateway->counters.streams_refused += n_parts / 2;
+}
+
+void ferry_to_dataplane(void *context, const struct stream_packet *packets, size_t count)
+{
+	struct bundle_head heads[STREAM_BURST_MAX];
+	struct iovec parts[2 * STREAM_BURST_MAX];
+	struct gateway *gateway = context;
+	size_t n_parts = 0, len = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (len + sizeof(heads[i]) + packets[i].len > BUNDLE_LEN_MAX) {
+			send_message(gateway, parts, n_parts);
+			n_parts = len = 0;
+		}
+		heads[i] = (struct bundle_head){.session = TABLES_NONE, .packet_len = packets[i].len};
+		parts[n_parts++] = (struct iovec){.iov_base = &heads[i], .iov_len = sizeof(heads[i])};
+		parts[n_parts++] = (struct iovec){.iov_base = packets[i].data, .iov_len = packets[i].len};
+		len += sizeof(heads[i]) + packets[i].len;
+	}
+	send_message(gateway, parts, n_parts);
+}
+
+/* Packets that follow each other are mostly of one session: they go in one write. */
+void ferry_from_dataplane(void *context, uint8_t *bytes, size_t len)
+{
+	struct stream_packet packets[STREAM_BURST_MAX];
+	struct bundle_head of = {.session = TABLES_NONE};
+	struct gateway *gateway = context;
+	struct bundle_packet next;
+	size_t count = 0, at = 0;
+
+	while (bundle_next(bytes, len, &at, &next)) {
+		bool differs = next.head.session != of.session || next.head.id != of.id;
+
+		if (count > 0 && (differs || count == STREAM_BURST_MAX)) {
+			streams_send_esp(gateway->streams, of.session, of.id, packets, count);
+			count = 0;
+		}
+		of = next.head;
+		packets[count++] = (struct stream_packet){.data = next.data, .len = next.head.packet_len};
+	}
+	if (count > 0)
+		streams_send_esp(gateway->streams, of.session, of.id, packets, count);
+}
+
+void ferry_lost(void *context, uint32_t session, uint64_t id, const struct endpoint *remote, const char *why)
+{
+	struct gateway *gateway = context;
+	const struct session *of = gateway->install ? &gateway->install->sessions->sessions[session] : NULL;
+	char text[ENDPOINT_TEXT_LEN];
+
+	if (!of || !of->peer || of->id != id)
+		return;
+	log_warning("event=session_paused session=%" PRIu64 " peer=%s identity=\"%s\" remote=%s reason=\"its TCP "
+		    "connection has ended: %s; its packets are dropped until the peer connects again\"",
+		of->id, of->peer->name, of->identity, endpoint_format(remote, text), why);
+	timeline_note(gateway->timeline, TIMELINE_STREAM, of->ike_sa, of->peer, of->identity, clock_now_ms(),
+		"the TCP connection with %s has ended: %s; packets are dropped until the peer connects again", text,
+		why);
+}
+
+void ferry_follow(struct gateway *gateway, const struct config_peer *peer, const char *identity)
+{
+	uint32_t session = sessions_find(gateway->install->sessions, peer, identity);
+	const struct tables_session *record;
+
+	if (session == TABLES_NONE)
+		return;
+	record = &gateway->tables->sessions[session];
+	if (record->encapsulation == TABLES_ENCAPSULATION_STREAM)
+		streams_bind(gateway->streams, session, record->id, &record->local, &record->remote);
+	else
+		streams_unbind(gateway->streams, session, record->id, "its session goes on in UDP");
+}
+
+static uint64_t id_of(void *context, uint32_t session)
+{
+	const struct install *install = ((const struct gateway *)context)->install;
+	const struct session *of = install ? &install->sessions->sessions[session] : NULL;
+
+	return of && of->peer ? of->id : 0;
+}
+
+void ferry_tick(struct gateway *gateway)
+{
+	streams_tick(gateway->streams, id_of, gateway);
+}

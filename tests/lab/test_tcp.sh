@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# TCP as transport, without registration: sluice-connect behind a NAT opens one TCP connection to HQ, "IKETCP" first
+# (RFC 9329), and IKE and ESP stay in it. HQ's firewall maps another port than HQ listens on. A packet of 1,500 bytes
+# leaves as two segments; what ends the connection ends nothing else for good.
+
+. "$(dirname "${BASH_SOURCE[0]}")/story.sh"
+
+CONNECT_CHANGES='s/^#transport = .*/transport = "tcp";/; s/^#ports = .*/ports = [88];/'
+SLUICE_CHANGES='s/^    #tcp_ports = .*/    tcp_ports = [4009];/'
+
+need_sluice
+[[ -x $CONNECT ]] || skip "$CONNECT is not built; see tests/run"
+story_begin tcp/88:4009
+huge_pages_reserve 256 || :
+sluice_start
+iperf_start
+
+# How many TCP connections to HQ a capture shows, by their SYNs.
+connections() { capture_packets "$1" "tcp[tcpflags] == tcp-syn" | awk '{ print $3 }' | sort -u | wc -l; }
+
+step "one TCP connection carries all: IKE, 65,000 bytes, iperf3 both ways"
+capture_start outside inet east -s 100
+connect_start
+connect_wait connected
+connect_ctl status
+wait_for 5 "the session in sluicectl show" session_is_listed
+sluicectl show
+wait_for_ping
+ping_without_loss 20 65000
+iperf_both_ways 5
+capture_stop outside
+[[ $(connections outside) == 1 ]] || fail "there were $(connections outside) TCP connections"
+foreign=$(capture_packets outside "not arp and not (tcp and host $HQ_OUTSIDE and port 88)" | head -n 5)
+[[ -z $foreign ]] || fail "not only the TCP connection is on the wire, but: $foreign"
+
+step "a packet of 1,500 bytes leaves as two segments, PSH on the last"
+capture_start cut branch wan -s 80
+on pc ping -q -c 1 -W 5 -M do -s 1472 "$SRV" >/dev/null || fail "a packet of 1,500 bytes is lost"
+capture_stop cut
+# segments WAY FLAGS: those with data, each counted once however often it was sent.
+segments() {
+	tcpdump -n -S -r "$LAB_DIR/cut.pcap" "tcp and ip $1 100.64.1.2 and ip[2:2] > 60" 2>/dev/null |
+		grep -F "Flags [$2]" | sed 's/.* seq \([0-9:]*\),.*/\1/' | sort -u | wc -l
+}
+for way in src dst; do
+	[[ $(segments $way .),$(segments $way P.) == 1,1 ]] || {
+		capture_packets cut tcp
+		fail "a packet of 1,500 bytes, the branch as $way: $(segments $way .) segments without PSH, $(segments $way P.) with it"
+	}
+done
+
+step "new keys under traffic, asked for by either side"
+ping_forever
+spis=$(connect_spis)
+connect_ctl rekey
+wait_for 10 "new child SAs, asked for by the branch" connect_spis_differ_from "$spis"
+spis=$(connect_spis)
+sluicectl rekey branch1
+wait_for 10 "new child SAs, asked for by HQ" connect_spis_differ_from "$spis"
+ping_forever_without_loss
+
+step "sluiced is killed: the connection ends with it, the branch dials anew"
+stop sluiced KILL
+sluiced_start
+wait_for 30 "an answer from srv to pc" ping_srv -c 1 -W 1
+wait_for 5 "the session in sluicectl show" session_is_established
+ping_without_loss 5 65000
+sluicectl explain branch1 >"$LAB_DIR/explain.txt"
+
+step "the port is closed: it says so"
+stop connect
+wait_for 5 "the session's end" session_is_gone
+connect_once_says refused --ports 89
+
+wait_for 5 "every packet accounted for" packets_balance

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions whose transport is TCP: which connection they get, and how ESP comes and goes by it. */
+#include "test.h"
+
+#include "ferry.h"
+#include "tables/bundle.h"
+#include "world.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 20000 };
+
+/* A peer's end of a connection, and both ends as the gateway sees them. */
+struct dialed {
+	int fd;
+	struct endpoint local, remote;
+};
+
+static struct dialed dial(struct world *world)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(name);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	struct dialed dialed = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &len), 0);
+	assert_int_equal(endpoint_from_sockaddr((struct sockaddr *)&name, &dialed.local), 0);
+	assert_int_equal(connect(dialed.fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(getsockname(dialed.fd, (struct sockaddr *)&name, &len), 0);
+	assert_int_equal(endpoint_from_sockaddr((struct sockaddr *)&name, &dialed.remote), 0);
+	dialed.local.transport = dialed.remote.transport = ENDPOINT_TCP;
+	assert_int_equal(streams_take(world->gateway.streams, accept(listener, NULL, NULL)), 0);
+	close(listener);
+	return dialed;
+}
+
+/* The next frame's payload, of at most 64 bytes; its length. 0: the connection has ended. */
+static size_t hear(struct world *world, const struct dialed *dialed, uint8_t *payload)
+{
+	struct pollfd wait = {.fd = dialed->fd, .events = POLLIN};
+	uint8_t head[2];
+
+	for (int waited = 0; poll(&wait, 1, 1) == 0 && waited < PATIENCE_MS; waited++)
+		event_base_loop(world->base, EVLOOP_NONBLOCK);
+	if (recv(dialed->fd, head, sizeof(head), MSG_WAITALL) != 2)
+		return 0;
+	assert_true(head[1] > 2 && head[1] <= 66);
+	assert_int_equal(recv(dialed->fd, payload, head[1] - 2u, MSG_WAITALL), head[1] - 2);
+	return head[1] - 2u;
+}
+
+/* What the data plane sends for the session of peer 0: `count` packets in one message. */
+static void send_out(struct world *world, const uint8_t *packet, uint32_t len, size_t count)
+{
+	static uint8_t message[BUNDLE_LEN_MAX];
+	struct bundle_head head = {
+		.session = world_find(world, 0), .id = world_session(world, 0)->id, .packet_len = len};
+	size_t message_len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		assert_true(bundle_add(message, &message_len, &head, packet));
+	ferry_from_dataplane(&world->gateway, message, message_len);
+}
+
+static struct ike_child child_over(struct world *world, const struct dialed *dialed)
+{
+	struct ike_child child = world_child(world, 0, 7, 40000);
+
+	child.local = dialed->local;
+	child.remote = dialed->remote;
+	return child;
+}
+
+static void test_session_in_its_connection(void **state)
+{
+	struct world *world = *state;
+	struct dialed dialed = dial(world);
+	struct ike_child child = child_over(world, &dialed);
+	struct tables_change change;
+	uint8_t packet[40] = {0x80, 1, 2}, heard[64];
+
+	assert_int_not_equal(world_install_active(world, &child), 0);
+	assert_int_equal(world_took(world, TABLES_INSTALL, &change), 1);
+	assert_int_equal(change.install.encapsulation, TABLES_ENCAPSULATION_STREAM);
+	assert_true(endpoint_equal(&change.install.local, &dialed.local));
+	assert_true(endpoint_equal(&change.install.remote, &dialed.remote));
+	send_out(world, packet, sizeof(packet), 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(hear(world, &dialed, heard), sizeof(packet));
+		assert_memory_equal(heard, packet, sizeof(packet));
+	}
+	close(dialed.fd);
+}
+
+/* Whatever the mode says: a stream needs no UDP in it. */
+static void test_without_nat(void **state)
+{
+	struct world *world = *state;
+	struct dialed dialed = dial(world);
+	struct ike_child child = child_over(world, &dialed);
+
+	child.udp_encapsulation = false;
+	world_install_active(world, &child);
+	assert_int_equal(world_record(world, 0)->encapsulation, TABLES_ENCAPSULATION_STREAM);
+	assert_int_equal(world_record(world, 0)->remote.port, dialed.remote.port);
+	close(dialed.fd);
+}
+
+static void moved(struct world *world, const struct endpoint *local, const struct endpoint *remote)
+{
+	world->host.peer_moved(world->host.context, &world->peers[0], world->peers[0].identity, 1, local, remote);
+	world_turn(world);
+}
+
+/* An authentic IKE message from elsewhere takes the data along: to TCP, to another connection, and to UDP. */
+static void test_moves(void **state)
+{
+	struct world *world = *state;
+	struct dialed first = dial(world), second = dial(world);
+	struct ike_child child = world_child(world, 0, 7, 40000);
+	struct endpoint nat = child.local;
+	uint8_t packet[40] = {0x80}, heard[64];
+
+	world_install_active(world, &child);
+	assert_int_equal(world_record(world, 0)->encapsulation, TABLES_ENCAPSULATION_UDP);
+	moved(world, &first.local, &first.remote);
+	assert_int_equal(world_record(world, 0)->encapsulation, TABLES_ENCAPSULATION_STREAM);
+	send_out(world, packet, sizeof(packet), 1);
+	assert_int_equal(hear(world, &first, heard), sizeof(packet));
+	moved(world, &second.local, &second.remote);
+	send_out(world, packet, sizeof(packet), 1);
+	assert_int_equal(hear(world, &second, heard), sizeof(packet));
+	nat.port = 4009;
+	moved(world, &nat, &child.remote);
+	assert_int_equal(world_record(world, 0)->encapsulation, TABLES_ENCAPSULATION_UDP);
+	assert_int_equal(world_record(world, 0)->local.port, 4009);
+	send_out(world, packet, sizeof(packet), 1);
+	assert_int_equal(streams_counters(world->gateway.streams).esp_no_stream, 1);
+	close(first.fd);
+	close(second.fd);
+}
+
+/* The session waits for its peer to come again. */
+static void test_connection_lost(void **state)
+{
+	struct world *world = *state;
+	struct dialed dialed = dial(world), next = dial(world);
+	struct ike_child child = child_over(world, &dialed);
+	uint8_t packet[40] = {0x80}, heard[64];
+
+	world_install_active(world, &child);
+	close(dialed.fd);
+	for (int waited = 0; streams_counters(world->gateway.streams).ended == 0 && waited < PATIENCE_MS; waited++) {
+		event_base_loop(world->base, EVLOOP_NONBLOCK);
+		poll(NULL, 0, 1);
+	}
+	assert_int_not_equal(world_find(world, 0), TABLES_NONE);
+	send_out(world, packet, sizeof(packet), 2);
+	assert_int_equal(streams_counters(world->gateway.streams).esp_no_stream, 2);
+	moved(world, &next.local, &next.remote);
+	send_out(world, packet, sizeof(packet), 1);
+	assert_int_equal(hear(world, &next, heard), sizeof(packet));
+	close(next.fd);
+}
+
+static void test_connection_goes_with_its_session(void **state)
+{
+	struct world *world = *state;
+	struct dialed dialed = dial(world);
+	struct ike_child child = child_over(world, &dialed);
+	struct ike_event established = {.kind = IKE_EVENT_ESTABLISHED,
+		.ike_sa = 1,
+		.peer = &world->peers[0],
+		.identity = world->peers[0].identity,
+		.local = dialed.local,
+		.remote = dialed.remote,
+		.why = ""};
+	uint8_t heard[64];
+
+	world->host.event(world->host.context, &established);
+	world_install_active(world, &child);
+	ferry_tick(&world->gateway);
+	assert_int_equal(streams_counters(world->gateway.streams).ended, 0);
+	world->host.child_remove(world->host.context, child.id, child.spi_in);
+	world_turn(world);
+	ferry_tick(&world->gateway);
+	assert_int_equal(hear(world, &dialed, heard), 0);
+	close(dialed.fd);
+}
+
+/* Without a data plane there is nobody to take ESP: counted, in messages that it would have fitted. */
+static void test_nobody_takes_it(void **state)
+{
+	struct world *world = *state;
+	static uint8_t bytes[60000];
+	struct stream_packet packets[STREAM_BURST_MAX];
+
+	for (size_t i = 0; i < STREAM_BURST_MAX; i++)
+		packets[i] = (struct stream_packet){.data = bytes, .len = i % 2 ? 60000 : 20};
+	ferry_to_dataplane(&world->gateway, packets, STREAM_BURST_MAX);
+	assert_int_equal(world->gateway.counters.streams_refused, STREAM_BURST_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_session_in_its_connection, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_without_nat, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_moves, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_connection_lost, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_connection_goes_with_its_session, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_nobody_takes_it, world_setup, world_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
