@@ -77,7 +77,8 @@ struct config_dataplane {
 	uint32_t max_sessions, max_children;
 	uint32_t max_routes;            /* addresses, routes and neighbours mirrored from the kernel */
 	uint32_t replay_window;         /* packets, a power of two */
-	uint32_t exception_rate;        /* packets a second and worker towards the kernel */
+	uint32_t exception_rate;        /* packets a second and worker towards the kernel, */
+	uint32_t stream_rate;           /* and segments of peers' TCP connections */
 	uint32_t fragments_pending;     /* packets in reassembly, per worker */
 	uint32_t fragments_per_source;  /* of these, from one source address */
 	uint32_t fragments_timeout;     /* milliseconds */
@@ -259,6 +260,18 @@ struct config {
 	struct config_peer *peers;
 	size_t n_peers;
 };
+
+/* Whether peers' TCP connections come to this port of ours: to register, and to stay (RFC 9329). */
+static inline bool config_is_tcp_port(const struct config *config, uint16_t port)
+{
+	for (uint16_t i = 0; i < config->ike.n_tcp_ports; i++)
+		if (config->ike.tcp_ports[i] == port)
+			return true;
+	for (uint16_t i = 0; i < config->registration.n_ports; i++)
+		if (config->registration.ports[i] == port)
+			return true;
+	return false;
+}
 
 enum { CONFIG_DEFAULT_PEERS_MAX = 100000, CONFIG_MEMBERS_MAX = 100000, CONFIG_ERROR_LEN = 512 };
 

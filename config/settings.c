@@ -85,6 +85,8 @@ static const struct setting dataplane_settings[] = {
 		RANGE(64, 65536), FIELD(config_dataplane, replay_window)},
 	{"exception_rate", SETTING_INTEGER, "20000", "a rate in packets a second",
 		RANGE(1, 100000000), FIELD(config_dataplane, exception_rate)},
+	{"stream_rate", SETTING_INTEGER, "250000", "a rate in packets a second",
+		RANGE(1, 100000000), FIELD(config_dataplane, stream_rate)},
 	{"crypto", SETTING_GROUP, "", "a group", "{ ... }", .members = crypto_settings},
 	{"fragments", SETTING_GROUP, "", "a group", "{ ... }", .members = fragments_settings},
 	{"ports", SETTING_GROUPS, NULL, "a list of ports", "1 to 16 groups: ( { ... }, { ... } )",

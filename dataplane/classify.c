@@ -7,6 +7,7 @@
 #include "reassemble.h"
 
 #include <rte_ether.h>
+#include <rte_tcp.h>
 #include <rte_udp.h>
 
 #include <netinet/in.h>
@@ -107,6 +108,19 @@ static void classify_nat_port(
 	exit_kernel_packet(worker, packet, packet_of(packet)->port);
 }
 
+/*
+ * A segment of a TCP connection that carries a session, or may (RFC 9329; the kernel knows which): to one of our ports for
+ * that, no SYN, and no longer than the kernel's interface takes.
+ */
+static bool is_stream_segment(const struct worker *worker, struct rte_mbuf *packet, uint16_t header_len)
+{
+	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod_offset(packet, const struct rte_tcp_hdr *, header_len);
+
+	return rte_pktmbuf_data_len(packet) >= header_len + sizeof(*tcp) && !(tcp->tcp_flags & RTE_TCP_SYN_FLAG) &&
+	       rte_pktmbuf_data_len(packet) <= worker->dataplane->ports[packet_of(packet)->port].kernel_mtu &&
+	       config_is_tcp_port(worker->dataplane->config, rte_be_to_cpu_16(tcp->dst_port));
+}
+
 /* `protocol` follows the IP header, which has `header_len` bytes. */
 static void classify_local(
 	struct worker *worker, struct rte_mbuf *packet, uint8_t protocol, uint16_t header_len, struct classified *out)
@@ -126,6 +140,10 @@ static void classify_local(
 			exit_drop(worker, packet, REASON_DROP_ESP_LENGTH);
 		else
 			esp_begin(packet, header_len, false, out);
+		return;
+	}
+	if (protocol == IPPROTO_TCP && is_stream_segment(worker, packet, header_len)) {
+		exit_kernel_segment(worker, packet, packet_of(packet)->port);
 		return;
 	}
 	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)

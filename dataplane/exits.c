@@ -7,9 +7,10 @@
 
 #include <rte_ethdev.h>
 
-void exit_kernel_frame(struct worker *worker, struct rte_mbuf *frame, uint16_t port)
+static void frame_to_kernel(
+	struct worker *worker, struct rte_mbuf *frame, uint16_t port, struct worker_allowance *bucket, uint32_t rate)
 {
-	if (!worker_allowance_take(worker, &worker->kernel, worker->dataplane->config->dataplane.exception_rate)) {
+	if (!worker_allowance_take(worker, bucket, rate)) {
 		exit_drop(worker, frame, REASON_DROP_KERNEL_RATE);
 		return;
 	}
@@ -21,7 +22,13 @@ void exit_kernel_frame(struct worker *worker, struct rte_mbuf *frame, uint16_t p
 	worker->wants_main = true;
 }
 
-static void packet_to_kernel(struct worker *worker, struct rte_mbuf *packet, uint16_t port)
+void exit_kernel_frame(struct worker *worker, struct rte_mbuf *frame, uint16_t port)
+{
+	frame_to_kernel(worker, frame, port, &worker->kernel, worker->dataplane->config->dataplane.exception_rate);
+}
+
+/* As if from outside, to the port's own Ethernet address. False: it has left. */
+static bool ethernet_prepend(struct worker *worker, struct rte_mbuf *packet, uint16_t port)
 {
 	const struct rte_ether_addr *mac = &worker->dataplane->ports[port].mac;
 	bool ipv6 = header_is_ipv6(rte_pktmbuf_mtod(packet, const void *));
@@ -29,13 +36,26 @@ static void packet_to_kernel(struct worker *worker, struct rte_mbuf *packet, uin
 
 	if (!ether) {
 		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
-		return;
+		return false;
 	}
 	ether->dst_addr = *mac;
 	ether->src_addr = *mac;
 	ether->src_addr.addr_bytes[0] ^= RTE_ETHER_LOCAL_ADMIN_ADDR; /* a station does not speak to itself */
 	ether->ether_type = rte_cpu_to_be_16(ipv6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
-	exit_kernel_frame(worker, packet, port);
+	return true;
+}
+
+static void packet_to_kernel(struct worker *worker, struct rte_mbuf *packet, uint16_t port)
+{
+	if (ethernet_prepend(worker, packet, port))
+		exit_kernel_frame(worker, packet, port);
+}
+
+void exit_kernel_segment(struct worker *worker, struct rte_mbuf *packet, uint16_t port)
+{
+	if (ethernet_prepend(worker, packet, port))
+		frame_to_kernel(
+			worker, packet, port, &worker->segments, worker->dataplane->config->dataplane.stream_rate);
 }
 
 void exit_kernel_packet(struct worker *worker, struct rte_mbuf *packet, uint16_t port)

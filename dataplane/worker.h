@@ -49,7 +49,7 @@ struct worker {
 	/* this worker's own */
 	struct reassembly *reassembly;
 	struct worker_transmit transmit[TABLES_PORTS_MAX];
-	struct worker_allowance kernel, icmp;
+	struct worker_allowance kernel, segments, icmp;
 	uint16_t ipv4_id_first, ipv4_id_last; /* this worker's part of them */
 	uint16_t ipv4_id;                     /* the last one taken */
 	uint32_t ipv6_id, ipv6_id_step;       /* likewise */

@@ -28,7 +28,8 @@ enum { EXPLAIN_DETAIL_LEN = 320, EXPLAIN_SENTENCE_LEN = 1024 };
 
 struct explain_try {
 	enum explain_outcome outcome;
-	uint16_t port; /* UDP */
+	bool tcp;	     /* dialed over TCP; else over UDP */
+	uint16_t port;
 	int error;	     /* errno, where there is one */
 	uint16_t notify;     /* ISAKMP's number of a refusal */
 	struct address from; /* who said so; none: not known */

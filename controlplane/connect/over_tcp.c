@@ -177,19 +177,17 @@ bool over_tcp_is_lost(const struct connection *connection)
 	return connection->path.stream && !connection->stream;
 }
 
-static void on_packets(void *context, const struct tun_departure *packets, size_t count)
+static size_t on_packets(void *context, const struct tun_departure *packets, size_t count)
 {
 	struct connection *connection = context;
 	struct stream_packet sent[ESP_BURST_MAX];
 
-	if (!connection->stream) {
-		tun_path_count(&connection->path, TUN_COUNT_SEND_FAILED, count);
-		return;
-	}
+	if (!connection->stream)
+		return 0;
 	for (size_t i = 0; i < count; i++)
 		sent[i] = (struct stream_packet){.data = packets[i].data, .len = packets[i].len};
-	tun_path_count(&connection->path, TUN_COUNT_ESP_OUT, count);
 	stream_send_esp(connection->stream, sent, count);
+	return count;
 }
 
 int over_tcp_open(struct connection *connection)

@@ -82,8 +82,7 @@ static size_t hand_over(struct tun_path *path, size_t count)
 	if (!path->stream)
 		return tun_socket_send(&path->socket, &path->remote, departures, count,
 			path->outer_mtu > outer_len ? path->outer_mtu - outer_len : 0);
-	path->handler.stream(path->handler.context, departures, count);
-	return count;
+	return path->handler.stream(path->handler.context, departures, count);
 }
 
 static void burst_send(struct tun_path *path, size_t count)

@@ -59,8 +59,8 @@ struct tun_handler {
 		const uint8_t *message, size_t message_len);
 	/* What came to the common port and is neither IKE nor, by its top bit, ESP of ours. NULL: nobody wants it. */
 	void (*notice)(void *context, const struct endpoint *remote, const uint8_t *datagram, size_t datagram_len);
-	/* ESP packets to be sent, where `stream` is set. */
-	void (*stream)(void *context, const struct tun_departure *packets, size_t count);
+	/* ESP packets to be sent, where `stream` is set. Returns how many can be. */
+	size_t (*stream)(void *context, const struct tun_departure *packets, size_t count);
 	/* A limit of this child is near: it wants a successor. Called between bursts. */
 	void (*soft_limit)(void *context, uint32_t spi_in);
 };

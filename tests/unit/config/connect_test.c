@@ -48,7 +48,7 @@ static void check_sample(const struct connect_config *config)
 	assert_int_equal(config->n_ports, 2);
 	assert_int_equal(config->ports[0], 500);
 	assert_int_equal(config->ports[1], 4500);
-	assert_int_equal(config->transport, CONFIG_TRANSPORT_UDP);
+	assert_int_equal(config->transport, CONNECT_TRANSPORT_AUTO);
 	assert_int_equal(config->base.ike.tcp_delay, 50);
 	assert_int_equal(config->peer.secret_len, 35);
 	check_networks(config->peer.local_networks, config->peer.n_local, "192.168.1.0/24");
@@ -100,7 +100,7 @@ static void test_sample(void **state)
 	}
 	fclose(in);
 	fclose(out);
-	assert_int_equal(settings, 37);
+	assert_int_equal(settings, 38);
 	spelled = load(fixture_path("spelled.cfg"), NULL, 0);
 	assert_string_equal(said, "");
 	check_sample(spelled);
@@ -407,7 +407,7 @@ static void test_options_without_secret(void **state)
 						    strcmp(name, "mss_clamp") == 0 || strcmp(name, "aggressive") == 0 ||
 						    strcmp(name, "require_crl") == 0);
 	}
-	assert_int_equal(count, 51);
+	assert_int_equal(count, 52);
 }
 
 int main(int argc, char **argv)

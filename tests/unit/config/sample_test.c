@@ -100,6 +100,7 @@ static void check_dataplane(const struct config_dataplane *dataplane)
 	assert_int_equal(dataplane->max_routes, 16384);
 	assert_int_equal(dataplane->replay_window, 1024);
 	assert_int_equal(dataplane->exception_rate, 20000);
+	assert_int_equal(dataplane->stream_rate, 250000);
 	assert_int_equal(dataplane->fragments_pending, 1024);
 	assert_int_equal(dataplane->fragments_per_source, 64);
 	assert_int_equal(dataplane->fragments_timeout, 2000);
@@ -189,7 +190,7 @@ static void test_defaults_as_documented(void **state)
 	struct config *spelled;
 
 	(void)state;
-	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 89);
+	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 92);
 	spelled = fixture_load("spelled.cfg");
 	assert_string_equal(fixture_said(), "");
 	assert_non_null(spelled);

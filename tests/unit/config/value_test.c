@@ -11,7 +11,7 @@ static void test_dataplane(void **state)
 		"dataplane = { main_core = 1023; worker_cores = (0, 7); poll = \"busy\"; huge_pages = \"never\";\n"
 		"crypto = { gcm = \"vaes\"; others = \"avx512\"; };\n"
 		"memory = 64; packet_buffers = 1024; max_sessions = 1; max_children = 1048576; replay_window = 65536;\n"
-		"exception_rate = 1; fragments = { pending = 2; per_source = 1; timeout = 120000; };\n"
+		"exception_rate = 1; stream_rate = 2; fragments = { pending = 2; per_source = 1; timeout = 120000; };\n"
 		"ports = ( { name = \"a\"; device = \"net_null0\"; } ); };\n" IKE(
 			"") "log = { level = \"debug\"; }; user = \"\";\n"
 			    "control_group = \"netops\"; runtime_dir = \"/tmp/x\";\n");
@@ -37,6 +37,7 @@ static void test_dataplane(void **state)
 	assert_int_equal(dataplane->max_children, 1048576);
 	assert_int_equal(dataplane->replay_window, 65536);
 	assert_int_equal(dataplane->exception_rate, 1);
+	assert_int_equal(dataplane->stream_rate, 2);
 	assert_int_equal(dataplane->fragments_pending, 2);
 	assert_int_equal(dataplane->fragments_per_source, 1);
 	assert_int_equal(dataplane->fragments_timeout, 120000);

@@ -149,7 +149,7 @@ static void test_long_texts(void **state)
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
 	for (uint16_t port = 1; port < 2 * CONNECT_PORTS_MAX; port++)
-		explain_try_begin(&made, (uint16_t)(50000 + port));
+		explain_try_begin(&made, (uint16_t)(50000 + port), false);
 	assert_int_equal(made.count, CONNECT_PORTS_MAX);
 	EXPECT("silent", "50001", "50007 and 50008");
 	explain_note(&made, EXPLAIN_DENIED, longer);
@@ -228,7 +228,7 @@ static void test_registration_and_ike(void **state)
 	(void)state;
 	expect_registration(REGISTRATION_PORT_CLOSED, "refused", "RST", "IKE alone wants a certificate");
 	config.alone = true;
-	explain_try_begin(&made, 88, true);
+	explain_try_begin(&made, 88, false);
 	EXPECT("silent", "UDP port 88");
 	explain_alone(&registration, &gateway, 88, &config, &verdict);
 	assert_string_equal(verdict.code, "refused");
@@ -240,7 +240,7 @@ static void test_registration_and_ike(void **state)
 	assert_string_equal(verdict.code, "denied");
 	assert_non_null(strstr(verdict.sentence, "TCP port 88 (RST)"));
 	explain_round_begin(&made);
-	explain_try_begin(&made, 88, true);
+	explain_try_begin(&made, 88, false);
 	EXPECT("silent", "UDP port 88");
 	explain_registered(&made, &verdict);
 	assert_string_equal(verdict.code, "no_udp");

@@ -99,11 +99,13 @@ static void config_fill(struct config *config, const struct harness_options *opt
 			.max_routes = 16384,
 			.replay_window = 1024,
 			.exception_rate = or_usual(options->exception_rate, 1000000),
+			.stream_rate = or_usual(options->stream_rate, 1000000),
 			.fragments_pending = or_usual(options->fragments_pending, 256),
 			.fragments_per_source = or_usual(options->fragments_per_source, 64),
 			.fragments_timeout = 2000,
 			.n_ports = HARNESS_PORTS},
-		.ike = {.port = 500, .nat_ports = {HARNESS_NAT_PORT, HARNESS_OTHER_PORT}, .n_nat_ports = 2},
+		.ike = {.port = 500, .nat_ports = {HARNESS_NAT_PORT, HARNESS_OTHER_PORT}, .n_nat_ports = 2,
+			.tcp_ports = {HARNESS_TCP_PORT}, .n_tcp_ports = 1},
 	};
 	for (int i = 0; i < HARNESS_PORTS; i++) {
 		snprintf(config->dataplane.ports[i].name, sizeof(config->dataplane.ports[i].name), "hq%d", i);

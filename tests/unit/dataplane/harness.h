@@ -24,6 +24,7 @@ enum {
 	HARNESS_EVENTS = 8192,
 	HARNESS_NAT_PORT = 4500,
 	HARNESS_OTHER_PORT = 4009, /* is one for NAT traversal, too */
+	HARNESS_TCP_PORT = 2012,
 };
 
 enum {
@@ -46,7 +47,7 @@ enum {
 struct harness_options {
 	uint16_t n_workers, mtu;
 	bool one_armed; /* the LAN is behind port 0, too */
-	uint32_t packet_buffers, exception_rate, max_children, max_sessions;
+	uint32_t packet_buffers, exception_rate, stream_rate, max_children, max_sessions;
 	uint32_t fragments_pending, fragments_per_source;
 };
 

@@ -110,6 +110,36 @@ static void test_kernel_rate(void **state)
 	}
 }
 
+/* How many of so many TCP segments to a port of ours reach the kernel, at once. */
+static uint32_t segments_allowed(uint32_t count, uint16_t port, uint8_t flags)
+{
+	struct wire_ipv4 header = {.source = 0xc6336463, .destination = HQ_WAN, .protocol = IPPROTO_TCP};
+	uint8_t tcp[20] = {0x12, 0x34, (uint8_t)(port >> 8), (uint8_t)port, [12] = 5 << 4, [13] = flags};
+	uint32_t received = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		harness_input_ip(0, GATEWAY, packet, wire_ipv4(packet, &header, tcp, sizeof(tcp)));
+		received += harness_receive_kernel(0, &frame);
+	}
+	return received;
+}
+
+/* Segments of peers' connections have a rate of their own; what opens one, and all other ports, has not. */
+static void test_segments_rate(void **state)
+{
+	enum { SYN = 0x02, ACK = 0x10 };
+
+	(void)state;
+	harness_open(&(struct harness_options){.exception_rate = 1, .stream_rate = 1000});
+	assert_int_equal(segments_allowed(200, HARNESS_TCP_PORT, ACK), 101);
+	assert_int_equal(segments_allowed(5, HARNESS_TCP_PORT, SYN), 1);
+	assert_int_equal(segments_allowed(5, HARNESS_TCP_PORT, ACK), 0);
+	harness_open(&(struct harness_options){.exception_rate = 1, .stream_rate = 1000});
+	assert_int_equal(segments_allowed(5, HARNESS_TCP_PORT + 1, ACK), 1);
+	assert_int_equal(segments_allowed(200, HARNESS_TCP_PORT, ACK), 101);
+	assert_int_equal(harness_count(REASON_DROP_KERNEL_RATE), 4 + 99);
+}
+
 /* A main thread that sleeps is woken by who has something for it, once, and by nobody else. */
 static void test_main_is_woken(void **state)
 {
@@ -144,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_ipv4_ids),
 		TEST(test_kernel_rate),
+		TEST(test_segments_rate),
 		TEST(test_main_is_woken),
 	};
 

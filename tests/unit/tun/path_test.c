@@ -86,13 +86,14 @@ static struct {
 } streamed[200];
 static size_t n_streamed;
 
-static void on_streamed(void *context, const struct tun_departure *packets, size_t count)
+static size_t on_streamed(void *context, const struct tun_departure *packets, size_t count)
 {
 	(void)context;
 	for (size_t i = 0; i < count; i++) {
 		memcpy(streamed[n_streamed].bytes, packets[i].data, packets[i].len);
 		streamed[n_streamed++].len = packets[i].len;
 	}
+	return count;
 }
 
 /* In a TCP connection: in order, more than a burst, any length uncut, and nothing by the socket. */
