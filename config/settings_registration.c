@@ -77,7 +77,6 @@ static void registration_check_choices(
 	struct settings_reader *reader, const config_setting_t *group, const struct config *config)
 {
 	const config_setting_t *methods = config_setting_get_member(group, "methods");
-	const config_setting_t *transports = config_setting_get_member(group, "transports");
 	const struct config_registration *registration = &config->registration;
 
 	for (unsigned int i = 0; methods && i < registration->n_methods; i++) {
@@ -89,10 +88,6 @@ static void registration_check_choices(
 			settings_refuse(reader, config_setting_get_elem(methods, i), NULL,
 				"\"certificate\" is not possible without somebody to trust; expected ike.authorities");
 	}
-	for (unsigned int i = 0; transports && i < registration->n_transports; i++)
-		if (registration->transports[i] == CONFIG_TRANSPORT_TCP)
-			settings_refuse(reader, config_setting_get_elem(transports, i), NULL,
-				"\"tcp\" is not supported so far; expected \"udp\"");
 }
 
 /* An identity or a subject, and whose. */

@@ -51,3 +51,28 @@ capture_shows_only_tunnel() {
 	((tunnel > 0)) || fail "capture $1 shows no packet of the tunnel"
 	say "capture $1: $tunnel packets of the tunnel, no other"
 }
+
+# tcp_connections NAME: the TCP connections to HQ that begin in a capture, by their SYNs' sources.
+tcp_connections() { capture_packets "$1" "tcp[tcpflags] == tcp-syn and (dst $HQ or dst $HQ_OUTSIDE)" | awk '{ print $3 }' | sort -u; }
+
+# tcp_segments NAME WAY FLAGS: those with data, the branch as WAY (src or dst), each counted once however often it was sent.
+tcp_segments() {
+	tcpdump -n -S -r "$LAB_DIR/$1.pcap" "tcp and ip $2 100.64.1.2 and ip[2:2] > 60" 2>/dev/null |
+		grep -F "Flags [$3]" | sed 's/.* seq \([0-9:]*\),.*/\1/' | sort -u | wc -l
+}
+
+# tcp_cuts_in_two: a packet of 1,500 bytes is two segments, either way, and PSH is on the last.
+tcp_cuts_in_two() {
+	local way cut
+
+	capture_start segments branch wan -s 80
+	on pc ping -q -c 1 -W 5 -M do -s 1472 "$SRV" >/dev/null || fail "a packet of 1,500 bytes is lost"
+	capture_stop segments
+	for way in src dst; do
+		cut="$(tcp_segments segments "$way" .) without PSH, $(tcp_segments segments "$way" P.) with it"
+		[[ $cut == "1 without PSH, 1 with it" ]] || {
+			capture_packets segments tcp
+			fail "of a packet of 1,500 bytes, the branch as $way, there are segments: $cut"
+		}
+	done
+}

@@ -17,9 +17,6 @@ huge_pages_reserve 256 || :
 sluice_start
 iperf_start
 
-# How many TCP connections to HQ a capture shows, by their SYNs.
-connections() { capture_packets "$1" "tcp[tcpflags] == tcp-syn" | awk '{ print $3 }' | sort -u | wc -l; }
-
 step "one TCP connection carries all: IKE, 65,000 bytes, iperf3 both ways"
 capture_start outside inet east -s 100
 connect_start
@@ -31,25 +28,12 @@ wait_for_ping
 ping_without_loss 20 65000
 iperf_both_ways 5
 capture_stop outside
-[[ $(connections outside) == 1 ]] || fail "there were $(connections outside) TCP connections"
+[[ $(tcp_connections outside | wc -l) == 1 ]] || fail "there is more than one TCP connection: $(tcp_connections outside)"
 foreign=$(capture_packets outside "not arp and not (tcp and host $HQ_OUTSIDE and port 88)" | head -n 5)
 [[ -z $foreign ]] || fail "not only the TCP connection is on the wire, but: $foreign"
 
 step "a packet of 1,500 bytes leaves as two segments, PSH on the last"
-capture_start cut branch wan -s 80
-on pc ping -q -c 1 -W 5 -M do -s 1472 "$SRV" >/dev/null || fail "a packet of 1,500 bytes is lost"
-capture_stop cut
-# segments WAY FLAGS: those with data, each counted once however often it was sent.
-segments() {
-	tcpdump -n -S -r "$LAB_DIR/cut.pcap" "tcp and ip $1 100.64.1.2 and ip[2:2] > 60" 2>/dev/null |
-		grep -F "Flags [$2]" | sed 's/.* seq \([0-9:]*\),.*/\1/' | sort -u | wc -l
-}
-for way in src dst; do
-	[[ $(segments $way .),$(segments $way P.) == 1,1 ]] || {
-		capture_packets cut tcp
-		fail "a packet of 1,500 bytes, the branch as $way: $(segments $way .) segments without PSH, $(segments $way P.) with it"
-	}
-done
+tcp_cuts_in_two
 
 step "new keys under traffic, asked for by either side"
 ping_forever
