@@ -148,6 +148,11 @@ static void on_started(void *context, struct registration *registration, int fd)
 		log_warning("event=stream_refused reason=\"%s\"", strerror(-rc));
 }
 
+static void on_is_stream(void *context, int fd)
+{
+	on_started(context, NULL, fd);
+}
+
 static void on_settle(void *context)
 {
 	gateway_settle(((struct registrations *)context)->gateway);
@@ -193,6 +198,7 @@ int registrations_listen(struct registrations *registrations)
 		.tell = on_tell,
 		.over = on_over,
 		.started = on_started,
+		.is_stream = on_is_stream,
 		.settle = on_settle,
 	};
 

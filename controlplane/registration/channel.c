@@ -4,10 +4,12 @@
 #include "control/frame.h"
 #include "loop.h"
 #include "registration/message.h"
+#include "stream/framing.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { OUTPUT_MAX = 2 * (FRAME_HEAD_LEN + REGISTRATION_MESSAGE_MAX) };
@@ -78,10 +80,25 @@ static void go_on(struct channel *channel)
 	event_add(channel->soon, &at_once);
 }
 
+/* The first byte tells: TLS's is another one. */
+static bool begins_as_stream(const struct channel *channel)
+{
+	char first;
+
+	return channel->handler.is_stream && recv(channel->fd, &first, sizeof(first), MSG_PEEK | MSG_DONTWAIT) == 1 &&
+	       first == FRAMING_PREFIX[0];
+}
+
 static void handshake(struct channel *channel)
 {
-	enum tls_status status = tls_handshake(channel->tls);
+	enum tls_status status;
 
+	if (begins_as_stream(channel)) {
+		channel->state = CHANNEL_FAILED; /* for TLS */
+		channel->handler.is_stream(channel->handler.context);
+		return;
+	}
+	status = tls_handshake(channel->tls);
 	if (status == TLS_WANT_READ || status == TLS_WANT_WRITE) {
 		await(channel, status);
 		return;

@@ -22,6 +22,11 @@ struct channel_handler {
 	void (*message)(void *context, const char *text, size_t len); /* wiped after the call */
 	void (*closed)(void *context);	 /* the peer's close_notify */
 	void (*sent_all)(void *context); /* our close_notify has left, with all that came before it */
+	/*
+	 * Instead of TLS the peer begins with "IKETCP" (RFC 9329), of which nothing is taken: channel_release. NULL: that is
+	 * nothing to us, and fails.
+	 */
+	void (*is_stream)(void *context);
 	/* `why`: a sentence without end. A length that can't be counts as TLS_FAILURE_PROTOCOL. Nothing comes after it. */
 	void (*failed)(void *context, enum tls_failure failure, const char *why);
 };
@@ -42,7 +47,7 @@ void channel_close(struct channel *channel);
 const struct tls *channel_tls(const struct channel *channel);
 
 /*
- * Takes the bare connection out, once both close_notifies are through (`closed` and `sent_all` came): frees the channel
- * and TLS. The descriptor is the caller's.
+ * Takes the bare connection out, once both close_notifies are through (`closed` and `sent_all` came) or in is_stream:
+ * frees the channel and TLS. The descriptor is the caller's.
  */
 int channel_release(struct channel *channel);

@@ -112,6 +112,21 @@ static void on_sent_all(void *context)
 	dialog_check_end(dialog);
 }
 
+/* Nothing to register: all that it needs is the connection. */
+static void on_is_stream(void *context)
+{
+	struct dialog *dialog = context;
+	const struct registrar_host *host = dialog->host;
+	int fd = channel_release(dialog->channel);
+
+	dialog->channel = NULL;
+	dialog->counters->streams++;
+	dialog->told = true;
+	host->is_stream(host->context, fd);
+	dialog_over(dialog);
+	host->settle(host->context);
+}
+
 static void on_failed(void *context, enum tls_failure failure, const char *reason)
 {
 	struct dialog *dialog = context;
@@ -166,6 +181,7 @@ static int dialog_open(struct dialog *dialog, struct tls_context *context)
 		.message = on_message,
 		.closed = on_closed,
 		.sent_all = on_sent_all,
+		.is_stream = dialog->host->is_stream ? on_is_stream : NULL,
 		.failed = on_failed,
 	};
 	struct event_base *base = dialog->host->proof.base;

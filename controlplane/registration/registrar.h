@@ -24,6 +24,7 @@ struct registrar;
 	X(tls_failed)                                                                                                  \
 	X(malformed)                                                                                                   \
 	X(timed_out)                                                                                                   \
+	X(streams) /* no registrations: IKE in TCP (RFC 9329) */                                                       \
 	X(broken_off) /* by the client, or the network */                                                              \
 	X(not_authenticated)                                                                                           \
 	X(not_allowed)                                                                                                 \
@@ -54,6 +55,8 @@ struct registrar_host {
 	 * is -1; for TCP it is the connection, free of TLS, which is the host's now.
 	 */
 	void (*started)(void *context, struct registration *registration, int fd);
+	/* This client doesn't register: it begins with "IKETCP" (RFC 9329), in a connection that is the host's now. */
+	void (*is_stream)(void *context, int fd);
 	/* Called last in each callback of the loop. */
 	void (*settle)(void *context);
 };

@@ -77,6 +77,14 @@ static bool on_overlaps(
 	return world->overlap;
 }
 
+static void on_is_stream(void *context, int fd)
+{
+	struct world *world = context;
+
+	world->n_streams++;
+	world->stream = fd;
+}
+
 static void on_started(void *context, struct registration *registration, int fd)
 {
 	struct world *world = context;
@@ -157,6 +165,7 @@ void world_open(struct world *world)
 		.tell = on_tell,
 		.over = on_over,
 		.started = on_started,
+		.is_stream = on_is_stream,
 		.settle = on_settle,
 	};
 

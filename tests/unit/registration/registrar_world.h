@@ -31,7 +31,7 @@ struct world {
 		char text[512];
 	} told[WORLD_TOLD_MAX];
 	size_t n_told;
-	unsigned n_over, n_ended, n_started, n_leases;
+	unsigned n_over, n_ended, n_started, n_streams, n_leases;
 	bool pool_exhausted;
 	const char *overlap; /* NULL: nothing does */
 	int stream;	     /* that the host was given */

@@ -19,6 +19,11 @@ static bool is_idle(void *context)
 	return registrar_count(((struct world *)context)->registrar) == 0;
 }
 
+static bool is_idle_and_streams(void *context)
+{
+	return is_idle(context) && ((struct world *)context)->n_streams == 1;
+}
+
 static bool was_told_end(void *context)
 {
 	return ((struct world *)context)->n_over > 0;
@@ -52,6 +57,30 @@ static void noise(void **state)
 	world_until(&world, was_told_end, &world);
 	assert_true(world_was_told(&world, TIMELINE_UNREGISTERED, "the TLS handshake came to nothing"));
 	assert_int_equal(registrar_counters(world.registrar)->tls_failed, 1);
+	close(fd);
+	honest();
+	world_close(&world);
+}
+
+/* Who begins with IKE in TCP is no stranger: IKE gets the connection, and every byte of it. */
+static void stream(void **state)
+{
+	static const char begin[] = "IKETCP\0\x08";
+	char taken[sizeof(begin)];
+	int fd;
+
+	(void)state;
+	world_prepare(&world);
+	world_open(&world);
+	fd = world_connect(&world);
+	assert_int_equal(write(fd, begin, 1), 1);
+	world_until(&world, is_idle_and_streams, &world);
+	assert_int_equal(write(fd, begin + 1, sizeof(begin) - 2), sizeof(begin) - 2);
+	assert_int_equal(recv(world.stream, taken, sizeof(begin) - 1, MSG_WAITALL), sizeof(begin) - 1);
+	assert_memory_equal(taken, begin, sizeof(begin) - 1);
+	assert_int_equal(world.n_told, 0);
+	assert_int_equal(registrar_counters(world.registrar)->streams, 1);
+	close(world.stream);
 	close(fd);
 	honest();
 	world_close(&world);
@@ -296,6 +325,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(noise),
+		cmocka_unit_test(stream),
 		cmocka_unit_test(half_open_and_slow),
 		cmocka_unit_test(malformed),
 		cmocka_unit_test(misplaced),
