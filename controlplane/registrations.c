@@ -137,20 +137,23 @@ static bool on_overlaps(
 	return registrations_overlap(context, identity, networks, count, why);
 }
 
-static void on_started(void *context, struct registration *registration, int fd)
+static void on_is_stream(void *context, int fd)
 {
 	struct registrations *registrations = context;
-	int rc = fd < 0 ? 0 : streams_take(registrations->gateway->streams, fd);
+	int rc = streams_take(registrations->gateway->streams, fd);
 
-	if (registration->transport == REGISTRATION_UDP)
-		registration_udp_begin(registrations->notices, registration);
 	if (rc < 0)
 		log_warning("event=stream_refused reason=\"%s\"", strerror(-rc));
 }
 
-static void on_is_stream(void *context, int fd)
+static void on_started(void *context, struct registration *registration, int fd)
 {
-	on_started(context, NULL, fd);
+	struct registrations *registrations = context;
+
+	if (registration->transport == REGISTRATION_UDP)
+		registration_udp_begin(registrations->notices, registration);
+	if (fd >= 0)
+		on_is_stream(context, fd);
 }
 
 static void on_settle(void *context)

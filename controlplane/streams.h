@@ -65,6 +65,9 @@ bool streams_bind(struct streams *streams, uint32_t session, uint64_t id, const 
 /* The session has ended, or goes by UDP now: its connection ends, when what IKE has to say in it has been said. */
 void streams_unbind(struct streams *streams, uint32_t session, uint64_t id, const char *why);
 
+/* Whether the session has a connection. */
+bool streams_carry(const struct streams *streams, uint32_t session, uint64_t id);
+
 /* ESP of a session, or drops it. */
 void streams_send_esp(
 	struct streams *streams, uint32_t session, uint64_t id, const struct stream_packet *packets, size_t count);

@@ -85,6 +85,11 @@ static struct streams_one *of_session(const struct streams *streams, uint32_t se
 	return one && one->id == id ? one : NULL;
 }
 
+bool streams_carry(const struct streams *streams, uint32_t session, uint64_t id)
+{
+	return of_session(streams, session, id) != NULL;
+}
+
 void streams_unbind(struct streams *streams, uint32_t session, uint64_t id, const char *why)
 {
 	struct streams_one *one = of_session(streams, session, id);

@@ -162,7 +162,7 @@ void explain_alone(const struct registration_verdict *registration, const struct
 
 void explain_registered(const struct explain_round *round, struct explain_verdict *verdict)
 {
-	if (strcmp(verdict->code, "silent") != 0 || round->count == 0)
+	if (strcmp(verdict->code, "silent") != 0 || round->count == 0 || round->tries[0].tcp)
 		return;
 	verdict->code = "no_udp";
 	add(verdict, "; %s",

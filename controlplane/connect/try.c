@@ -224,6 +224,8 @@ void connection_give_up(struct connection *connection)
 
 	try_end(connection);
 	judge(connection);
+	/* It could still come to stand, for nobody. */
+	over_tcp_end(connection);
 	if (go_on_alone(connection))
 		return;
 	connection->counters.rounds_in_vain++;

@@ -122,6 +122,16 @@ static json_t *child_status(const struct gateway *gateway, uint32_t index)
 	return object;
 }
 
+/* One whose TCP connection has ended waits for its peer to come again. */
+static const char *session_state(const struct gateway *gateway, uint32_t index, const struct place *place)
+{
+	uint64_t id = gateway->install->sessions->sessions[index].id;
+
+	if (place->encapsulation == TABLES_ENCAPSULATION_STREAM && !streams_carry(gateway->streams, index, id))
+		return "paused";
+	return sessions_adopted(gateway->install->sessions, index) ? "adopted" : "established";
+}
+
 static json_t *session_status(const struct gateway *gateway, uint32_t index)
 {
 	const struct sessions *sessions = gateway->install->sessions;
@@ -133,8 +143,7 @@ static json_t *session_status(const struct gateway *gateway, uint32_t index)
 	json_t *object = json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:s, s:I, s:O}", "id", (json_int_t)session->id,
 		"peer", status_text(session->peer->name, CONFIG_NAME_LEN), "identity",
 		status_text(record->identity, TABLES_IDENTITY_LEN), "state",
-		sessions_adopted(sessions, index) ? "adopted" : "established", "local", status_endpoint(&place.local),
-		"remote", status_endpoint(&place.remote), "encapsulation",
+		session_state(gateway, index, &place), "local", status_endpoint(&place.local), "remote", status_endpoint(&place.remote), "encapsulation",
 		install_encapsulation_name(place.encapsulation), "established_at",
 		(json_int_t)record->established_at, "children", children);
 	int rc = object ? put_traffic(object, &traffic) : -1;

@@ -42,6 +42,20 @@ print(*(child["spi_in"] for child in json.load(sys.stdin)["children"] if child["
 }
 connect_spis_differ_from() { local spis; spis=$(connect_spis) && [[ $spis && $spis != "$1" ]]; }
 
+# New child SAs, asked for by the branch and then by HQ, while pings go on.
+connect_rekeys_without_loss() {
+	local spis
+
+	ping_forever
+	spis=$(connect_spis)
+	connect_ctl rekey
+	wait_for 10 "new child SAs, asked for by the branch" connect_spis_differ_from "$spis"
+	spis=$(connect_spis)
+	sluicectl rekey branch1
+	wait_for 10 "new child SAs, asked for by HQ" connect_spis_differ_from "$spis"
+	ping_forever_without_loss
+}
+
 # connect_once [OPTION...]: one attempt; what it said is in $LAB_DIR/once.log. Its exit status is that of the attempt.
 connect_once() { on "$DIALER" "$CONNECT" --once --config "$CONNECT_CONFIG" "$@" >"$LAB_DIR/once.log" 2>&1; }
 

@@ -36,14 +36,7 @@ cut=$(capture_count cut "ip src 100.64.1.2 and ip[6:2] & 0x3fff != 0")
 ((cut == 2)) || fail "a packet of 1,500 bytes left as $cut pieces"
 
 step "new keys under traffic, asked for by either side"
-ping_forever
-spis=$(connect_spis)
-connect_ctl rekey
-wait_for 10 "new child SAs, asked for by the branch" connect_spis_differ_from "$spis"
-spis=$(connect_spis)
-sluicectl rekey branch1
-wait_for 10 "new child SAs, asked for by HQ" connect_spis_differ_from "$spis"
-ping_forever_without_loss
+connect_rekeys_without_loss
 
 step "the NAT forgets its mappings"
 lab_nat_forget

@@ -36,14 +36,7 @@ step "a packet of 1,500 bytes leaves as two segments, PSH on the last"
 tcp_cuts_in_two
 
 step "new keys under traffic, asked for by either side"
-ping_forever
-spis=$(connect_spis)
-connect_ctl rekey
-wait_for 10 "new child SAs, asked for by the branch" connect_spis_differ_from "$spis"
-spis=$(connect_spis)
-sluicectl rekey branch1
-wait_for 10 "new child SAs, asked for by HQ" connect_spis_differ_from "$spis"
-ping_forever_without_loss
+connect_rekeys_without_loss
 
 step "sluiced is killed: the connection ends with it, the branch dials anew"
 stop sluiced KILL

@@ -87,6 +87,7 @@ static void test_session_in_its_connection(void **state)
 	assert_int_equal(change.install.encapsulation, TABLES_ENCAPSULATION_STREAM);
 	assert_true(endpoint_equal(&change.install.local, &dialed.local));
 	assert_true(endpoint_equal(&change.install.remote, &dialed.remote));
+	assert_true(streams_carry(world->gateway.streams, world_find(world, 0), world_session(world, 0)->id));
 	send_out(world, packet, sizeof(packet), 3);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(hear(world, &dialed, heard), sizeof(packet));
@@ -158,6 +159,7 @@ static void test_connection_lost(void **state)
 		poll(NULL, 0, 1);
 	}
 	assert_int_not_equal(world_find(world, 0), TABLES_NONE);
+	assert_false(streams_carry(world->gateway.streams, world_find(world, 0), world_session(world, 0)->id));
 	send_out(world, packet, sizeof(packet), 2);
 	assert_int_equal(streams_counters(world->gateway.streams).esp_no_stream, 2);
 	moved(world, &next.local, &next.remote);
