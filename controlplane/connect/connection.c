@@ -227,7 +227,7 @@ static void on_network_settled(evutil_socket_t fd, short what, void *context)
 	if (connection->dial.state == DIAL_IDLE || !connection_is_elsewhere(connection))
 		return;
 	connection->counters.network_changes++;
-	connection->noticing.in_vain = false;
+	connection->noticing.in_vain = connection->registering.by_tcp = false;
 	log_info("event=network_changed reason=\"this host has another address towards the gateway\"");
 	tunnel_leave(connection);
 	connection->dial.vain = 0;

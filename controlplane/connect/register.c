@@ -19,12 +19,12 @@ static uint32_t methods_of(const struct connect_config *config)
 	return bits;
 }
 
-/* What we want: UDP first where there is a choice, which the gateway makes. */
+/* What we want: UDP first where there is a choice. */
 static uint32_t transports_of(const struct connection *connection)
 {
 	const uint32_t udp = 1U << REGISTRATION_UDP, tcp = 1U << REGISTRATION_TCP;
 
-	return connection->configured->transport == CONNECT_TRANSPORT_TCP ? tcp : udp;
+	return connection->configured->transport == CONNECT_TRANSPORT_TCP || connection->registering.by_tcp ? tcp : udp;
 }
 
 static void on_done(void *context, const struct registration_result *result)

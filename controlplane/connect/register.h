@@ -16,6 +16,7 @@ struct registering {
 	struct tls_context *tls;
 	struct ticket ticket;
 	struct registration_client *client; /* NULL: none is under way */
+	bool by_tcp;			    /* UDP was in vain: TCP is to carry the tunnel */
 	bool failed;			    /* in this round, and how, where that is most telling: */
 	struct registration_verdict verdict;
 	uint16_t port;

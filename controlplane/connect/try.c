@@ -121,8 +121,7 @@ int connection_exchanges_begin(
 	return rc;
 }
 
-/* By UDP: the port that IKE alone has, or the one that it shares with the data. */
-static int begin_udp(struct connection *connection)
+static int watch_udp(struct connection *connection)
 {
 	struct tun_path *path = &connection->path;
 	int rc = 0;
@@ -131,10 +130,19 @@ static int begin_udp(struct connection *connection)
 		rc = connection_watch(connection, &connection->socket_event, path->socket.fd, on_socket);
 	if (rc == 0 && !connection->plain_event)
 		rc = connection_watch(connection, &connection->plain_event, path->plain.fd, on_plain);
-	if (rc < 0)
-		return rc;
-	return connection_exchanges_begin(connection,
-		connection->gateway.port == PORT_IKE ? &path->plain.local : &path->socket.local, &connection->gateway);
+	return rc;
+}
+
+/* By UDP: the port that IKE alone has, or the one that it shares with the data. */
+static int begin_udp(struct connection *connection)
+{
+	struct tun_path *path = &connection->path;
+	int rc = watch_udp(connection);
+
+	return rc < 0 ? rc
+		      : connection_exchanges_begin(connection,
+				connection->gateway.port == PORT_IKE ? &path->plain.local : &path->socket.local,
+				&connection->gateway);
 }
 
 /* Begins one try. */
@@ -160,7 +168,7 @@ void connection_try_begin(struct connection *connection, uint64_t now_ms)
 		dial_failed(&connection->dial, now_ms, true);
 		return;
 	}
-	if (connection->phase == CONNECTION_REGISTERING) {
+	if (connection->phase == CONNECTION_REGISTERING && watch_udp(connection) == 0) {
 		register_try(connection, now_ms);
 		return;
 	}
@@ -180,6 +188,22 @@ static const char *quote(const struct explain_verdict *verdict, char quoted[EXPL
 	for (char *at = quoted; (at = strchr(at, '"'));)
 		*at = '\'';
 	return quoted;
+}
+
+/* UDP doesn't get through, and the gateway lets the connection that we register by carry the tunnel: at once. */
+static bool go_on_by_tcp(struct connection *connection)
+{
+	const struct noticing *noticing = &connection->noticing;
+	char quoted[EXPLAIN_SENTENCE_LEN];
+
+	if (connection->phase != CONNECTION_REGISTERING || !noticing->in_vain || !noticing->fallback ||
+		connection->configured->transport != CONNECT_TRANSPORT_AUTO || connection->registering.by_tcp)
+		return false;
+	log_warning("event=no_udp code=%s next=\"TCP\" reason=\"%s\"", connection->verdict.code,
+		quote(&connection->verdict, quoted));
+	connection->registering.by_tcp = true;
+	dial_start(&connection->dial, clock_now_ms());
+	return true;
 }
 
 /* TCP doesn't get through, and IKE may do without. */
@@ -226,8 +250,10 @@ void connection_give_up(struct connection *connection)
 	judge(connection);
 	/* It could still come to stand, for nobody. */
 	over_tcp_end(connection);
-	if (go_on_alone(connection))
+	if (go_on_by_tcp(connection) || go_on_alone(connection))
 		return;
+	/* Another round begins with what is best. */
+	connection->registering.by_tcp = false;
 	connection->counters.rounds_in_vain++;
 	if (connection->configured)
 		connection_enter(connection, CONNECTION_REGISTERING);
