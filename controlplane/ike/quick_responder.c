@@ -191,17 +191,25 @@ static int quick_send_2(struct quick *quick, const struct quick_request *request
 }
 
 /*
- * A peer may have a few child SAs for each pair of its networks: one in use, those that are being replaced, and what a
- * restart of it left behind. Beyond that it is taking what other peers need.
+ * A peer may have a few child SAs for each pair of its networks: one in use, those that are being replaced, and what
+ * restarts of it left behind. Beyond that it is taking what other peers need, and the oldest go: a client that connects
+ * again and again and never says that the ones before are gone must get its tunnel all the same.
  */
-static bool quick_has_room(const struct party *party)
+static void quick_end_oldest(struct ike_sa *sa, const struct child_sa *newest)
 {
-	size_t n_remote, pairs;
+	struct party *party = sa->party;
+	size_t n_remote, most;
 
 	quick_remote_networks(party, &n_remote);
-	pairs = (party->peer->n_local + 1u) * (n_remote + 1u);
+	most = 16 + 4 * (party->peer->n_local + 1u) * (n_remote + 1u);
+	while (party->n_children > most && TAILQ_FIRST(&party->children) != newest) {
+		struct child_sa *oldest = TAILQ_FIRST(&party->children);
 
-	return party->n_children < 16 + 4 * pairs;
+		notify_delete_child(sa, oldest->spi_in);
+		report_party(sa->ike, IKE_EVENT_DELETED, party, oldest->ike_sa,
+			"child SA 0x%08x: the peer has %zu newer ones", oldest->spi_in, most);
+		child_sa_end(oldest, true);
+	}
 }
 
 /* Takes over what was chosen, installs, answers. 0 or negative errno, of compute.h's too. */
@@ -262,10 +270,6 @@ enum v1_verdict quick_receive_1(struct v1_message *message)
 	memcpy(message->quick->iv, message->iv, sa->keys.block_len);
 	if (phase2_parse(payload_body(&message->payloads, ISAKMP_SA), &request.offers, &why) < 0)
 		return quick_refuse(message, &request, ISAKMP_NO_PROPOSAL_CHOSEN, why);
-	if (!quick_has_room(sa->party)) {
-		snprintf(text, sizeof(text), "the peer has %zu child SAs already", sa->party->n_children);
-		return quick_refuse(message, &request, ISAKMP_NO_PROPOSAL_CHOSEN, text);
-	}
 	why = quick_select(message, &request, &message->quick->terms, text, sizeof(text));
 	if (why)
 		return quick_refuse(message, &request, ISAKMP_INVALID_ID_INFORMATION, why);
@@ -301,6 +305,7 @@ enum v1_verdict quick_receive_3(struct v1_message *message)
 	}
 	ike_sa_move(message->sa, &message->local, &message->remote, message->floated);
 	child_sa_activate(child, 0);
+	quick_end_oldest(message->sa, child);
 	quick_forget_secrets(quick);
 	free(quick->sent); /* message 3 that comes again needs no answer */
 	quick->sent = NULL;

@@ -141,7 +141,7 @@ static void too_many_quick_modes(void **state)
 	exchange_stop(&x);
 }
 
-/* A peer that begins one quick mode after another and deletes nothing does not get without end. */
+/* A peer that begins one quick mode after another and deletes nothing gets each, and the oldest go. */
 static void too_many_children(void **state)
 {
 	struct ike_sa *sa;
@@ -156,7 +156,10 @@ static void too_many_children(void **state)
 		exchange_run(&x);
 	}
 	assert_int_equal(exchange_active(&x, GATEWAY), 32);
-	assert_non_null(strstr(x.sides[GATEWAY].why[IKE_EVENT_REFUSED], "has 32 child SAs already"));
+	assert_int_equal(exchange_active(&x, BRANCH), 32);
+	assert_int_equal(x.sides[GATEWAY].events[IKE_EVENT_REFUSED], 0);
+	assert_non_null(strstr(x.sides[GATEWAY].why[IKE_EVENT_DELETED], "the peer has 32 newer ones"));
+	exchange_check_pair(&x);
 	exchange_stop(&x);
 }
 
