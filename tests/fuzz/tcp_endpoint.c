@@ -41,6 +41,23 @@ static void release(void *context, void *owner)
 	buffers--;
 }
 
+/* The ends of each run of SACKed slots know each other. */
+static void check_runs(void)
+{
+	uint32_t first = TCP_NONE;
+
+	for (uint32_t at = tcp.send.head; at != TCP_NONE; at = slots[at].next) {
+		if (!(slots[at].flags & TCP_SLOT_SACKED))
+			continue;
+		if (first == TCP_NONE)
+			first = at;
+		if (slots[at].next == TCP_NONE || !(slots[slots[at].next].flags & TCP_SLOT_SACKED)) {
+			require(slots[first].run == at && slots[at].run == first);
+			first = TCP_NONE;
+		}
+	}
+}
+
 /* What the scoreboard says of itself, counted anew. */
 static void check_accounts(void)
 {
@@ -61,6 +78,7 @@ static void check_accounts(void)
 		lost += slot->flags & TCP_SLOT_LOST ? tcp_slot_span(slot) : 0;
 		sacked += slot->flags & TCP_SLOT_SACKED ? tcp_slot_span(slot) : 0;
 	}
+	check_runs();
 	require(seq == tcp.send.end && flight == tcp.send.flight && lost == tcp.send.lost && sacked == tcp.send.sacked);
 	for (uint32_t at = tcp.send.oldest; at != TCP_NONE; at = slots[at].newer) {
 		require(slots[at].newer == TCP_NONE || slots[at].time <= slots[slots[at].newer].time);

@@ -6,6 +6,10 @@
  *	tcp-peer listen PORT WHAT SECONDS
  *	tcp-peer dial ADDRESS PORT WHAT SECONDS
  *	tcp-peer endpoint DEVICE OWN-ADDRESS ADDRESS PORT WHAT SECONDS
+ *	tcp-peer takeover DEVICE PORT DIVERT WHAT SECONDS
+ *
+ * takeover: the kernel accepts, and in the middle of the stream the connection moves into dataplane/tcp, which then has
+ * the packets of DEVICE. DIVERT is a command that keeps them from the kernel.
  *
  * WHAT is send, receive or both. After SECONDS it sends no more and closes; it ends when the other side has done so,
  * too. Prints what it received and how fast, and exits with 0 if every frame came once, in order, and whole.
@@ -95,28 +99,36 @@ static void usage(void)
 	fprintf(stderr, "usage: tcp-peer listen PORT WHAT SECONDS\n"
 			"       tcp-peer dial ADDRESS PORT WHAT SECONDS\n"
 			"       tcp-peer endpoint DEVICE OWN-ADDRESS ADDRESS PORT WHAT SECONDS\n"
+			"       tcp-peer takeover DEVICE PORT DIVERT WHAT SECONDS\n"
 			"WHAT: send, receive or both\n");
 	exit(EXIT_FAILURE);
 }
 
 int main(int argc, char **argv)
 {
+	static const struct {
+		const char *name;
+		int argc;
+	} sides[] = {{"listen", 5}, {"dial", 6}, {"endpoint", 8}, {"takeover", 7}};
 	static struct peer peer;
+	size_t side = 0;
 	int rc;
 
-	if (argc < 5 || argc != (!strcmp(argv[1], "listen") ? 5 : !strcmp(argv[1], "dial") ? 6 : 8))
+	while (argc > 1 && side < 4 && strcmp(argv[1], sides[side].name) != 0)
+		side++;
+	if (argc < 2 || side == 4 || argc != sides[side].argc)
 		usage();
 	for (size_t i = 0; i < sizeof(peer.pattern); i++)
 		peer.pattern[i] = (uint8_t)(i * 131 + (i >> 7));
 	peer.sends = strcmp(argv[argc - 2], "receive") != 0;
 	peer.seconds = atof(argv[argc - 1]);
 	frame_reader_init(&peer.reader, false);
-	if (!strcmp(argv[1], "listen"))
-		rc = peer_kernel(&peer, NULL, argv[2]);
-	else if (!strcmp(argv[1], "dial"))
-		rc = peer_kernel(&peer, argv[2], argv[3]);
-	else
-		rc = peer_endpoint(&peer, argv[2], argv[3], argv[4], argv[5]);
+	switch (side) {
+	case 0: rc = peer_kernel(&peer, NULL, argv[2]); break;
+	case 1: rc = peer_kernel(&peer, argv[2], argv[3]); break;
+	case 2: rc = peer_endpoint(&peer, argv[2], argv[3], argv[4], argv[5]); break;
+	default: rc = peer_takeover(&peer, argv[2], argv[3], argv[4]);
+	}
 	report(&peer);
 	return rc == 0 && peer.reader.n_head == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -7,6 +7,7 @@
 enum {
 	PEER_FRAME_LEN = 1420, /* with the length field; less than an MSS, as Sluice clamps inner packets to fit */
 	PEER_PATTERN_SHIFT = 251,
+	PEER_CHUNK_LEN = 32 * PEER_FRAME_LEN, /* what a socket is given at once */
 };
 
 struct peer {
@@ -15,6 +16,9 @@ struct peer {
 	uint64_t stop;		 /* when it stops to send: microseconds, set when the connection is there */
 	uint64_t sent, received; /* frames */
 	uint64_t bytes_received, first, last;
+	uint8_t chunk[PEER_CHUNK_LEN]; /* frames on their way into a socket, of which it has taken chunk_at bytes */
+	size_t chunk_at;
+	uint64_t move; /* when the kernel gives the connection away; 0: never */
 	struct frame_reader reader;
 	uint8_t buffer[FRAME_MAX];
 	uint8_t pattern[PEER_FRAME_LEN + PEER_PATTERN_SHIFT];
@@ -31,7 +35,12 @@ void peer_read(struct peer *peer, struct tcp_piece *piece);
 /* Is there more to send? */
 bool peer_sends(struct peer *peer);
 
+/* One stream to, or from, the kernel: until both have closed, or it is time to move. 1 then; 0; -1: broken. */
+int peer_kernel_run(struct peer *peer, int fd);
+int peer_kernel_open(const char *address, const char *port);
+
 /* Runs the stream to its end. `address` NULL: accepts it. 0, or -1 with a sentence on standard error. */
 int peer_kernel(struct peer *peer, const char *address, const char *port);
+int peer_takeover(struct peer *peer, const char *device, const char *port, const char *divert);
 int peer_endpoint(
 	struct peer *peer, const char *device, const char *own_address, const char *address, const char *port);

@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CHUNK_FRAMES = 32, READ_MAX = 1 << 18 };
+enum { READ_MAX = 1 << 18 };
 
-static int open_stream(const char *address, const char *port)
+int peer_kernel_open(const char *address, const char *port)
 {
 	struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, accepted;
@@ -39,22 +39,20 @@ static int open_stream(const char *address, const char *port)
 /* False: the stream is broken. */
 static bool send_some(struct peer *peer, int fd)
 {
-	static uint8_t chunk[CHUNK_FRAMES * PEER_FRAME_LEN];
-	static size_t at = sizeof(chunk);
 	ssize_t len;
 
 	for (;;) {
-		if (at == sizeof(chunk)) {
+		if (peer->chunk_at == sizeof(peer->chunk)) {
 			if (!peer_sends(peer))
 				return shutdown(fd, SHUT_WR) == 0;
-			for (at = 0; at < sizeof(chunk); at += PEER_FRAME_LEN)
-				peer_write_frame(peer, chunk + at);
-			at = 0;
+			for (size_t at = 0; at < sizeof(peer->chunk); at += PEER_FRAME_LEN)
+				peer_write_frame(peer, peer->chunk + at);
+			peer->chunk_at = 0;
 		}
-		len = send(fd, chunk + at, sizeof(chunk) - at, MSG_NOSIGNAL);
+		len = send(fd, peer->chunk + peer->chunk_at, sizeof(peer->chunk) - peer->chunk_at, MSG_NOSIGNAL);
 		if (len < 0)
 			return errno == EAGAIN;
-		at += (size_t)len;
+		peer->chunk_at += (size_t)len;
 	}
 }
 
@@ -73,36 +71,46 @@ static int receive_some(struct peer *peer, int fd)
 	return 1;
 }
 
+int peer_kernel_run(struct peer *peer, int fd)
+{
+	int one = 1, receiving = 1;
+	bool sending = peer->sends;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	peer->chunk_at = sizeof(peer->chunk);
+	/* Who only receives closes when the other side has. */
+	while (sending || receiving > 0) {
+		struct pollfd ready = {
+			.fd = fd, .events = (short)((sending ? POLLOUT : 0) | (receiving > 0 ? POLLIN : 0))};
+
+		if (peer->move && peer_now() >= peer->move)
+			return 1;
+		if (poll(&ready, 1, peer->move ? 1 : -1) < 0 && errno != EINTR)
+			return -1;
+		if (receiving > 0 && (ready.revents & (POLLIN | POLLHUP | POLLERR)))
+			receiving = receive_some(peer, fd);
+		if (sending && (ready.revents & POLLOUT) && !send_some(peer, fd))
+			receiving = -1;
+		if (receiving < 0)
+			return -1;
+		sending = sending && peer->sends;
+	}
+	return 0;
+}
+
 int peer_kernel(struct peer *peer, const char *address, const char *port)
 {
-	int fd = open_stream(address, port), one = 1, receiving = 1;
-	bool sending = peer->sends;
+	int fd = peer_kernel_open(address, port);
 
 	if (fd < 0) {
 		perror("the connection");
 		return -1;
 	}
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	peer->stop = peer_now() + (uint64_t)(peer->seconds * 1e6);
-	while (sending || receiving > 0) {
-		struct pollfd ready = {
-			.fd = fd, .events = (short)((sending ? POLLOUT : 0) | (receiving > 0 ? POLLIN : 0))};
-
-		if (poll(&ready, 1, -1) < 0 && errno != EINTR)
-			break;
-		if (receiving > 0 && (ready.revents & (POLLIN | POLLHUP | POLLERR)))
-			receiving = receive_some(peer, fd);
-		if (sending && (ready.revents & POLLOUT) && !send_some(peer, fd))
-			receiving = -1;
-		if (receiving < 0) {
-			perror("the stream");
-			return -1;
-		}
-		sending = sending && peer->sends;
-		/* Who only receives closes when the other side has. */
-		if (receiving == 0 && !sending)
-			break;
+	if (peer_kernel_run(peer, fd) < 0) {
+		perror("the stream");
+		return -1;
 	}
 	return close(fd);
 }

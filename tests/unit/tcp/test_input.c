@@ -64,14 +64,14 @@ static void what_is_not_read_closes_the_window(void **state)
 
 	(void)state;
 	solo_start(&solo, SOLO_SACK, 0);
-	for (uint32_t seq = 0; seq < 8000; seq += 1000)
-		assert_true(solo_in(&solo, TCP_FLAG_ACK, seq, 1000, 0));
-	solo_expect_ack(&solo, 8000);
-	right = 8000 + ((uint32_t)solo.out.header.window << 5);
+	for (uint32_t seq = 0; seq < 7007; seq += 1001)
+		assert_true(solo_in(&solo, TCP_FLAG_ACK, seq, 1001, 0));
+	solo_expect_ack(&solo, 7007);
+	right = 7007 + ((uint32_t)solo.out.header.window << 5);
 	assert_in_range(right, SOLO_WINDOW, SOLO_WINDOW + 31); /* the edge did not move, nor get lost in the scale */
-	assert_int_equal(solo_read(&solo, 0), 8000);
+	assert_int_equal(solo_read(&solo, 0), 7007);
 	solo_in(&solo, TCP_FLAG_ACK, (uint32_t)-1, 0, 0);
-	solo_expect_ack(&solo, 8000);
+	solo_expect_ack(&solo, 7007);
 	assert_int_equal(solo.out.header.window, SOLO_WINDOW >> 5);
 	solo_stop(&solo);
 }
@@ -336,6 +336,25 @@ static void gaps_are_reported(void **state)
 	solo_stop(&solo);
 }
 
+/* More islands than blocks: the oldest is not told any more, until something touches it. */
+static void many_gaps_are_reported_newest_first(void **state)
+{
+	(void)state;
+	solo_start(&solo, SOLO_SACK, 0);
+	for (uint32_t seq = 1000; seq <= 6000; seq += 1000) {
+		solo_in(&solo, TCP_FLAG_ACK, seq, 100, 0);
+		solo_expect_ack(&solo, 0);
+	}
+	assert_int_equal(solo.out.header.n_sack, TCP_SACK_MAX);
+	for (uint32_t i = 0; i < TCP_SACK_MAX; i++)
+		assert_int_equal(solo.out.header.sack[i].start - SOLO_PEER, 6000 - i * 1000);
+	solo_in(&solo, TCP_FLAG_ACK, 1100, 100, 0);
+	solo_expect_ack(&solo, 0);
+	assert_int_equal(solo.out.header.sack[0].end - SOLO_PEER, 1200);
+	assert_int_equal(solo.out.header.sack[1].start - SOLO_PEER, 6000);
+	solo_stop(&solo);
+}
+
 static void a_peer_without_sack_gets_no_blocks(void **state)
 {
 	(void)state;
@@ -507,6 +526,7 @@ int main(void)
 		cmocka_unit_test(every_second_full_segment_is_acknowledged),
 		cmocka_unit_test(data_takes_the_acknowledgement_along),
 		cmocka_unit_test(gaps_are_reported),
+		cmocka_unit_test(many_gaps_are_reported_newest_first),
 		cmocka_unit_test(a_peer_without_sack_gets_no_blocks),
 		cmocka_unit_test(blocks_beside_data),
 		cmocka_unit_test(congestion_is_echoed_until_cwr),

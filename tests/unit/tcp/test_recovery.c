@@ -196,6 +196,17 @@ static void one_segment_alone_gets_time(void **state)
 	solo_stop(&solo);
 }
 
+/* While holes are known, RACK's own timer does the work. */
+static void no_probe_beside_known_holes(void **state)
+{
+	(void)state;
+	under_way(SOLO_SACK, 20000, 3, RTT);
+	solo_ack(&solo, 0, BLOCKS({2000, 3000}));
+	assert_int_equal(solo.tcp.timers[TCP_TIMER_PROBE], UINT64_MAX);
+	assert_true(solo.tcp.timers[TCP_TIMER_REORDER] != UINT64_MAX);
+	solo_stop(&solo);
+}
+
 /* The probe itself filled the hole: that was a loss, and congestion control hears of it; with a DSACK it was none. */
 static void what_a_probe_repairs_was_lost(void **state)
 {
@@ -323,6 +334,7 @@ static void what_was_sent_twice_measures_nothing(void **state)
 	solo_wait(&solo, 1);
 	solo_ack(&solo, 1000, NULL);
 	assert_int_equal(solo.tcp.rtt.srtt, RTT);
+	assert_int_equal(solo.tcp.rtt.backoff, 0); /* but shows that the peer is there */
 	solo_stop(&solo);
 }
 
@@ -353,6 +365,20 @@ static void the_window_comes_down_in_proportion(void **state)
 	solo_stop(&solo);
 }
 
+/* However little has arrived, the first hole is filled at once. */
+static void the_first_retransmission_waits_for_nothing(void **state)
+{
+	(void)state;
+	under_way(SOLO_SACK, 4000, 4, RTT);
+	solo_ack(&solo, 0, BLOCKS({3000, 4000}));
+	solo.tcp.recovery.phase = TCP_PHASE_OPEN;
+	solo.tcp.cubic.cwnd = 1000;
+	solo_wait_deadline(&solo);
+	assert_int_equal(solo.tcp.send.lost, 3000);
+	solo_expect(&solo, 0, 1000, TCP_FLAG_PSH);
+	solo_stop(&solo);
+}
+
 /* An ECN echo does the same without a loss, once a round trip, and is answered by CWR on new data. */
 static void an_ecn_echo_counts_as_loss(void **state)
 {
@@ -370,6 +396,13 @@ static void an_ecn_echo_counts_as_loss(void **state)
 	assert_int_equal(solo.out.header.flags & TCP_FLAG_CWR, 0);
 	assert_int_equal(counter(TCP_COUNT_ECN_ECHOES), 1);
 	assert_int_equal(counter(TCP_COUNT_RETRANSMITTED), 0);
+	solo_stop(&solo);
+	/* What goes again has neither CWR nor ECT (sections 6.1.2 and 6.1.5). */
+	under_way(SOLO_SACK | SOLO_ECN, 20000, 20, RTT);
+	solo_in(&solo, TCP_FLAG_ACK | TCP_FLAG_ECE, 0, 0, 1000);
+	solo_ack(&solo, 1000, BLOCKS({2000, 8000}));
+	solo_expect(&solo, 1000, 1000, TCP_FLAG_PSH);
+	assert_false(solo.out_ecn_capable);
 	solo_stop(&solo);
 	/* Who has not negotiated it does not listen. */
 	under_way(SOLO_SACK, 20000, 20, RTT);
@@ -505,6 +538,7 @@ int main(void)
 		cmocka_unit_test(the_tail_is_probed),
 		cmocka_unit_test(new_data_is_the_better_probe),
 		cmocka_unit_test(one_segment_alone_gets_time),
+		cmocka_unit_test(no_probe_beside_known_holes),
 		cmocka_unit_test(what_a_probe_repairs_was_lost),
 		cmocka_unit_test(timeouts_back_off_and_give_up),
 		cmocka_unit_test(after_a_timeout_slow_start),
@@ -512,6 +546,7 @@ int main(void)
 		cmocka_unit_test(the_timeout_follows_the_rtt),
 		cmocka_unit_test(what_was_sent_twice_measures_nothing),
 		cmocka_unit_test(the_window_comes_down_in_proportion),
+		cmocka_unit_test(the_first_retransmission_waits_for_nothing),
 		cmocka_unit_test(an_ecn_echo_counts_as_loss),
 		cmocka_unit_test(an_early_echo_takes_the_reduction_back),
 		cmocka_unit_test(a_timeout_for_nothing_repeats_nothing_more),
