@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Two hosts and a cable that wire.c makes bad, for TCP alone. Sourced after tests/lib.sh; wants root.
+# Two hosts and a cable that wire.c makes bad, for TCP alone. Sourced after tests/lib.sh and wire.sh; wants root.
 #
 #   left                                   cable (wire.c)              right
 #   10.88.1.2, the endpoint on TUN "tcp0"
@@ -56,6 +56,16 @@ cable_up() {
 		in_host "$host" sysctl -qw net.ipv4.tcp_no_metrics_save=1 net.ipv4.tcp_ecn=1
 		in_host "$host" sysctl -qw net.ipv4.tcp_wmem="4096 262144 16777216" net.ipv4.tcp_rmem="4096 131072 16777216"
 	done
+}
+
+# cable_begin: the cable, and its end at every end of the script.
+cable_begin() {
+	need_root
+	[[ -x $TCP_PEER ]] || skip "tcp-peer is not built; see tests/run"
+	on_failure() { tail -n 30 "$CABLE_LOG"/*.log; }
+	trap cable_down EXIT
+	wire_build
+	cable_up
 }
 
 cable_down() {

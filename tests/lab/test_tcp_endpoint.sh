@@ -9,13 +9,7 @@ set -euo pipefail
 . "$TOP/tests/lab/wire.sh"
 . "$TOP/tests/lab/tcp_cable.sh"
 
-need_root
-[[ -x $TCP_PEER ]] || skip "tcp-peer is not built; see tests/run"
-on_failure() { tail -n 30 "$CABLE_LOG"/*.log; }
-trap cable_down EXIT
-
-wire_build
-cable_up
+cable_begin
 
 # both_ways SECONDS DELAY LOSS DUPLICATE REORDER
 both_ways() {

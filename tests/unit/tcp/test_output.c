@@ -2,7 +2,13 @@
 /* What leaves and when: segments, windows, probes, keepalives. */
 #include "solo.h"
 
+#include "tcp/backlog.h"
+#include "tcp/frames.h"
+
 #include <errno.h>
+
+_Static_assert(sizeof(struct tcp) + sizeof(struct frame_reader) + sizeof(struct backlog) <= 2048,
+	"what an idle connection may take");
 
 static struct solo solo;
 
