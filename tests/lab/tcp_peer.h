@@ -39,6 +39,9 @@ bool peer_sends(struct peer *peer);
 int peer_kernel_run(struct peer *peer, int fd);
 int peer_kernel_open(const char *address, const char *port);
 
+/* As much as the socket takes now. False: the stream is broken. */
+bool peer_kernel_send(struct peer *peer, int fd);
+
 /* Runs the stream to its end. `address` NULL: accepts it. 0, or -1 with a sentence on standard error. */
 int peer_kernel(struct peer *peer, const char *address, const char *port);
 int peer_takeover(struct peer *peer, const char *device, const char *port, const char *divert);

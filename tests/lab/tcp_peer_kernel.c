@@ -36,8 +36,7 @@ int peer_kernel_open(const char *address, const char *port)
 	return accepted;
 }
 
-/* False: the stream is broken. */
-static bool send_some(struct peer *peer, int fd)
+bool peer_kernel_send(struct peer *peer, int fd)
 {
 	ssize_t len;
 
@@ -90,7 +89,7 @@ int peer_kernel_run(struct peer *peer, int fd)
 			return -1;
 		if (receiving > 0 && (ready.revents & (POLLIN | POLLHUP | POLLERR)))
 			receiving = receive_some(peer, fd);
-		if (sending && (ready.revents & POLLOUT) && !send_some(peer, fd))
+		if (sending && (ready.revents & POLLOUT) && !peer_kernel_send(peer, fd))
 			receiving = -1;
 		if (receiving < 0)
 			return -1;

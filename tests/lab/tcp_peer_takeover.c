@@ -102,11 +102,14 @@ int peer_takeover(struct peer *peer, const char *device, const char *port, const
 		fprintf(stderr, "the stream ended before it could move\n");
 		return -1;
 	}
-	/* 1. What comes is seen here, too. 2. It comes to the kernel no more. 3. The connection is read, and closed
-	 * there. */
+	/*
+	 * 1. What comes is seen here, too. 2. It comes to the kernel no more, 3. which so has something under way that
+	 * nobody acknowledges. 4. The connection is read, and closed there.
+	 */
 	link.in = open_device(device);
 	link.out = open_way_out(link.remote);
-	if (link.in < 0 || link.out < 0 || system(divert) != 0 || !move(peer, fd, &link, &takeover)) {
+	if (link.in < 0 || link.out < 0 || system(divert) != 0 || (peer_sends(peer) && !peer_kernel_send(peer, fd)) ||
+		!move(peer, fd, &link, &takeover)) {
 		fprintf(stderr, "the connection could not move\n");
 		return -1;
 	}

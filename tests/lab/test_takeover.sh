@@ -42,7 +42,7 @@ moves() {
 	say "$what: $(sed -n 's/^unack/unack/p' "$CABLE_LOG/left.log")"
 	say "  left  $(sed -n 's/^sent/sent/p' "$CABLE_LOG/left.log")"
 	say "  right $(sed -n 's/^sent/sent/p' "$CABLE_LOG/right.log")"
-	# Who sends as fast as it can has something under way at any moment.
+	# What is sent behind the diversion can't be acknowledged.
 	[[ $what == receive ]] || ! grep -q '^unacknowledged 0, unsent 0,' "$CABLE_LOG/left.log" || fail "nothing was under way"
 	(($(cable_counter segments_in) > 10)) || fail "dataplane/tcp had hardly anything to do after the takeover"
 	! grep -q '^not_acceptable [1-9]' "$CABLE_LOG/left.log" || say "  not acceptable: $(cable_counter not_acceptable)"
