@@ -30,6 +30,22 @@ wait_for_ping
 ping_without_loss 5 65000
 stop connect
 
+step "the same with a certificate"
+SLUICE_CHANGES=${SLUICE_CHANGES/hybrid-rsa/rsa}
+CONNECT_CHANGES=$(connect_registers certificate)
+stop sluiced
+stop sluice-dataplane
+sluice_configure
+dataplane_start
+sluiced_start
+rm "$LAB_DIR/connect.log"
+connect_start
+wait_for 5 "why TCP matters" says 'event=not_registered code=refused '
+connect_wait connected
+[[ $(connect_value virtual_address) == 10.99.0.* ]] || fail "mode-config gave '$(connect_value virtual_address)'"
+wait_for_ping
+stop connect
+
 step "with Kerberos alone there is no other way, which is said"
 CONNECT_CHANGES=$(connect_registers kerberos)
 connect_configure
