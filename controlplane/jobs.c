@@ -8,6 +8,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { TURN_MAX = 16 }; /* jobs whose `done` is called before the event loop looks at everything else */
+
 TAILQ_HEAD(job_list, job);
 
 struct jobs {
@@ -60,30 +62,39 @@ static void *jobs_help(void *context)
 	return NULL;
 }
 
-/* `done` may submit further jobs: the list is taken off first. */
-static void jobs_finish(struct jobs *jobs, struct job_list *from)
+/* `done` may submit further jobs: the list is taken off first. Whether more than `most` were there. */
+static bool jobs_finish(struct jobs *jobs, struct job_list *from, size_t most)
 {
 	struct job_list list = TAILQ_HEAD_INITIALIZER(list);
 	struct job *job;
+	bool more;
 
 	pthread_mutex_lock(&jobs->lock);
-	TAILQ_CONCAT(&list, from, in_list);
+	for (size_t i = 0; i < most && (job = TAILQ_FIRST(from)); i++) {
+		TAILQ_REMOVE(from, job, in_list);
+		TAILQ_INSERT_TAIL(&list, job, in_list);
+	}
+	more = !TAILQ_EMPTY(from);
 	pthread_mutex_unlock(&jobs->lock);
 	while ((job = TAILQ_FIRST(&list))) {
 		TAILQ_REMOVE(&list, job, in_list);
 		jobs->pending--;
 		job->done(job);
 	}
+	return more;
 }
 
 static void on_ended(evutil_socket_t fd, short what, void *context)
 {
+	static const uint64_t one = 1;
 	struct jobs *jobs = context;
 	uint64_t count;
 
 	(void)what;
-	if (read(fd, &count, sizeof(count)) > 0)
-		jobs_finish(jobs, &jobs->ended);
+	/* The event loop looks at everything else before it comes back for the rest. */
+	if (read(fd, &count, sizeof(count)) > 0 && jobs_finish(jobs, &jobs->ended, TURN_MAX) &&
+		write(fd, &one, sizeof(one)) < 0)
+		abort();
 }
 
 static void jobs_stop_threads(struct jobs *jobs)
@@ -152,9 +163,9 @@ void jobs_free(struct jobs *jobs)
 	if (!jobs)
 		return;
 	jobs_stop_threads(jobs);
-	jobs_finish(jobs, &jobs->ended);
-	jobs_finish(jobs, &jobs->waiting[1]);
-	jobs_finish(jobs, &jobs->waiting[0]);
+	jobs_finish(jobs, &jobs->ended, SIZE_MAX);
+	jobs_finish(jobs, &jobs->waiting[1], SIZE_MAX);
+	jobs_finish(jobs, &jobs->waiting[0], SIZE_MAX);
 	if (jobs->event)
 		event_free(jobs->event);
 	if (jobs->fd >= 0)

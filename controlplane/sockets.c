@@ -14,7 +14,7 @@
 enum {
 	BATCH_MAX = 64, /* datagrams a wake-up and socket, so that timers and the data plane get their turn */
 	MARKER_LEN = 4,
-	RECEIVE_BUFFER = 1 << 20,
+	RECEIVE_BUFFER = 4 << 20,
 	CONTROL_LEN = 256,
 };
 
@@ -162,7 +162,8 @@ static int socket_options(int fd, bool ipv6)
 	int on = 1, off = 0, receive_buffer = RECEIVE_BUFFER;
 
 	/* More room where the kernel grants it; bursts of reconnecting peers arrive here. */
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof(receive_buffer)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
 	/* Listen addresses may come later than this process: their interface is made by the data plane. */
 	if (setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) < 0)
 		return -errno;
