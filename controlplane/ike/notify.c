@@ -100,8 +100,8 @@ void notify_refuse(const struct v1_message *message, uint16_t type)
 }
 
 /*
- * Who has sent its last message of phase 1 takes the SA for established, and some look at no more than a delete then. The
- * chain of phase 1 has gone on with the message, whether or not it is taken.
+ * Who has sent its last message of phase 1 takes the SA for established, and some look at no more than a delete then.
+ * The chain of phase 1 has gone on with the message, whether or not it is taken.
  */
 static void notify_reject_sealed(const struct v1_message *message)
 {

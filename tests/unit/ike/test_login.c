@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Users who log in where certificates prove the sides, both or the gateway alone (hybrid), in either exchange of phase 1:
- * nothing is had without a login, and nobody but the gateway hears a password.
+ * Users who log in where certificates prove the sides, both or the gateway alone (hybrid), in either exchange of phase
+ * 1: nothing is had without a login, and nobody but the gateway hears a password.
  */
 #include "exchange.h"
 #include "ike/credentials.h"
@@ -173,7 +173,8 @@ static void login_is_skipped(void **state)
 		for (int aggressive = 0; aggressive < 2; aggressive++) {
 			start(methods[i], aggressive);
 			exchange_begin(&x);
-			while (x.queued && !(newest_sa(BRANCH)->state == V1_XAUTH && newest_sa(GATEWAY)->state == V1_XAUTH))
+			while (x.queued &&
+				!(newest_sa(BRANCH)->state == V1_XAUTH && newest_sa(GATEWAY)->state == V1_XAUTH))
 				exchange_deliver(&x);
 			sa = newest_sa(BRANCH);
 			assert_int_equal(sa->state, V1_XAUTH);
@@ -239,7 +240,8 @@ static void gateway_is_an_impostor(void **state)
 				assert_string_equal(gateway->login_user, "");
 				assert_int_equal(x.sides[BRANCH].events[IKE_EVENT_ESTABLISHED], 0);
 				/* In main mode a whole message 6 is the end of it; all else may be somebody else's. */
-				why = x.sides[BRANCH].why[aggressive || thief ? IKE_EVENT_BAD_MESSAGE : IKE_EVENT_REFUSED];
+				why = x.sides[BRANCH]
+					      .why[aggressive || thief ? IKE_EVENT_BAD_MESSAGE : IKE_EVENT_REFUSED];
 				if (!strstr(why, rows[row].says))
 					fail_msg("\"%s\" does not say \"%s\"", why, rows[row].says);
 				assert_nothing_was_had();
@@ -276,8 +278,7 @@ static void certificates_asked_for(void **state)
 		assert_connected();
 		assert_true(has_payload(&x.log[0], ISAKMP_CERT_REQUEST));
 		assert_true(has_payload(&x.log[1], ISAKMP_CERT));
-		assert_int_equal(
-			has_payload(&x.log[1], ISAKMP_CERT_REQUEST), methods[i] == IKE_AUTH_XAUTH_INIT_RSA);
+		assert_int_equal(has_payload(&x.log[1], ISAKMP_CERT_REQUEST), methods[i] == IKE_AUTH_XAUTH_INIT_RSA);
 		stop();
 	}
 	/* A client whose certificate is another's gets no further than phase 1 with certificates on both sides. */
@@ -288,7 +289,8 @@ static void certificates_asked_for(void **state)
 	exchange_pass(&x, 200000);
 	assert_nothing_was_had();
 	assert_int_equal(x.sides[BRANCH].asked, 0);
-	assert_non_null(strstr(x.sides[GATEWAY].why[IKE_EVENT_REFUSED], "certificate refused: the identity is neither"));
+	assert_non_null(
+		strstr(x.sides[GATEWAY].why[IKE_EVENT_REFUSED], "certificate refused: the identity is neither"));
 	stop();
 }
 
@@ -341,7 +343,8 @@ static void each_message_lost(void **state)
 			exchange_pass(&x, 1000);
 		if (!exchange_installed(&x, GATEWAY))
 			fail_msg("nothing came of it without message %d: %s; %s", lost + 1,
-				x.sides[GATEWAY].why[IKE_EVENT_BAD_MESSAGE], x.sides[BRANCH].why[IKE_EVENT_BAD_MESSAGE]);
+				x.sides[GATEWAY].why[IKE_EVENT_BAD_MESSAGE],
+				x.sides[BRANCH].why[IKE_EVENT_BAD_MESSAGE]);
 		assert_connected();
 		stop();
 	}

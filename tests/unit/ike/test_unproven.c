@@ -57,14 +57,17 @@ static int setup(void **state)
 	pki_begin();
 	pki_make(&(struct pki_certificate){.name = "authority", .key = "rsa2048", .authority = true});
 	pki_make(&(struct pki_certificate){.name = "stranger", .authority = true});
-	pki_make(&(struct pki_certificate){.name = "between", .issuer = "authority", .key = "rsa2048", .authority = true});
+	pki_make(&(struct pki_certificate){
+		.name = "between", .issuer = "authority", .key = "rsa2048", .authority = true});
 	pki_make(&(struct pki_certificate){
 		.name = "hq", .issuer = "between", .key = "rsa2048", .names = "DNS:hq.example.org"});
 	pki_append("hq", "between");
 	pki_make(&(struct pki_certificate){
 		.name = "branch", .issuer = "authority", .key = "rsa2048", .names = "email:branch@example.org"});
-	pki_make(&(struct pki_certificate){
-		.name = "false", .issuer = "stranger", .key = "rsa2048", .names = "email:branch@example.org,DNS:hq.example.org"});
+	pki_make(&(struct pki_certificate){.name = "false",
+		.issuer = "stranger",
+		.key = "rsa2048",
+		.names = "email:branch@example.org,DNS:hq.example.org"});
 	return 0;
 }
 
@@ -81,10 +84,10 @@ static struct payload_list parse(const struct exchange_message *message)
 	struct payload_list list;
 	const char *why;
 
-	assert_int_equal(payload_parse(ISAKMP_VERSION_1, message->data[16],
-				 bytes_of(message->data + sizeof(struct isakmp_hdr),
-					 message->len - sizeof(struct isakmp_hdr)),
-				 &list, &why),
+	assert_int_equal(
+		payload_parse(ISAKMP_VERSION_1, message->data[16],
+			bytes_of(message->data + sizeof(struct isakmp_hdr), message->len - sizeof(struct isakmp_hdr)),
+			&list, &why),
 		0);
 	return list;
 }
