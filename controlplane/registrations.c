@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "gateway.h"
 #include "registration_udp.h"
+#include "registrations_state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,31 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <unistd.h>
 
-/* An identity that has registered anew: what it had before goes when what it has now carries traffic. */
-struct successor {
-	TAILQ_ENTRY(successor) in_list;
-	uint64_t ike_sa; /* the newer one */
-	bool due;
-	const struct config_peer *peer, *before; /* which entry it is of, and was */
-	char identity[CONFIG_IDENTITY_LEN];
-	char why[ENTRY_TEXT_MAX];
-};
-
-struct registrations {
-	struct gateway *gateway;
-	struct members *members;
-	struct registry *registry;
-	struct kerberos *kerberos; /* NULL: this method is off */
-	struct registrar *registrar;
-	struct notices *notices;
-	TAILQ_HEAD(, successor) successors;
-	struct log_limit limit_refused;
-};
-
-static struct timeline_registration about_of(const struct registration *registration)
+struct timeline_registration registrations_about(const struct registration *registration)
 {
 	return (struct timeline_registration){
 		.number = registration->number,
@@ -48,9 +27,9 @@ static struct timeline_registration about_of(const struct registration *registra
 	};
 }
 
-static void on_tell(void *context, const struct timeline_registration *about, enum timeline_what what, const char *text)
+void registrations_tell(struct registrations *registrations, const struct timeline_registration *about,
+	enum timeline_what what, const char *text)
 {
-	struct registrations *registrations = context;
 	char remote[ENDPOINT_TEXT_LEN], reason[ENTRY_TEXT_MAX + 1];
 	const char *format = "event=%s registration=%" PRIu64 " remote=%s peer=%s identity=\"%s\" reason=\"%s\"";
 	const char *peer = about->peer ? about->peer->name : "", *identity = about->identity ? about->identity : "";
@@ -68,6 +47,11 @@ static void on_tell(void *context, const struct timeline_registration *about, en
 		log_warning(format, "not_registered", about->number, remote, peer, identity, reason);
 }
 
+static void on_tell(void *context, const struct timeline_registration *about, enum timeline_what what, const char *text)
+{
+	registrations_tell(context, about, what, text);
+}
+
 static void on_over(void *context, const struct timeline_registration *about)
 {
 	struct registrations *registrations = context;
@@ -78,11 +62,11 @@ static void on_over(void *context, const struct timeline_registration *about)
 static void on_ended(void *context, const struct registration *registration, const char *why)
 {
 	struct registrations *registrations = context;
-	struct timeline_registration about = about_of(registration);
+	struct timeline_registration about = registrations_about(registration);
 
 	notices_end(registrations->notices, &registry_find(registrations->registry, registration->number)->notices);
 	if (why[0])
-		on_tell(context, &about, TIMELINE_UNREGISTERED, why);
+		registrations_tell(registrations, &about, TIMELINE_UNREGISTERED, why);
 	on_over(context, &about);
 }
 
@@ -242,12 +226,6 @@ struct registrations *registrations_new(struct gateway *gateway)
 	return NULL;
 }
 
-static void successor_free(struct registrations *registrations, struct successor *successor)
-{
-	TAILQ_REMOVE(&registrations->successors, successor, in_list);
-	free(successor);
-}
-
 void registrations_free(struct registrations *registrations)
 {
 	if (!registrations)
@@ -257,8 +235,7 @@ void registrations_free(struct registrations *registrations)
 	kerberos_free(registrations->kerberos);
 	registry_free(registrations->registry);
 	members_free(registrations->members);
-	while (!TAILQ_EMPTY(&registrations->successors))
-		successor_free(registrations, TAILQ_FIRST(&registrations->successors));
+	registrations_free_successors(registrations);
 	free(registrations);
 }
 
@@ -281,110 +258,6 @@ int registrations_find(struct registrations *registrations, const char *identity
 	return 0;
 }
 
-/* One client that comes back, or a second one? From the same place it is the same, as far as can be told. */
-static void explain_successor(
-	const struct registration *older, const struct registration *newer, char text[ENTRY_TEXT_MAX])
-{
-	char from[ENDPOINT_TEXT_LEN], to[ENDPOINT_TEXT_LEN];
-
-	endpoint_format(&older->seen, from);
-	endpoint_format(&newer->seen, to);
-	if (address_equal(&older->seen.address, &newer->seen.address) &&
-		address_equal(&older->own.address, &newer->own.address))
-		snprintf(text, ENTRY_TEXT_MAX, "\"%s\" has registered anew, from %s", newer->identity, to);
-	else
-		snprintf(text, ENTRY_TEXT_MAX,
-			"\"%s\" has registered from %s, and before from %s: it has moved, or two use one identity; the "
-			"newest wins",
-			newer->identity, to, from);
-}
-
-/* Both timelines are told; the older session goes when the newer one carries traffic. */
-static void replace(struct registrations *registrations, struct registration *older, const struct registration *newer)
-{
-	struct successor *successor = calloc(1, sizeof(*successor));
-	struct timeline_registration about = about_of(newer);
-	char text[ENTRY_TEXT_MAX];
-
-	explain_successor(older, newer, text);
-	on_tell(registrations, &about, TIMELINE_REGISTRATION, text);
-	if (successor) {
-		successor->ike_sa = newer->ike_sa;
-		successor->peer = newer->peer;
-		successor->before = older->peer;
-		snprintf(successor->identity, sizeof(successor->identity), "%s", newer->identity);
-		snprintf(successor->why, sizeof(successor->why), "%s", text);
-		TAILQ_INSERT_TAIL(&registrations->successors, successor, in_list);
-	}
-	registry_end(registrations->registry, older, text);
-}
-
-int registrations_take(struct registrations *registrations, uint64_t number, uint64_t ike_sa)
-{
-	int rc = registrations ? registry_take(registrations->registry, number, ike_sa) : -ENOENT;
-	const struct registration *newer;
-	struct timeline_registration about;
-	struct registration *older;
-
-	if (rc < 0)
-		return rc;
-	newer = registry_find(registrations->registry, number);
-	notices_reached(registrations->notices, &registry_find(registrations->registry, number)->notices);
-	about = about_of(newer);
-	on_tell(registrations, &about, TIMELINE_REGISTRATION, "IKE has used the key, which is wiped");
-	while ((older = registry_other(registrations->registry, newer)) && older->ike_sa)
-		replace(registrations, older, newer);
-	return 0;
-}
-
-void registrations_ike_ended(struct registrations *registrations, uint64_t ike_sa)
-{
-	struct successor *successor, *next;
-
-	if (!registrations)
-		return;
-	registry_end_ike(registrations->registry, ike_sa);
-	for (successor = TAILQ_FIRST(&registrations->successors); successor; successor = next) {
-		next = TAILQ_NEXT(successor, in_list);
-		if (successor->ike_sa == ike_sa)
-			successor_free(registrations, successor);
-	}
-}
-
-void registrations_activated(struct registrations *registrations, uint64_t ike_sa)
-{
-	struct successor *successor;
-
-	if (!registrations)
-		return;
-	TAILQ_FOREACH(successor, &registrations->successors, in_list)
-		successor->due = successor->due || successor->ike_sa == ike_sa;
-}
-
-static struct successor *next_due(const struct registrations *registrations)
-{
-	struct successor *successor;
-
-	TAILQ_FOREACH(successor, &registrations->successors, in_list)
-		if (successor->due)
-			return successor;
-	return NULL;
-}
-
-void registrations_settle(struct registrations *registrations)
-{
-	struct successor *due, now;
-
-	while (registrations && (due = next_due(registrations))) {
-		/* The engine's events may come back here. */
-		now = *due;
-		successor_free(registrations, due);
-		if (now.before != now.peer)
-			gateway_delete_peer(registrations->gateway, now.before, now.identity, now.why);
-		ike_identity_keep_newest(registrations->gateway->ike, now.peer, now.identity, now.why);
-	}
-}
-
 void registrations_tick(struct registrations *registrations, uint64_t now_ms)
 {
 	if (registrations)
@@ -401,11 +274,11 @@ void registrations_notice(struct registrations *registrations, const struct endp
 void registrations_udp_news(struct registrations *registrations, struct registration *registration,
 	enum notices_news news, const char *sentence)
 {
-	struct timeline_registration about = about_of(registration);
+	struct timeline_registration about = registrations_about(registration);
 	char why[NOTICES_SENTENCE_LEN + 64];
 
 	if (news != NOTICES_UNREACHABLE) {
-		on_tell(registrations, &about, TIMELINE_UDP, sentence);
+		registrations_tell(registrations, &about, TIMELINE_UDP, sentence);
 		return;
 	}
 	snprintf(why, sizeof(why), "%s%s", sentence,
