@@ -149,10 +149,10 @@ static int open_socket(uint16_t port)
 	return fd;
 }
 
-/* Something for this client has arrived. */
+/* Something for this client has arrived. What was there before we asked is a question of the gateway's own. */
 static void answered(struct dialer *dialer, size_t client, uint8_t exchange, uint64_t arrived_us)
 {
-	if (client == dialer->probed && exchange == INFORMATIONAL) {
+	if (client == dialer->probed && exchange == INFORMATIONAL && arrived_us >= dialer->probed_us) {
 		samples_add(&dialer->probes, dialer->probed_us, arrived_us);
 		dialer->probed = SIZE_MAX;
 	} else if (exchange == QUICK_MODE && dialer->quick_us[client]) {
