@@ -37,6 +37,7 @@ connect_once_says no_ticket # nor does HQ pass requests on
 connect_once_says no_ticket --iakerb never
 
 step "a new IKE SA is another registration, without a ping lost"
+rm "$LAB_DIR/connect.log" # of the dials before
 kdc_start
 connect_start
 connect_wait connected
