@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside registrations*.c only: their state, and what the parts (the registrar's host, and successors) ask of each other. */
+/* Inside registrations*.c only: their state, and what the two parts (registrar's host, successors) ask of each other. */
 #pragma once
 
 #include "registrations.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A version 1 message on its way: find the SA by its cookies, the row by its state, decrypt, parse, check what is
- * there, prove it, hand it over. Everything that a stranger can send ends here or has passed all of this.
+ * there, prove it (v1_phase2.c), hand it over. Everything that a stranger can send ends here or has passed all of this.
  */
 #include "ike/v1.h"
 
@@ -12,6 +12,7 @@
 #include "ike/quick.h"
 #include "ike/report.h"
 #include "ike/trace.h"
+#include "ike/v1_steps.h"
 #include "ike/verdict.h"
 #include "ike/xauth.h"
 
@@ -21,7 +22,7 @@
 /* The factor is what RFC 9000 section 8.1 found fit for addresses that are not validated. */
 enum { V1_UNPROVEN_FACTOR = 3 };
 
-static void v1_drop(struct v1_message *message, enum ike_counter counter, const char *why)
+void v1_drop(struct v1_message *message, enum ike_counter counter, const char *why)
 {
 	const struct ike_sa *sa = message->sa;
 
@@ -31,8 +32,7 @@ static void v1_drop(struct v1_message *message, enum ike_counter counter, const 
 		message, IKE_EVENT_BAD_MESSAGE, sa ? sa->peer : NULL, sa ? ike_sa_identity(sa) : NULL, "%s", why);
 }
 
-/* Opens a message and holds it against its row; false when it has been dropped. */
-static bool v1_admit(struct v1_message *message, const struct v1_row *row, uint8_t *iv)
+bool v1_admit(struct v1_message *message, const struct v1_row *row, uint8_t *iv)
 {
 	const char *why = "";
 	bool undecryptable;
@@ -57,27 +57,6 @@ static bool v1_admit(struct v1_message *message, const struct v1_row *row, uint8
 		return false;
 	}
 	return true;
-}
-
-/* HASH(1) to HASH(3); the hash payload comes first (RFC 2409 section 5.5). */
-static bool v1_prove(struct v1_message *message, const struct v1_row *row)
-{
-	const struct keymat *keys = &message->sa->keys;
-	const struct quick *quick = message->quick;
-	uint8_t expected[PRF_LEN_MAX];
-	int rc = -1;
-
-	if (message->hdr->next_payload != ISAKMP_HASH)
-		return false;
-	if (row->proof == V1_HASH_1)
-		rc = keymat_hash1(keys, message->message_id, message->rest, expected);
-	else if (row->proof == V1_HASH_2)
-		rc = keymat_hash2(keys, message->message_id, bytes_of(quick->nonce_i, quick->nonce_i_len),
-			message->rest, expected);
-	else if (row->proof == V1_HASH_3)
-		rc = keymat_hash3(keys, message->message_id, bytes_of(quick->nonce_i, quick->nonce_i_len),
-			bytes_of(quick->nonce_r, quick->nonce_r_len), expected);
-	return rc == 0 && prf_equal(message->payloads.items[0].body, bytes_of(expected, keys->prf_len));
 }
 
 /*
@@ -158,8 +137,7 @@ static int v1_find_seen(const struct ike_sa *sa, const uint8_t *digest)
 	return -1;
 }
 
-/* Has the message handled. What it answers is told with the number that it then has in its exchange. */
-static enum v1_verdict v1_take(struct v1_message *message, const struct v1_row *row, uint8_t *messages)
+enum v1_verdict v1_take(struct v1_message *message, const struct v1_row *row, uint8_t *messages)
 {
 	enum v1_verdict verdict;
 
@@ -260,90 +238,6 @@ void v1_release_held(struct ike_sa *sa)
 	handshake->held = NULL;
 	v1_input(&message);
 	free(held);
-}
-
-/* Where an exchange under the IKE SA stands: as it is remembered, or at its beginning. */
-struct v1_standing {
-	enum v1_state state;
-	bool initiator;
-	uint8_t *iv, *seen, *messages; /* NULL at its beginning */
-};
-
-static struct v1_standing v1_find_standing(struct v1_message *message)
-{
-	struct quick *quick = NULL;
-	struct transaction *transaction = NULL;
-
-	if (message->hdr->exchange == ISAKMP_QUICK)
-		quick = message->quick = quick_find(message->sa, message->message_id);
-	else if (message->hdr->exchange == ISAKMP_TRANSACTION)
-		transaction = message->transaction = transaction_find(message->sa, message->message_id);
-	if (quick)
-		return (struct v1_standing){quick->state, quick->initiator, quick->iv, quick->seen, &quick->messages};
-	if (transaction)
-		return (struct v1_standing){transaction->state, transaction->initiator, transaction->iv,
-			transaction->seen, &transaction->messages};
-	return (struct v1_standing){.state = message->hdr->exchange == ISAKMP_QUICK	    ? V1_QUICK_START
-					     : message->hdr->exchange == ISAKMP_TRANSACTION ? V1_CONFIG_START
-											    : V1_ESTABLISHED};
-}
-
-/* The exchange has taken the message: it stands elsewhere now, and waits for what its row says. */
-static void v1_advance(struct v1_message *message, const struct v1_row *row)
-{
-	struct transaction *transaction = message->transaction;
-	struct quick *quick = message->quick;
-
-	if (quick) {
-		quick->state = row->next;
-		memcpy(quick->seen, message->digest, ENGINE_DIGEST_LEN);
-		v1_wait(message->sa, quick, row->timeout);
-	} else if (transaction) {
-		transaction->state = row->next;
-		memcpy(transaction->seen, message->digest, ENGINE_DIGEST_LEN);
-		v1_wait_transaction(transaction, row->timeout);
-	}
-}
-
-/* An exchange under the IKE SA: row, key and IV are found, then nothing is done before the hash is right. */
-static void v1_phase2(struct v1_message *message)
-{
-	struct ike_sa *sa = message->sa;
-	bool informational = message->hdr->exchange == ISAKMP_INFORMATIONAL;
-	struct v1_standing standing = v1_find_standing(message);
-	const struct v1_row *row =
-		v1_find_row(message->hdr->exchange, standing.initiator ? V1_INITIATOR : V1_RESPONDER, standing.state);
-	enum v1_verdict verdict;
-
-	if (standing.seen && memcmp(standing.seen, message->digest, ENGINE_DIGEST_LEN) == 0) {
-		trace_received(message, true);
-		/* Who began a transaction has nothing to say to its answer. */
-		if (message->quick)
-			quick_repeat(message->quick);
-		else if (!standing.initiator)
-			transaction_repeat(message->transaction);
-		return;
-	}
-	message->id_known = ike_sa_knows_id(sa, message->message_id);
-	if (!row || message->message_id == 0 || (!informational && !standing.iv && message->id_known)) {
-		v1_drop(message, IKE_COUNT_UNEXPECTED, "not allowed in this state");
-		return;
-	}
-	if (standing.iv)
-		memcpy(message->iv, standing.iv, sizeof(message->iv));
-	else if (keymat_iv_phase2(&sa->keys, sa->iv, message->message_id, message->iv) < 0)
-		return;
-	if (!v1_admit(message, row, message->iv))
-		return;
-	if (!v1_prove(message, row)) {
-		v1_drop(message, IKE_COUNT_BAD_HASH, "the hash payload is wrong");
-		return;
-	}
-	verdict = v1_take(message, row, standing.messages);
-	if (verdict != V1_LATER && !message->id_known)
-		ike_sa_note_id(sa, message->message_id);
-	if (verdict == V1_TAKEN)
-		v1_advance(message, row);
 }
 
 /* What belongs to no SA: a first message, or nothing that we know. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * IKEv1 as a table (v1_states.c): which message is taken in which state, what it must and may contain, how it is
- * protected, who handles it and what comes next. v1.c finds the row, opens the message and proves it; a handler sees
- * only messages that its row allows. A further exchange is further rows and a file of handlers.
+ * protected, who handles it and what comes next. v1.c and v1_phase2.c find the row, open the message and prove it; a
+ * handler sees only messages that its row allows. A further exchange is further rows and a file of handlers.
  */
 #pragma once
 
