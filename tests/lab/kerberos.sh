@@ -7,19 +7,20 @@
 #
 #   realm_make DIRECTORY ADDRESS PORT  a new realm, whose KDC will be there
 #   realm_start                        its KDC, in the background until realm_stop; ready on return
+#   realm_begin DIRECTORY              both, at a port of 127.0.0.1 that nobody has: $realm_port
 #   realm_add_user NAME PASSWORD
 #   realm_add_service NAME KEYTAB      a random key, also into the keytab; again: the key's next version
 #   realm_set NAME OPTION...           kadmin's modify_principal
 #   realm_stop
 
 REALM=${REALM:-EXAMPLE.TEST}
+PATH=$PATH:/usr/sbin
 realm_directory= realm_address= realm_port= realm_pid=
 
 realm_make() {
 	realm_directory=$1 realm_address=$2 realm_port=$3
 	export KRB5_CONFIG=$realm_directory/krb5.conf KRB5_KDC_PROFILE=$realm_directory/kdc.conf
 	export KRB5CCNAME=FILE:$realm_directory/cache
-	PATH=$PATH:/usr/sbin
 	mkdir -p "$realm_directory"
 	# No name service is asked for anything; kdc_timesync off: a wrong clock stays wrong.
 	cat >"$KRB5_CONFIG" <<-END
@@ -90,6 +91,17 @@ realm_start() {
 		sleep 0.1
 	done
 	cat "$realm_directory/kdc.out" "$realm_directory/kdc.log" >&2
+	return 1
+}
+
+# Several realms may begin at once.
+realm_begin() {
+	for _ in {1..20}; do
+		rm -rf "${1:?}"/*
+		realm_make "$1" 127.0.0.1 $((20000 + RANDOM % 12000))
+		! realm_start 2>/dev/null || return 0
+	done
+	echo "no KDC could be started" >&2
 	return 1
 }
 

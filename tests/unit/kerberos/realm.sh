@@ -10,7 +10,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../lib.sh"
 . "$TOP/tests/lab/kerberos.sh"
 
-PATH=$PATH:/usr/sbin
 for program in krb5kdc kdb5_util kadmin.local kinit ktutil; do
 	command -v "$program" >/dev/null || skip "$program is not installed (tests/packages)"
 done
@@ -19,15 +18,9 @@ REALM_DIRECTORY=$(mktemp -d)
 trap 'realm_stop; rm -rf "$REALM_DIRECTORY"' EXIT
 export REALM_DIRECTORY REALM_PORT
 
-# A port that nobody has: several tests run at once.
-for _ in {1..20}; do
-	REALM_PORT=$((20000 + RANDOM % 12000))
-	rm -rf "${REALM_DIRECTORY:?}"/*
-	realm_make "$REALM_DIRECTORY" 127.0.0.1 "$REALM_PORT"
-	! realm_start 2>/dev/null || break
-	REALM_PORT=
-done
-[[ $REALM_PORT ]] || fail "no KDC could be started"
+realm_begin "$REALM_DIRECTORY"
+# shellcheck disable=SC2154 # of kerberos.sh
+REALM_PORT=$realm_port
 
 for user in alice alice/admin carol; do
 	realm_add_user "$user" "secret of $user"
