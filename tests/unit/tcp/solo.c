@@ -30,7 +30,7 @@ void solo_start(struct solo *solo, unsigned int options, uint32_t cwnd)
 		.ecn = options & SOLO_ECN,
 		.ts_value = 0xfffffff0,
 		.cwnd = cwnd,
-		.srtt = 100 * SOLO_MS,
+		.srtt = SOLO_RTT,
 	};
 
 	memset(solo, 0, sizeof(*solo));
@@ -85,6 +85,20 @@ unsigned int solo_drain(struct solo *solo)
 	while (solo_out(solo))
 		count++;
 	return count;
+}
+
+void solo_under_way(struct solo *solo, unsigned int options, uint32_t cwnd, uint32_t count, uint64_t age)
+{
+	solo_start(solo, options, cwnd);
+	for (uint32_t i = 0; i < count; i++)
+		solo_send(solo, i * SOLO_MSS, SOLO_MSS);
+	assert_int_equal(solo_drain(solo), count);
+	solo_wait(solo, age);
+}
+
+uint64_t solo_counter(const struct solo *solo, enum tcp_counter which)
+{
+	return solo->tcp.counters[which];
 }
 
 void solo_expect(struct solo *solo, uint32_t start, uint32_t len, uint8_t flags)

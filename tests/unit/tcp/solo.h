@@ -19,7 +19,8 @@ enum {
 	SOLO_MSS = 1000, /* payload of a full segment, whatever the options */
 	SOLO_MS = 1000,	 /* microseconds */
 	SOLO_SECOND = 1000000,
-	SOLO_WINDOW = 1 << 20, /* both sides' */
+	SOLO_RTT = 100 * SOLO_MS, /* as measured at the start */
+	SOLO_WINDOW = 1 << 20,	  /* both sides' */
 	SOLO_MARGIN = 1000,
 };
 static const uint32_t SOLO_US = 0xfffffc00, SOLO_PEER = 0xfffff800;
@@ -49,6 +50,11 @@ void solo_stop(struct solo *solo);
 /* One frame of that many bytes, from SOLO_US + start on. */
 void solo_send(struct solo *solo, uint32_t start, uint32_t len);
 
+/* Starts; `count` full segments are under way since `age`. */
+void solo_under_way(struct solo *solo, unsigned int options, uint32_t cwnd, uint32_t count, uint64_t age);
+
+uint64_t solo_counter(const struct solo *solo, enum tcp_counter which);
+
 /* Takes the next segment, into `out`; false: none. */
 bool solo_out(struct solo *solo);
 
@@ -71,6 +77,7 @@ bool solo_in(struct solo *solo, uint8_t flags, uint32_t seq, uint32_t len, uint3
 struct solo_block {
 	uint32_t start, end;
 };
+#define SOLO_BLOCKS(...) ((const struct solo_block[]){__VA_ARGS__, {0, 0}})
 void solo_ack(struct solo *solo, uint32_t ack, const struct solo_block *blocks);
 
 /* A segment as it is, filled in but for ports and timestamps; those as the peer's, unless `raw`. */
