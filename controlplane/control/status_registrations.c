@@ -13,7 +13,7 @@ static void put_registration(void *context, const struct registration *registrat
 	json_array_append_new(context,
 		json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I}", "identity",
 			status_text(registration->identity, CONFIG_IDENTITY_LEN), "peer", registration->peer->name,
-			"session", keys_format_session(registration->session, session), "method",
+			"session", message_format_session(registration->session, session), "method",
 			registration_method_names[registration->method], "transport",
 			registration_transport_names[registration->transport], "seen",
 			status_endpoint(&registration->seen), "local", status_endpoint(&registration->local), "address",

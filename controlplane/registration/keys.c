@@ -43,9 +43,3 @@ int keys_channel_binding(const struct tls *tls, uint8_t out[KEYS_CHANNEL_BINDING
 	/* RFC 9266 section 4.2: a context of no bytes, which in TLS 1.3 is the same as none. */
 	return tls_export(tls, LABEL_CHANNEL_BINDING, (const uint8_t *)"", 0, out, KEYS_CHANNEL_BINDING_LEN);
 }
-
-char *keys_format_session(const uint8_t session[REGISTRATION_SESSION_LEN], char *text)
-{
-	format_hex(session, REGISTRATION_SESSION_LEN, text);
-	return text;
-}

@@ -26,6 +26,3 @@ int keys_derive(const struct tls *tls, const uint8_t session[REGISTRATION_SESSIO
 
 /* What authentication inside is bound to (RFC 9266, tls-exporter). 0 or -EIO. */
 int keys_channel_binding(const struct tls *tls, uint8_t out[KEYS_CHANNEL_BINDING_LEN]);
-
-/* `session` as messages and logs write it, into 2 * REGISTRATION_SESSION_LEN + 1 bytes; returns it. */
-char *keys_format_session(const uint8_t session[REGISTRATION_SESSION_LEN], char *text);

@@ -156,5 +156,8 @@ int message_decode(const char *text, size_t len, struct registration_message *ou
 /* Wipes all of a decoded message and frees its token. */
 void message_clear(struct registration_message *message);
 
+/* `session` as messages and logs write it, into 2 * REGISTRATION_SESSION_LEN + 1 bytes; returns it. */
+char *message_format_session(const uint8_t session[REGISTRATION_SESSION_LEN], char *text);
+
 /* Has all memory wiped that the JSON library frees. Once, before its first use in the process. */
 void message_wipe_json(void);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registration/message_fields.h"
 
-#include "registration/keys.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <openssl/evp.h>
@@ -47,11 +45,18 @@ json_t *fields_networks(const struct prefix *networks, size_t count)
 	return list;
 }
 
+char *message_format_session(const uint8_t session[REGISTRATION_SESSION_LEN], char *text)
+{
+	for (size_t i = 0; i < REGISTRATION_SESSION_LEN; i++)
+		snprintf(text + 2 * i, 3, "%02x", session[i]);
+	return text;
+}
+
 json_t *fields_session(const uint8_t *session)
 {
 	char text[2 * REGISTRATION_SESSION_LEN + 1];
 
-	return json_string(keys_format_session(session, text));
+	return json_string(message_format_session(session, text));
 }
 
 json_t *fields_token(const uint8_t *token, size_t len)
