@@ -72,6 +72,22 @@ static void registration_check_ports(
 			"anything; expected ike.certificate and ike.key");
 }
 
+/* IKE begins when UDP has been found, which may take until our last dial; there is one a second. */
+static void registration_check_times(
+	struct settings_reader *reader, const config_setting_t *group, const struct config *config)
+{
+	const config_setting_t *value = config_setting_get_member(group, "key_timeout");
+	const struct config_registration *registration = &config->registration;
+	uint32_t search = registration->udp_wait + registration->dial_tries;
+
+	if (registration->key_timeout <= search)
+		settings_refuse(reader, value ? value : config_setting_get_member(group, "udp_wait"), NULL,
+			"the key may end (key_timeout, %u s) before UDP is given up (udp_wait and dial_tries, %u s); "
+			"expected a "
+			"longer key_timeout",
+			registration->key_timeout, search);
+}
+
 /* What is on, but can't be. */
 static void registration_check_choices(
 	struct settings_reader *reader, const config_setting_t *group, const struct config *config)
@@ -219,6 +235,7 @@ void settings_check_registration(
 		return;
 	registration_check_ports(reader, group, config);
 	registration_check_choices(reader, group, config);
+	registration_check_times(reader, group, config);
 	settings_check_kerberos(reader, config_setting_get_member(group, "kerberos"), &registration->kerberos);
 	members_check(reader, config_setting_get_member(group, "members"), registration);
 	if (registration->n_ports > 0 && !templates)

@@ -73,6 +73,13 @@ static void test_group(void **state)
 				       GROUP("methods = [\"certificate\"];") TEMPLATE(""),
 		"t.cfg:7: registration.methods[0]: \"certificate\" is not possible without somebody to trust; expected "
 		"ike.authorities\n");
+	fixture_expect_refusal(WHOLE("key_timeout = 26;", ""),
+		"t.cfg:7: registration.key_timeout: the key may end (key_timeout, 26 s) before UDP is given up "
+		"(udp_wait "
+		"and dial_tries, 26 s); expected a longer key_timeout\n");
+	fixture_expect_refusal(WHOLE("udp_wait = 120;", ""),
+		"t.cfg:7: registration.udp_wait: the key may end (key_timeout, 120 s) before UDP is given up (udp_wait "
+		"and dial_tries, 126 s); expected a longer key_timeout\n");
 }
 
 static void test_template(void **state)
