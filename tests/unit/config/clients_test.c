@@ -10,22 +10,13 @@
 	PEERS("{" PEER_WHO PEER_KEY PEER_MODE "local_networks = [\"10.0.0.0/8\"]; auth = [\"xauth-psk\"];\n" more "}")
 #define FILE_POOLS(pools, peers) DATAPLANE("") IKE("") pools peers
 
-static struct config *expect_acceptance(const char *text)
-{
-	struct config *config = fixture_load_text(text);
-
-	assert_string_equal(fixture_said(), "");
-	assert_non_null(config);
-	return config;
-}
-
 static void assert_span(const char *pool, const char *first, const char *last)
 {
 	char text[1024], address[ADDRESS_TEXT_LEN];
 	struct config *config;
 
 	snprintf(text, sizeof(text), DATAPLANE("") IKE("") "pools = ( { name = \"p\"; %s } );\n", pool);
-	config = expect_acceptance(text);
+	config = fixture_expect_acceptance(text);
 	assert_int_equal(config->n_pools, 1);
 	assert_string_equal(address_format(&config->pools[0].first, address), first);
 	assert_string_equal(address_format(&config->pools[0].last, address), last);
@@ -68,7 +59,7 @@ static void test_peers_with_users(void **state)
 	struct config *config;
 
 	(void)state;
-	config = expect_acceptance(
+	config = fixture_expect_acceptance(
 		FILE_POOLS(POOL("network = \"10.99.0.0/24\";"), CLIENTS("pool = \"p\"; user_group = \"staff\";")));
 	assert_true(config->peers[0].users);
 	assert_int_equal(config->peers[0].n_remote, 0);
@@ -76,7 +67,7 @@ static void test_peers_with_users(void **state)
 	assert_int_equal(config->users.guesses_per_user, 10);
 	assert_string_equal(config->users.file, "/etc/sluice/users");
 	config_free(config);
-	config = expect_acceptance(FILE_POOLS(POOL("network = \"10.99.0.0/24\";"),
+	config = fixture_expect_acceptance(FILE_POOLS(POOL("network = \"10.99.0.0/24\";"),
 		PEERS("{" PEER_WHO PEER_KEY PEER_MODE
 		      "local_networks = [\"10.0.0.0/8\"]; pool = \"p\"; assign = \"push\";}")));
 	assert_false(config->peers[0].users);
@@ -112,8 +103,8 @@ static void test_certificates_of_clients(void **state)
 	PEERS("{" PEER_WHO PEER_MODE "local_networks = [\"10.0.0.0/8\"]; pool = \"p\";\nauth = [" auth "]; }")
 
 	(void)state;
-	config_free(expect_acceptance(DATAPLANE("") IKE(HQ) CERTIFIED("\"hybrid-rsa\"")));
-	config_free(expect_acceptance(
+	config_free(fixture_expect_acceptance(DATAPLANE("") IKE(HQ) CERTIFIED("\"hybrid-rsa\"")));
+	config_free(fixture_expect_acceptance(
 		DATAPLANE("") IKE(HQ "authorities = [\"ca.pem\"];") CERTIFIED("\"hybrid-rsa\", \"xauth-rsa\"")));
 	fixture_expect_refusal(DATAPLANE("") IKE(HQ) CERTIFIED("\"xauth-rsa\""),
 		"t.cfg:10: peers[0].auth[0]: \"xauth-rsa\" is not possible without somebody to trust; expected "

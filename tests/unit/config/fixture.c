@@ -85,6 +85,15 @@ struct config *fixture_load_text(const char *text)
 	return fixture_load("t.cfg");
 }
 
+struct config *fixture_expect_acceptance(const char *text)
+{
+	struct config *config = fixture_load_text(text);
+
+	assert_string_equal(fixture_said(), "");
+	assert_non_null(config);
+	return config;
+}
+
 void fixture_expect_refusal(const char *text, const char *lines)
 {
 	struct config *config = fixture_load_text(text);

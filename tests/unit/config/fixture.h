@@ -49,5 +49,8 @@ const char *fixture_said(void);
 /* Writes `text` to t.cfg and loads it. */
 struct config *fixture_load_text(const char *text);
 
+/* The text is accepted without a word; the caller frees the configuration. */
+struct config *fixture_expect_acceptance(const char *text);
+
 /* The text is refused with exactly these lines. */
 void fixture_expect_refusal(const char *text, const char *lines);

@@ -12,23 +12,14 @@
 /* The group begins in line 7, its rules in line 8. */
 #define WHOLE(kerberos)                                                                                                \
 	DATAPLANE("")                                                                                                  \
-	IKE(TLS) "registration = { ports = [2012]; methods = [\"kerberos\"]; kerberos = {\n" kerberos                  \
-		 "}; };\n" TEMPLATE
+	IKE(TLS) "registration = { ports = [2012]; methods = [\"kerberos\"]; kerberos = {\n" kerberos "}; "            \
+												      "};\n" TEMPLATE
 #define RULE(text) WHOLE("rules = ( { " text " } );\n")
-
-static struct config *expect_acceptance(const char *text)
-{
-	struct config *config = fixture_load_text(text);
-
-	assert_string_equal(fixture_said(), "");
-	assert_non_null(config);
-	return config;
-}
 
 static void test_read(void **state)
 {
 	const struct config_kerberos *kerberos;
-	struct config *config = expect_acceptance(
+	struct config *config = fixture_expect_acceptance(
 		WHOLE("keytab = \"hq.keytab\"; service = \"vpn/hq.example\"; iakerb = true; kdc_timeout = 5;\n"
 		      "rules = ( { principal = \"*@EXAMPLE.COM\"; identity = \"*\"; }, { principal = \"a/b@X\"; },\n"
 		      "{ principal = \"host/gw-*.x@X\"; identity = \"gw*.x\"; } );\n"));
@@ -66,7 +57,7 @@ static void test_patterns(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
 		snprintf(text, sizeof(text), RULE("principal = \"%s\";"), right[i]);
-		config_free(expect_acceptance(text));
+		config_free(fixture_expect_acceptance(text));
 	}
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		snprintf(text, sizeof(text), RULE("principal = \"%s\";"), wrong[i]);

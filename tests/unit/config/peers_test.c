@@ -20,11 +20,7 @@
 
 static void expect_acceptance(const char *text)
 {
-	struct config *config = fixture_load_text(text);
-
-	assert_string_equal(fixture_said(), "");
-	assert_non_null(config);
-	config_free(config);
+	config_free(fixture_expect_acceptance(text));
 }
 
 /* clang-format off */
@@ -226,11 +222,13 @@ static void test_methods(void **state)
 	fixture_expect_refusal(FILE_PEER("auth = [\"psk\", \"hybrid-rsa\"];"),
 		"t.cfg:8: peers[0].auth[1]: \"hybrid-rsa\" is not possible without a certificate; expected "
 		"ike.certificate and ike.key\n"
-		"t.cfg:8: peers[0].auth[0]: \"psk\" is not a method for users, and others of the list are: whoever has the "
+		"t.cfg:8: peers[0].auth[0]: \"psk\" is not a method for users, and others of the list are: whoever has "
+		"the "
 		"group's key could go without; expected methods of one kind\n"
 		"t.cfg:8: peers[0].pool: is missing; expected a pool, since each user needs an address\n");
 	fixture_expect_refusal(FILE_PEER("auth = [\"dss\"];"),
-		"t.cfg:8: peers[0].auth[0]: \"dss\" is not an authentication method; expected psk, rsa, ecdsa256, ecdsa384, "
+		"t.cfg:8: peers[0].auth[0]: \"dss\" is not an authentication method; expected psk, rsa, ecdsa256, "
+		"ecdsa384, "
 		"ecdsa521, xauth-psk, xauth-rsa, hybrid-rsa or registration\n");
 	fixture_expect_refusal(FILE_PEER("auth = [];"),
 		"t.cfg:8: peers[0].auth: a list of 0 is not of a length that fits; expected 1 to 8\n");
@@ -238,8 +236,10 @@ static void test_methods(void **state)
 		"t.cfg:8: peers[0].auth[0]: \"rsa\" is not possible without certificates; expected ike.certificate, "
 		"ike.key "
 		"and ike.authorities\n");
-	fixture_expect_refusal(DATAPLANE("") IKE(CERTIFICATE) PEERS("{" PEER_WHO PEER_MODE PEER_NETS "auth = [\"rsa\"]; }"),
-		"t.cfg:8: peers[0].auth[0]: \"rsa\" is not possible without somebody to trust; expected ike.authorities\n");
+	fixture_expect_refusal(DATAPLANE("") IKE(CERTIFICATE)
+				       PEERS("{" PEER_WHO PEER_MODE PEER_NETS "auth = [\"rsa\"]; }"),
+		"t.cfg:8: peers[0].auth[0]: \"rsa\" is not possible without somebody to trust; expected "
+		"ike.authorities\n");
 	expect_acceptance(FILE_PEER("auth = [\"psk\"];"));
 	/* Who never uses the key needs none. */
 	expect_acceptance(DATAPLANE("") IKE(CERTIFICATE "authorities = [\"ca.pem\"];")

@@ -15,22 +15,13 @@
 /* Line 7 is the group's, line 9 the template's where there is no pool. */
 #define WHOLE(group, more) DATAPLANE("") IKE(TLS) GROUP(group) TEMPLATE(more)
 
-static struct config *expect_acceptance(const char *text)
-{
-	struct config *config = fixture_load_text(text);
-
-	assert_string_equal(fixture_said(), "");
-	assert_non_null(config);
-	return config;
-}
-
 static void test_read(void **state)
 {
 	const struct config_registration *registration;
 	struct config *config;
 
 	(void)state;
-	config = expect_acceptance(
+	config = fixture_expect_acceptance(
 		WHOLE("methods = [\"certificate\", \"password\"]; timeout = 10; members = ( { identity = \"alice\"; "
 		      "networks = [\"192.168.7.0/24\", \"2001:db8::/64\"]; address = \"10.99.0.5\"; group = \"staff\"; "
 		      "methods = [\"password\"]; }, { identity = \"bob\"; subject = \"CN=bob\"; } );",
@@ -140,7 +131,7 @@ static void test_overlap(void **state)
 					       TEMPLATE("pool = \"p\";"),
 		"t.cfg:8: registration.members[0].address: \"10.99.0.100/32\" of member \"a\" is not free: it overlaps "
 		"\"10.99.0.0/24\" of pool \"p\"; expected networks of their own\n");
-	config = expect_acceptance(DATAPLANE("") IKE(TLS) POOL GROUP(
+	config = fixture_expect_acceptance(DATAPLANE("") IKE(TLS) POOL GROUP(
 		"members = ( { identity = \"a\"; address = \"10.99.0.99\"; networks = [\"10.98.0.0/24\"]; } );")
 			TEMPLATE("pool = \"p\";"));
 	config_free(config);
