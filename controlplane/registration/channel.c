@@ -325,6 +325,18 @@ int channel_send(struct channel *channel, const char *text, size_t len)
 	return 0;
 }
 
+int channel_send_message(struct channel *channel, const struct registration_message *message)
+{
+	size_t len;
+	char *text = message_encode(message, &len);
+	int rc = text ? channel_send(channel, text, len) : -errno;
+
+	if (text)
+		explicit_bzero(text, len);
+	free(text);
+	return rc;
+}
+
 void channel_close(struct channel *channel)
 {
 	if (channel->state == CHANNEL_FAILED)

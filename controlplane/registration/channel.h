@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "registration/message.h"
 #include "registration/tls.h"
 
 #include <event2/event.h>
@@ -39,6 +40,9 @@ void channel_free(struct channel *channel);
 
 /* Sends a frame. 0; -EMSGSIZE; -ENOMEM; -EPIPE after channel_close. */
 int channel_send(struct channel *channel, const char *text, size_t len);
+
+/* Sends it as text in a frame, and wipes the text: it may hold a password. As channel_send, and as message_encode. */
+int channel_send_message(struct channel *channel, const struct registration_message *message);
 
 /* Sends close_notify after all that is on its way. */
 void channel_close(struct channel *channel);

@@ -14,13 +14,8 @@ enum { GSS_PATIENCE_MS = 15000, GSS_ROUNDS_MAX = 16 };
 
 static void send_message(struct registration_client *client, const struct registration_message *message)
 {
-	size_t len;
-	char *text = message_encode(message, &len);
-	int rc = text ? channel_send(client->channel, text, len) : -errno;
+	int rc = channel_send_message(client->channel, message);
 
-	if (text)
-		explicit_bzero(text, len);
-	free(text);
 	if (rc < 0)
 		client_fail(client, REGISTRATION_LOCAL, -rc, "the message \"%s\" can't be sent: %s",
 			registration_type_names[message->type], strerror(-rc));
@@ -91,8 +86,8 @@ static void format_methods(uint32_t methods, char *text, size_t size)
 	text[0] = '\0';
 	for (unsigned i = 0; i < REGISTRATION_METHODS; i++)
 		if (methods & 1U << i)
-			len += (size_t)snprintf(text + len, size - len, "%s%s", len > 0 ? ", " : "",
-				registration_method_names[i]);
+			len += (size_t)snprintf(
+				text + len, size - len, "%s%s", len > 0 ? ", " : "", registration_method_names[i]);
 	if (len == 0)
 		snprintf(text, size, "none");
 }
@@ -104,8 +99,9 @@ static void take_offer(struct registration_client *client, const struct registra
 	client->methods = client->settings.methods & offer->methods;
 	client->verdict.clock_ahead = clock_unix() - offer->clock;
 	if (offer->version != REGISTRATION_VERSION) {
-		client_fail(client, REGISTRATION_UNSUITABLE, 0, "the gateway speaks version %u of the protocol, and this is %d",
-			offer->version, REGISTRATION_VERSION);
+		client_fail(client, REGISTRATION_UNSUITABLE, 0,
+			"the gateway speaks version %u of the protocol, and this is %d", offer->version,
+			REGISTRATION_VERSION);
 	} else if (!client->methods) {
 		format_methods(client->settings.methods, ours, sizeof(ours));
 		format_methods(offer->methods, theirs, sizeof(theirs));
@@ -120,7 +116,8 @@ static void take_offer(struct registration_client *client, const struct registra
 	}
 }
 
-static void step_gss(struct registration_client *client, enum client_state state, const struct registration_message *message)
+static void step_gss(
+	struct registration_client *client, enum client_state state, const struct registration_message *message)
 {
 	int rc = -EPROTO;
 
@@ -161,7 +158,8 @@ static void take_accepted(struct registration_client *client, const struct regis
 	else if (message->token)
 		step_gss(client, CLIENT_PROVING, message);
 	else
-		client_fail(client, REGISTRATION_STRANGER, 0, "the gateway accepts without having proved itself by Kerberos");
+		client_fail(client, REGISTRATION_STRANGER, 0,
+			"the gateway accepts without having proved itself by Kerberos");
 }
 
 static void take_refused(struct registration_client *client, const struct registration_refused *refused)

@@ -9,19 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 0 or negative errno. */
-static int dialog_send(struct dialog *dialog, const struct registration_message *message)
-{
-	size_t len;
-	char *text = message_encode(message, &len);
-	int rc = text ? channel_send(dialog->channel, text, len) : -errno;
-
-	if (text)
-		explicit_bzero(text, len);
-	free(text);
-	return rc;
-}
-
 void dialog_refuse(struct dialog *dialog, enum registration_code code, const char *sentence, const char *why)
 {
 	struct registration_message refused = {.type = REGISTRATION_REFUSED, .refused.code = code};
@@ -30,7 +17,7 @@ void dialog_refuse(struct dialog *dialog, enum registration_code code, const cha
 	proof_end(dialog->proof);
 	dialog->proof = NULL;
 	dialog_tell(dialog, TIMELINE_UNREGISTERED, why);
-	if (dialog_send(dialog, &refused) == 0)
+	if (channel_send_message(dialog->channel, &refused) == 0)
 		dialog_leave(dialog);
 	else
 		dialog_over(dialog);
@@ -88,7 +75,7 @@ static void dialog_take_hello(struct dialog *dialog, const struct registration_h
 		.methods = methods,
 		.transports = transports,
 		.clock = (uint32_t)clock_unix()};
-	if (dialog_send(dialog, &offer) < 0)
+	if (channel_send_message(dialog->channel, &offer) < 0)
 		dialog_refuse_no_memory(dialog);
 	else
 		dialog->state = DIALOG_AUTHENTICATE;
@@ -175,7 +162,7 @@ static int dialog_accept(struct dialog *dialog, const struct proof_answer *answe
 		return -ENOMEM;
 	if (answer->token)
 		memcpy(accepted.token, answer->token, answer->token_len);
-	rc = dialog_send(dialog, &accepted);
+	rc = channel_send_message(dialog->channel, &accepted);
 	free(accepted.token);
 	return rc;
 }
@@ -223,7 +210,7 @@ static void on_proof(void *context, const struct proof_answer *answer)
 			dialog_text_sentence(REGISTRATION_AUTHENTICATION_FAILED), answer->why);
 	} else if (answer->more) {
 		token.token = (uint8_t *)answer->token;
-		if (dialog_send(dialog, &token) < 0)
+		if (channel_send_message(dialog->channel, &token) < 0)
 			dialog_refuse_no_memory(dialog);
 		else
 			dialog->state = DIALOG_TOKEN;
