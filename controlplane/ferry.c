@@ -25,7 +25,7 @@ void ferry_to_dataplane(void *context, const struct stream_packet *packets, size
 			send_message(gateway, parts, n_parts);
 			n_parts = len = 0;
 		}
-		heads[i] = (struct bundle_head){.session = TABLES_NONE, .packet_len = packets[i].len};
+		heads[i] = (struct bundle_head){.index = TABLES_NONE, .packet_len = packets[i].len};
 		parts[n_parts++] = (struct iovec){.iov_base = &heads[i], .iov_len = sizeof(heads[i])};
 		parts[n_parts++] = (struct iovec){.iov_base = packets[i].data, .iov_len = packets[i].len};
 		len += sizeof(heads[i]) + packets[i].len;
@@ -37,23 +37,23 @@ void ferry_to_dataplane(void *context, const struct stream_packet *packets, size
 void ferry_from_dataplane(void *context, uint8_t *bytes, size_t len)
 {
 	struct stream_packet packets[STREAM_BURST_MAX];
-	struct bundle_head of = {.session = TABLES_NONE};
+	struct bundle_head of = {.index = TABLES_NONE};
 	struct gateway *gateway = context;
 	struct bundle_packet next;
 	size_t count = 0, at = 0;
 
 	while (bundle_next(bytes, len, &at, &next)) {
-		bool differs = next.head.session != of.session || next.head.id != of.id;
+		bool differs = next.head.index != of.index || next.head.id != of.id;
 
 		if (count > 0 && (differs || count == STREAM_BURST_MAX)) {
-			streams_send_esp(gateway->streams, of.session, of.id, packets, count);
+			streams_send_esp(gateway->streams, of.index, of.id, packets, count);
 			count = 0;
 		}
 		of = next.head;
 		packets[count++] = (struct stream_packet){.data = next.data, .len = next.head.packet_len};
 	}
 	if (count > 0)
-		streams_send_esp(gateway->streams, of.session, of.id, packets, count);
+		streams_send_esp(gateway->streams, of.index, of.id, packets, count);
 }
 
 void ferry_lost(void *context, uint32_t session, uint64_t id, const struct endpoint *remote, const char *why)

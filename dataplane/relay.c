@@ -62,7 +62,7 @@ void relay_attach(struct dataplane *dataplane, int fd)
 
 bool relay_head_write(struct rte_mbuf *packet, uint32_t session)
 {
-	struct bundle_head head = {.session = session, .packet_len = rte_pktmbuf_data_len(packet)};
+	struct bundle_head head = {.index = session, .packet_len = rte_pktmbuf_data_len(packet)};
 
 	if (rte_pktmbuf_headroom(packet) < sizeof(head))
 		return false;
@@ -78,7 +78,7 @@ static bool head_complete(const struct dataplane *dataplane, struct rte_mbuf *pa
 	struct bundle_head head;
 
 	memcpy(&head, begin, sizeof(head));
-	head.id = dataplane->sas.sessions[head.session].id;
+	head.id = dataplane->sas.sessions[head.index].id;
 	memcpy(begin, &head, sizeof(head));
 	return head.id != 0;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ESP packets of sessions whose transport is TCP, between the data plane, which has their keys, and the control plane,
- * which has their connections. They travel on the attachment's own connection (tables/share.h), several in one message:
+ * Packets of sessions whose transport is TCP, between the data plane and the control plane: ESP where the data plane has
+ * the keys and the control plane the connection, and IKE messages where the connection is a worker's. They travel on the
+ * attachment's own connection (tables/share.h), several in one message:
  *
- *   head | ESP packet | head | ESP packet | ...        at most BUNDLE_LEN_MAX bytes
+ *   head | packet | head | packet | ...        at most BUNDLE_LEN_MAX bytes
  *
  * A socket and no ring in the tables: the kernel bounds what is under way and copies it, so that neither side waits
- * for, or has to believe, the other; it ends with the process; and when TCP moves into the workers this file is all
- * that goes.
+ * for, or has to believe, the other; and it ends with the process.
  */
 #pragma once
 
@@ -21,10 +21,17 @@ enum {
 	BUNDLE_SOCKET_LEN = 4 << 20, /* to be asked of the kernel for what is under way, each way */
 };
 
+enum bundle_kind {
+	BUNDLE_ESP, /* `index`: session; towards the data plane TABLES_NONE, for the SPI says which SA it is of */
+	BUNDLE_IKE, /* without marker; `index`: connection */
+};
+
 struct bundle_head {
-	uint64_t id; /* of the session's record, so that no later one in its slot is meant; 0 towards the data plane */
-	uint32_t session;    /* index; towards the data plane TABLES_NONE: the SPI says which SA it is of */
+	uint64_t id; /* of the record, so that no later one in its slot is meant; of ESP 0 towards the data plane */
+	uint32_t index;
+	uint32_t kind;       /* enum bundle_kind */
 	uint32_t packet_len; /* bytes, 1 to BUNDLE_PACKET_MAX */
+	uint32_t reserved;
 };
 
 struct bundle_packet {

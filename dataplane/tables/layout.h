@@ -4,10 +4,10 @@
  * and hands the descriptor over (tables/share.h). Fixed layout, a version and every dimension in the header, indices
  * and offsets instead of pointers, no locks. Any change to this file raises TABLES_LAYOUT_VERSION.
  *
- *   header | session records | child SA records | change ring | event rings | counters, a block a thread
+ *   header | session, child SA and connection records | change ring | event rings | counters, a block a thread
  *
  * Who writes what: records are the control plane's, but for `phase`, which both move along (see enum tables_phase),
- * and `inner_mtu` and `place`, which are the data plane's.
+ * and `inner_mtu`, `place` and `figures`, which are the data plane's.
  * Changes go control plane -> data plane, events the other way. Counters are written by their thread alone.
  * The data plane trusts nothing in here: it copies a record before it checks it, and keeps the state that packets need
  * in memory of its own.
@@ -27,10 +27,12 @@
 #define TABLES_MAGIC 0x3130454349554c53ULL /* "SLUICE01", little-endian */
 
 enum {
-	TABLES_LAYOUT_VERSION = 8,
+	TABLES_LAYOUT_VERSION = 9,
 	TABLES_WORKERS_MAX = 64,
 	TABLES_PORTS_MAX = 16,
-	TABLES_REASONS_MAX = 64,
+	TABLES_REASONS_MAX = 96,
+	TABLES_FIGURES_MAX = 48,     /* that a TCP connection has */
+	TABLES_CONNECTIONS_SPARE = 64, /* more than sessions, for those that take another's place or are ending */
 	TABLES_REASON_NAME_LEN = 32,
 	TABLES_NAME_LEN = 64,
 	TABLES_IDENTITY_LEN = 128,
@@ -74,7 +76,8 @@ enum tables_phase {
 enum tables_encapsulation {
 	TABLES_ENCAPSULATION_ESP, /* bare, IP protocol 50 */
 	TABLES_ENCAPSULATION_UDP, /* RFC 3948 */
-	TABLES_ENCAPSULATION_STREAM, /* RFC 9329: in a TCP connection of the control plane's (tables/bundle.h) */
+	/* RFC 9329: in a TCP connection, which is a worker's where it was taken over, else the control plane's. */
+	TABLES_ENCAPSULATION_STREAM,
 };
 
 /*
@@ -126,6 +129,23 @@ struct tables_child {
 	_Atomic uint32_t inner_mtu; /* the longest inner packet that fits, bytes; 0: not taken up yet */
 };
 
+/*
+ * A TCP connection on its way from the kernel to a worker, or in one. HOLD claims it: from its DONE on no segment of it
+ * reaches the kernel, they wait. Then its state is sent (tables/transfer.h), and the DONE of TABLES_CONNECTION_INSTALL
+ * makes it LIVE; or RELEASE gives it back to the kernel. A session whose encapsulation is STREAM goes by its connection
+ * that became LIVE last. The slot comes free with the DONE of RELEASE or END, or of a HOLD that was refused.
+ */
+struct tables_connection {
+	_Atomic uint32_t phase; /* enum tables_phase */
+	uint32_t session;       /* index */
+	uint64_t id;            /* never used again */
+	uint64_t session_id;
+	struct endpoint local, remote;
+	int64_t taken_at; /* Unix time, seconds */
+	/* By the names in the header. Data plane: writes, a few times a second. */
+	_Alignas(64) _Atomic uint64_t figures[TABLES_FIGURES_MAX];
+};
+
 enum tables_change_kind {
 	TABLES_CHANGE_NONE,
 	TABLES_INSTALL,        /* child `index`, and its session where it is the first: all or nothing */
@@ -140,6 +160,10 @@ enum tables_change_kind {
 	TABLES_NEIGHBOUR_ADD,  /* net: address at MAC */
 	TABLES_NEIGHBOUR_REMOVE,
 	TABLES_NET_SWEEP,      /* net: forget what was not added again in this epoch */
+	TABLES_CONNECTION_HOLD,    /* connection `index`: its segments wait, in the data plane */
+	TABLES_CONNECTION_RELEASE, /* it goes on in the kernel, which gets what waited */
+	TABLES_CONNECTION_END,     /* it ends: see struct tables_change */
+	TABLES_CONNECTION_INSTALL, /* never in the ring: it came by tables/transfer.h, and its DONE is told by this name */
 	TABLES_CHANGE_COUNT,
 };
 
@@ -167,6 +191,12 @@ struct tables_change {
 			uint16_t port;
 			uint32_t epoch;
 		} net;
+		struct {
+			struct endpoint local, remote; /* hold */
+			uint32_t session;              /* hold; with its id: */
+			uint32_t at_once;              /* end: 1: without waiting for what is queued, with RST; 0: FIN follows it */
+			uint64_t session_id;
+		} connection;
 	};
 };
 
@@ -178,6 +208,11 @@ enum tables_event_kind {
 	TABLES_EVENT_HARD_LIFETIME,  /* it carries nothing any more; by time, too, and then it has been emptied */
 	TABLES_EVENT_UNKNOWN_SPI,    /* `spi` from `source` */
 	TABLES_EVENT_NEIGHBOUR_WANTED, /* `source.address` on port `index` has no known MAC */
+	/*
+	 * Connection `index`, `id` carries nothing any more; its slot waits for END. `result`: 0: the peer closed it;
+	 * -ECONNRESET, -ETIMEDOUT (no answer), -EPROTO (no RFC 9329 frames).
+	 */
+	TABLES_EVENT_CONNECTION_ENDED,
 	TABLES_EVENT_COUNT,
 };
 
@@ -213,6 +248,7 @@ enum tables_gauge {
 	TABLES_GAUGE_FRAGMENTS_HELD,
 	TABLES_GAUGE_CHILDREN,
 	TABLES_GAUGE_SESSIONS,
+	TABLES_GAUGE_CONNECTIONS, /* TCP connections in workers */
 	TABLES_GAUGE_ROUTES,
 	TABLES_GAUGE_NEIGHBOURS,
 	TABLES_GAUGE_DEVICE_MISSED, /* packets that ports have lost because no worker took them in time, since the start */
@@ -235,11 +271,11 @@ struct tables_header {
 	uint32_t layout_version;
 	uint32_t header_len;
 	uint64_t total_len;
-	uint32_t n_sessions, n_children, n_workers, n_reasons, n_ports;
+	uint32_t n_sessions, n_children, n_connections, n_workers, n_reasons, n_figures, n_ports;
 	uint32_t change_slots, event_slots;
-	uint32_t session_len, child_len, change_len, event_len;
+	uint32_t session_len, child_len, connection_len, change_len, event_len;
 	uint32_t replay_window;
-	uint64_t sessions_offset, children_offset;
+	uint64_t sessions_offset, children_offset, connections_offset;
 	uint64_t changes_offset;
 	uint64_t events_offset, events_stride;     /* block 0: main thread, then the workers */
 	uint64_t counters_offset, counters_stride; /* likewise */
@@ -247,6 +283,7 @@ struct tables_header {
 	uint64_t tsc_hz;
 	uint8_t reason_kinds[TABLES_REASONS_MAX]; /* enum tables_reason_kind */
 	char reason_names[TABLES_REASONS_MAX][TABLES_REASON_NAME_LEN];
+	char figure_names[TABLES_FIGURES_MAX][TABLES_REASON_NAME_LEN];
 	char port_names[TABLES_PORTS_MAX][TABLES_NAME_LEN]; /* the kernel interfaces, by port number */
 	struct crypto_choice crypto[ESP_SUITE_COUNT];       /* by suite */
 };

@@ -31,13 +31,16 @@ static struct tables_header layout_compute(const struct tables_dimensions *d)
 		.header_len = sizeof(struct tables_header),
 		.n_sessions = d->n_sessions,
 		.n_children = d->n_children,
+		.n_connections = d->n_sessions + TABLES_CONNECTIONS_SPARE,
 		.n_workers = d->n_workers,
 		.n_reasons = d->n_reasons,
+		.n_figures = d->n_figures,
 		.n_ports = d->n_ports,
 		.change_slots = TABLES_CHANGE_SLOTS,
 		.event_slots = TABLES_EVENT_SLOTS,
 		.session_len = sizeof(struct tables_session),
 		.child_len = sizeof(struct tables_child),
+		.connection_len = sizeof(struct tables_connection),
 		.change_len = sizeof(struct tables_change),
 		.event_len = sizeof(struct tables_event),
 		.replay_window = d->replay_window,
@@ -46,7 +49,9 @@ static struct tables_header layout_compute(const struct tables_dimensions *d)
 
 	h.sessions_offset = round_up(sizeof(h), PAGE_LEN);
 	h.children_offset = round_up(h.sessions_offset + (uint64_t)d->n_sessions * h.session_len, PAGE_LEN);
-	h.changes_offset = round_up(h.children_offset + (uint64_t)d->n_children * h.child_len, PAGE_LEN);
+	h.connections_offset = round_up(h.children_offset + (uint64_t)d->n_children * h.child_len, PAGE_LEN);
+	h.changes_offset =
+		round_up(h.connections_offset + (uint64_t)h.n_connections * h.connection_len, PAGE_LEN);
 	h.events_offset = round_up(h.changes_offset + ring_size(h.change_slots, h.change_len), PAGE_LEN);
 	h.events_stride = round_up(ring_size(h.event_slots, h.event_len), PAGE_LEN);
 	h.counters_offset = h.events_offset + threads * h.events_stride;
@@ -63,12 +68,15 @@ static void tables_locate(struct tables *tables, const struct tables_header *h)
 	tables->header = tables->memory;
 	tables->n_sessions = h->n_sessions;
 	tables->n_children = h->n_children;
+	tables->n_connections = h->n_connections;
 	tables->n_workers = h->n_workers;
 	tables->n_reasons = h->n_reasons;
+	tables->n_figures = h->n_figures;
 	tables->n_ports = h->n_ports;
 	tables->replay_window = h->replay_window;
 	tables->sessions = (struct tables_session *)(base + h->sessions_offset);
 	tables->children = (struct tables_child *)(base + h->children_offset);
+	tables->connections = (struct tables_connection *)(base + h->connections_offset);
 	ring_attach(&tables->changes, base + h->changes_offset, h->change_slots, h->change_len);
 	for (uint32_t i = 0; i <= h->n_workers; i++)
 		ring_attach(&tables->events[i], base + h->events_offset + i * h->events_stride, h->event_slots,
@@ -82,6 +90,7 @@ static int tables_dimensions_check(const struct tables_dimensions *d)
 	return d->n_sessions >= 1 && d->n_sessions <= TABLES_CHILDREN_MAX && d->n_children >= 1 &&
 			       d->n_children <= TABLES_CHILDREN_MAX && d->n_workers >= 1 &&
 			       d->n_workers <= TABLES_WORKERS_MAX && d->n_reasons <= TABLES_REASONS_MAX &&
+			       d->n_figures <= TABLES_FIGURES_MAX &&
 			       d->n_ports <= TABLES_PORTS_MAX ?
 		       0 :
 		       -EINVAL;
@@ -114,6 +123,8 @@ static void header_fill(struct tables_header *h, const struct tables_dimensions 
 		snprintf(h->reason_names[i], sizeof(h->reason_names[i]), "%s", d->reason_names[i]);
 		h->reason_kinds[i] = d->reason_kinds ? d->reason_kinds[i] : TABLES_REASON_NOTE;
 	}
+	for (uint32_t i = 0; i < d->n_figures; i++)
+		snprintf(h->figure_names[i], sizeof(h->figure_names[i]), "%s", d->figure_names[i]);
 	for (uint32_t i = 0; i < d->n_ports; i++)
 		snprintf(h->port_names[i], sizeof(h->port_names[i]), "%s", d->port_names[i]);
 	if (d->crypto)
@@ -169,6 +180,7 @@ static int header_check(const struct tables_header *h, uint64_t file_len, char e
 		.n_workers = h->n_workers,
 		.n_ports = h->n_ports,
 		.n_reasons = h->n_reasons,
+		.n_figures = h->n_figures,
 		.replay_window = h->replay_window,
 	};
 	struct tables_header expected;

@@ -16,10 +16,11 @@ struct tables {
 	void *memory;
 	size_t memory_len;
 	const struct tables_header *header;
-	uint32_t n_sessions, n_children, n_workers, n_reasons, n_ports;
+	uint32_t n_sessions, n_children, n_connections, n_workers, n_reasons, n_figures, n_ports;
 	uint32_t replay_window;
 	struct tables_session *sessions;
 	struct tables_child *children;
+	struct tables_connection *connections;
 	struct ring changes;
 	struct ring events[TABLES_WORKERS_MAX + 1]; /* 0: main thread */
 	size_t counters_stride;
@@ -31,6 +32,8 @@ struct tables_dimensions {
 	uint32_t n_reasons;
 	const char *const *reason_names;
 	const uint8_t *reason_kinds; /* enum tables_reason_kind; NULL: all of them notes */
+	uint32_t n_figures;          /* of a TCP connection */
+	const char *const *figure_names;
 	const char *port_names[TABLES_PORTS_MAX];
 	const struct crypto_choice *crypto; /* ESP_SUITE_COUNT of them, by suite; NULL: nothing to tell */
 	uint32_t replay_window;

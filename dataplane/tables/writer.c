@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WAITING_MAX = 65536 }; /* installs beyond this are refused; removals never are */
@@ -19,7 +20,7 @@ struct writer {
 	struct tables *tables;
 	int changes_fd;
 	uint64_t last_id;
-	struct slots sessions, children; /* FREE records */
+	struct slots sessions, children, connections; /* FREE records */
 	struct waiting *first, **last;
 	size_t n_waiting;
 	bool wake; /* something was pushed since the data plane was last woken */
@@ -63,6 +64,17 @@ static void records_find(struct writer *writer)
 		else if (phase != TABLES_LIVE)
 			writer_session_remove(writer, i);
 	}
+	for (uint32_t i = 0; i < tables->n_connections; i++) {
+		if (tables->connections[i].id > writer->last_id)
+			writer->last_id = tables->connections[i].id;
+		phase = phase_get(&tables->connections[i].phase);
+		if (phase == TABLES_FREE)
+			slots_put(&writer->connections, i);
+		else if (phase == TABLES_CLAIMED)
+			writer_connection_release(writer, i);
+		else if (phase == TABLES_LEAVING)
+			writer_connection_end(writer, i, false);
+	}
 }
 
 struct writer *writer_new(struct tables *tables, int changes_fd)
@@ -74,7 +86,9 @@ struct writer *writer_new(struct tables *tables, int changes_fd)
 	writer->tables = tables;
 	writer->changes_fd = changes_fd;
 	writer->last = &writer->first;
-	if (slots_init(&writer->sessions, tables->n_sessions) < 0 || slots_init(&writer->children, tables->n_children) < 0) {
+	if (slots_init(&writer->sessions, tables->n_sessions) < 0 ||
+		slots_init(&writer->children, tables->n_children) < 0 ||
+		slots_init(&writer->connections, tables->n_connections) < 0) {
 		writer_free(writer);
 		errno = ENOMEM;
 		return NULL;
@@ -96,6 +110,7 @@ void writer_free(struct writer *writer)
 	}
 	slots_free(&writer->sessions);
 	slots_free(&writer->children);
+	slots_free(&writer->connections);
 	free(writer);
 }
 
@@ -283,6 +298,68 @@ void writer_session_remove(struct writer *writer, uint32_t index)
 	change_send(writer, &change);
 }
 
+int writer_connection_hold(struct writer *writer, uint32_t session, const struct endpoint *local,
+	const struct endpoint *remote, uint32_t *index)
+{
+	struct tables_change change = {.kind = TABLES_CONNECTION_HOLD};
+	struct tables_connection *connection;
+	int rc = slots_take(&writer->connections, index);
+
+	if (rc < 0)
+		return rc;
+	connection = &writer->tables->connections[*index];
+	phase_set(&connection->phase, TABLES_CLAIMED);
+	connection->id = writer_next_id(writer);
+	connection->session = session;
+	connection->session_id = writer->tables->sessions[session].id;
+	connection->local = *local;
+	connection->remote = *remote;
+	connection->taken_at = time(NULL);
+	for (uint32_t i = 0; i < TABLES_FIGURES_MAX; i++)
+		atomic_store_explicit(&connection->figures[i], 0, memory_order_relaxed);
+	change.index = *index;
+	change.id = connection->id;
+	change.connection.session = session;
+	change.connection.session_id = connection->session_id;
+	change.connection.local = *local;
+	change.connection.remote = *remote;
+	return change_send(writer, &change);
+}
+
+static void connection_leave(struct writer *writer, uint32_t index, uint32_t kind, bool at_once)
+{
+	struct tables_connection *connection = &writer->tables->connections[index];
+	struct tables_change change = {.kind = kind, .index = index, .id = connection->id};
+
+	change.connection.at_once = at_once;
+	phase_set(&connection->phase, TABLES_LEAVING);
+	change_send(writer, &change);
+}
+
+void writer_connection_release(struct writer *writer, uint32_t index)
+{
+	connection_leave(writer, index, TABLES_CONNECTION_RELEASE, false);
+}
+
+void writer_connection_end(struct writer *writer, uint32_t index, bool at_once)
+{
+	connection_leave(writer, index, TABLES_CONNECTION_END, at_once);
+}
+
+static void connection_done(struct writer *writer, const struct tables_event *event)
+{
+	struct tables_connection *connection =
+		event->index < writer->tables->n_connections ? &writer->tables->connections[event->index] : NULL;
+
+	if (!connection || connection->id != event->id)
+		return;
+	if (event->change == TABLES_CONNECTION_RELEASE || event->change == TABLES_CONNECTION_END ||
+		(event->change == TABLES_CONNECTION_HOLD && event->result < 0)) {
+		phase_set(&connection->phase, TABLES_FREE);
+		slots_put(&writer->connections, event->index);
+	}
+}
+
 void writer_net_change(struct writer *writer, enum tables_change_kind kind, const struct writer_net *net)
 {
 	struct tables_change change = {.kind = kind};
@@ -308,6 +385,8 @@ void writer_done(struct writer *writer, const struct tables_event *event)
 	if (event->change == TABLES_REMOVE_SESSION) {
 		if (event->index < tables->n_sessions && tables->sessions[event->index].id == event->id)
 			writer_session_unclaim(writer, event->index);
+	} else if (event->change >= TABLES_CONNECTION_HOLD && event->change <= TABLES_CONNECTION_INSTALL) {
+		connection_done(writer, event);
 	} else if (event->change == TABLES_REMOVE_CHILD || (event->change == TABLES_INSTALL && event->result < 0)) {
 		if (event->index < tables->n_children && tables->children[event->index].id == event->id)
 			writer_child_unclaim(writer, event->index);

@@ -9,6 +9,8 @@
 
 #include "tables/tables.h"
 
+#include <stdbool.h>
+
 struct writer;
 
 /*
@@ -51,6 +53,16 @@ void writer_session_move(struct writer *writer, uint32_t index, const struct end
 /* The data plane has moved the session by itself: the record says so, too. */
 void writer_session_follow(struct writer *writer, uint32_t index, const struct place *place);
 void writer_session_remove(struct writer *writer, uint32_t index);
+
+/*
+ * Claims a record for the TCP connection of a session and asks the data plane to hold its segments. -ENOSPC when all are
+ * in use. Its further life: struct tables_connection.
+ */
+int writer_connection_hold(struct writer *writer, uint32_t session, const struct endpoint *local,
+	const struct endpoint *remote, uint32_t *index);
+void writer_connection_release(struct writer *writer, uint32_t index);
+/* at_once: with RST, without waiting for what is queued. */
+void writer_connection_end(struct writer *writer, uint32_t index, bool at_once);
 
 /* Mirrors of the kernel: kind is one of TABLES_ADDRESS_ADD .. TABLES_NET_SWEEP; see struct tables_change. */
 struct writer_net {

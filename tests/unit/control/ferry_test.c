@@ -57,7 +57,7 @@ static void send_out(struct world *world, const uint8_t *packet, uint32_t len, s
 {
 	static uint8_t message[BUNDLE_LEN_MAX];
 	struct bundle_head head = {
-		.session = world_find(world, 0), .id = world_session(world, 0)->id, .packet_len = len};
+		.index = world_find(world, 0), .id = world_session(world, 0)->id, .packet_len = len};
 	size_t message_len = 0;
 
 	for (size_t i = 0; i < count; i++)

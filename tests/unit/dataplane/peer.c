@@ -349,7 +349,7 @@ size_t peer_pass_in(struct peer *peer, const void *packet, size_t len, uint8_t *
 void peer_bundle(struct peer *peer, const void *inner, size_t inner_len, uint8_t *message, size_t *len)
 {
 	static uint8_t esp[WIRE_MAX];
-	struct bundle_head head = {.session = TABLES_NONE};
+	struct bundle_head head = {.index = TABLES_NONE};
 
 	head.packet_len = (uint32_t)peer_esp(peer, ++peer->sequence, next_header_of(inner), inner, inner_len, esp);
 	assert_true(bundle_add(message, len, &head, esp));
@@ -364,7 +364,7 @@ size_t peer_receive_bundled(struct peer *peer, const struct bundle_packet *packe
 	bool udp = peer->udp;
 	size_t inner_len;
 
-	assert_int_equal(packet->head.session, peer->session);
+	assert_int_equal(packet->head.index, peer->session);
 	assert_int_equal(packet->head.id, harness.tables.sessions[peer->session].id);
 	/* As bare ESP, for there is no outer header to be checked. */
 	peer->udp = false;

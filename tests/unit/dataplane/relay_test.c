@@ -206,7 +206,7 @@ static void test_to_the_owner(void **state)
 static void test_what_is_refused(void **state)
 {
 	static const uint8_t shortest[] = {0x80, 0, 0, 0, 0, 0, 0};
-	struct bundle_head head = {.session = TABLES_NONE, .packet_len = sizeof(shortest)};
+	struct bundle_head head = {.index = TABLES_NONE, .packet_len = sizeof(shortest)};
 	size_t len = 0, esp_len;
 
 	(void)state;

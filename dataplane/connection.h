@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A TCP connection that carries a session (RFC 9329), in the worker that owns it. The kernel has established it, the
+ * control plane hands it over, the endpoint is dataplane/tcp.
+ *
+ *   in:   classify -> the owner (handed over where another worker received it) -> tcp_input -> frames.h
+ *         -> ESP: inbound.h, as any; IKE: the control plane (relay.h)
+ *   out:  outbound.h -> the owner -> backlog (not encrypted yet) -> while there is room: ESP -> frame -> segments
+ *         -> neighbour, port
+ *
+ * The main thread makes a connection, shows it to the workers' lookup, hides it, and frees it after the grace period. In
+ * between all of it is the owner's, whom the main thread asks by commands; each comes back as an answer.
+ *
+ *   held: its segments wait here, and the kernel's end of it is frozen     -> live, or back to the kernel
+ *   live: the endpoint runs
+ *   ending: nothing more is taken; what is queued leaves, then FIN         -> the END command comes back
+ */
+#pragma once
+
+#include "ip.h"
+#include "tables/transfer.h"
+#include "tcp/backlog.h"
+#include "tcp/frames.h"
+#include "tcp/tcp.h"
+
+#include <rte_mbuf.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct worker;
+
+enum { CONNECTION_HELD_MAX = 256 /* segments that wait while it is held; TCP sends again what is beyond */ };
+
+enum connection_phase {
+	CONNECTION_HELD,
+	CONNECTION_LIVE,
+	CONNECTION_ENDING,
+};
+
+/* What a segment is found by; without gaps, for it is hashed as it stands. Ports in network order. */
+struct connection_ends {
+	union ip_address local, remote;
+	uint16_t local_port, remote_port;
+	uint32_t ipv6; /* 0 or 1 */
+};
+
+/* Counters of the connection beside the endpoint's; the owner's. See connection_figures.h. */
+struct connection_counters {
+	uint64_t frames_in, frames_out, ike_in, ike_out;
+	uint64_t dropped_late, dropped_full, marked;
+};
+
+struct connection {
+	/* Main thread: set before it is shown; nobody changes it then. */
+	struct connection_ends ends;
+	uint32_t index;      /* of its record */
+	uint32_t session;    /* index, and the id of the record: */
+	uint64_t id, session_id;
+	uint16_t owner;      /* worker */
+
+	/* The owner's. */
+	uint8_t phase;       /* enum connection_phase */
+	bool told;	     /* TABLES_EVENT_CONNECTION_ENDED was raised */
+	bool waits;	     /* in the worker's list of those that have something to send */
+	bool scheduled;      /* in the worker's wheel */
+	TAILQ_ENTRY(connection) waiting;
+	LIST_ENTRY(connection) timed;
+	uint64_t due;        /* microseconds: when the wheel looks at it */
+	struct rte_mbuf *held_first, *held_last; /* linked by mbuf->next; each of one segment otherwise */
+	uint16_t n_held;
+	struct connection_command *ending; /* the END command, to come back when all is said */
+	struct connection_counters counters;
+	struct frame_reader reader;
+	struct backlog backlog;
+	struct tcp tcp;
+};
+
+enum connection_command_kind {
+	CONNECTION_INSTALL, /* held -> live; refused: `result` says why, and it is held as before */
+	CONNECTION_RELEASE, /* what was held goes to the kernel. It is hidden already, and freed when this comes back */
+	CONNECTION_END,     /* live -> ending, or at once; comes back when the connection has ended. It is hidden then */
+};
+
+/* What the main thread wants of the owner. Its memory is the main thread's again when it comes back. */
+struct connection_command {
+	enum connection_command_kind kind;
+	struct connection *connection;
+	int result; /* the owner: 0 or negative errno */
+	/* install */
+	struct transfer_state state;
+	uint8_t *bytes; /* unacknowledged, unsent, unread; rte_malloc: the owner copies what it needs into buffers */
+	/* end */
+	bool at_once;
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of an established TCP connection on its way from the kernel, by the control plane, to a worker of the data
+ * plane. It travels on the attachment's connection (tables/share.h) as one message, struct transfer_head, with one
+ * descriptor, of a memfd sealed against every change, that holds
+ *
+ *   struct transfer_state | bytes unacknowledged | bytes unsent | bytes unread
+ *
+ * The connection is held already (TABLES_CONNECTION_HOLD). The answer is the DONE of TABLES_CONNECTION_INSTALL, and all or
+ * nothing: refused, it is held as before, and the control plane lets the kernel go on with it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	TRANSFER_LEN_MAX = 32 << 20, /* of the memfd */
+	TRANSFER_MAGIC = 0x4b505453,
+};
+
+/* A message of this length with a descriptor is a transfer; a bundle has none. */
+struct transfer_head {
+	uint32_t magic; /* TRANSFER_MAGIC */
+	uint32_t index; /* of the connection's record */
+	uint64_t id;
+};
+
+/* struct tcp_established (tcp/tcp.h) without its pointers and ports, which the record's endpoints have. */
+struct transfer_state {
+	uint32_t snd_una, snd_nxt; /* between them: the unacknowledged */
+	uint32_t snd_wnd, snd_wl1;
+	uint32_t rcv_nxt, rcv_wnd;
+	uint32_t ts_value;
+	uint32_t cwnd, ssthresh, srtt; /* bytes, bytes, microseconds; 0: not known */
+	uint16_t mss;
+	uint8_t snd_scale, rcv_scale;
+	uint8_t timestamps, sack, ecn; /* 0 or 1 */
+	uint8_t reserved;
+	/*
+	 * Unsent begins where the unacknowledged end, be that within a frame, and ends with a frame. Unread begins with a
+	 * frame's length field: what the control plane had read of a frame and not used up stands before what the kernel
+	 * still had.
+	 */
+	uint32_t unsent_len, unread_len;
+};
+
+struct tcp_established;
+
+void transfer_from_established(struct transfer_state *state, const struct tcp_established *established);
+void transfer_to_established(const struct transfer_state *state, struct tcp_established *established);
