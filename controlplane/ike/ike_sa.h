@@ -87,6 +87,7 @@ struct ike_sa {
 	uint32_t dpd_sequence;		   /* the peer's last R-U-THERE */
 	bool answers_probes;		   /* its vendor ID says that it does (RFC 3706 section 5.1) */
 	uint32_t probe_sequence;	   /* our last one; 0: none */
+	bool probe_waits;		   /* for its answer, which counts once: later it could be a recorded one */
 	uint64_t heard_ms;		   /* when its last fresh, authentic message came */
 	bool initial_contact;		   /* it has been told once, and counts once */
 	bool contact_pending;		   /* it has been told by who has not logged in yet */

@@ -112,9 +112,10 @@ static bool informational_answered(struct v1_message *message, const struct noti
 {
 	struct ike_sa *sa = message->sa;
 
-	if (message->id_known || notice->data.len != 4 || sa->probe_sequence == 0 ||
+	if (message->id_known || notice->data.len != 4 || !sa->probe_waits ||
 		bytes_get32(notice->data.data) != sa->probe_sequence || !informational_is_own(sa, notice->spi))
 		return false;
+	sa->probe_waits = false;
 	ike_sa_move(sa, &message->local, &message->remote, message->floated);
 	return true;
 }

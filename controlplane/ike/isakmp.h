@@ -210,6 +210,7 @@ enum isakmp_id_type {
 
 /* RFC 2408 section 3.14.1, RFC 2407 section 4.6.3, RFC 3706 section 5.2. */
 enum isakmp_notify {
+	ISAKMP_INVALID_COOKIE = 4,
 	ISAKMP_NO_PROPOSAL_CHOSEN = 14,
 	ISAKMP_INVALID_KEY_INFORMATION = 17,
 	ISAKMP_INVALID_ID_INFORMATION = 18,

@@ -26,14 +26,13 @@ static int notify_seal(struct ike_sa *sa, struct builder *builder, uint32_t mess
 	return rc < 0 ? rc : message_seal_hashed(builder, sa, message_id, bytes_of(NULL, 0), iv);
 }
 
-/* Seals and sends to where the peer is. `type` is that of the notification in it, 0: a delete. */
-static void notify_seal_and_send(struct ike_sa *sa, struct builder *builder, uint32_t message_id, uint16_t type)
+void notify_send(struct ike_sa *sa, uint8_t protocol, uint16_t type, struct bytes spi, struct bytes data)
 {
-	if (notify_seal(sa, builder, message_id, sa->iv) == 0)
-		engine_send_notice(sa->ike, &sa->local, &sa->remote, builder->data, builder->len, type);
+	notify_send_at(sa, &sa->local, &sa->remote, protocol, type, spi, data);
 }
 
-void notify_send(struct ike_sa *sa, uint8_t protocol, uint16_t type, struct bytes spi, struct bytes data)
+void notify_send_at(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote, uint8_t protocol,
+	uint16_t type, struct bytes spi, struct bytes data)
 {
 	uint32_t message_id = ike_sa_new_id(sa);
 	struct builder builder;
@@ -42,7 +41,8 @@ void notify_send(struct ike_sa *sa, uint8_t protocol, uint16_t type, struct byte
 		return;
 	message_begin_hashed(&builder, sa, ISAKMP_INFORMATIONAL, message_id);
 	notify_write(&builder, protocol, type, spi, data);
-	notify_seal_and_send(sa, &builder, message_id, type);
+	if (notify_seal(sa, &builder, message_id, sa->iv) == 0)
+		engine_send_notice(sa->ike, local, remote, builder.data, builder.len, type);
 }
 
 static void notify_write_delete(struct builder *builder, uint8_t protocol, struct bytes spi)
@@ -65,7 +65,8 @@ static void notify_delete(struct ike_sa *sa, uint8_t protocol, struct bytes spi)
 		return;
 	message_begin_hashed(&builder, sa, ISAKMP_INFORMATIONAL, message_id);
 	notify_write_delete(&builder, protocol, spi);
-	notify_seal_and_send(sa, &builder, message_id, 0);
+	if (notify_seal(sa, &builder, message_id, sa->iv) == 0)
+		engine_send(sa->ike, &sa->local, &sa->remote, builder.data, builder.len);
 }
 
 void notify_delete_child(struct ike_sa *sa, uint32_t spi_in)

@@ -10,11 +10,15 @@
 /* Notification data goes behind the SPI; both may be empty. */
 void notify_send(struct ike_sa *sa, uint8_t protocol, uint16_t type, struct bytes spi, struct bytes data);
 
+/* The same, not from and to where the SA's peer is known to be. */
+void notify_send_at(struct ike_sa *sa, const struct endpoint *local, const struct endpoint *remote, uint8_t protocol,
+	uint16_t type, struct bytes spi, struct bytes data);
+
 /* Deletes of child SAs by our inbound SPI, and of the IKE SA itself. */
 void notify_delete_child(struct ike_sa *sa, uint32_t spi_in);
 void notify_delete_sa(struct ike_sa *sa);
 
-/* An error in the clear to the sender of a first message, with no SA: 40 bytes, fewer than what was received. */
+/* An error in the clear to the sender of a message that no SA is there for: 40 bytes, fewer than what was received. */
 void notify_refuse(const struct v1_message *message, uint16_t type);
 
 /*

@@ -9,6 +9,7 @@
 #include "ike/ike_sa.h"
 #include "ike/message.h"
 #include "ike/mode_config.h"
+#include "ike/notify.h"
 #include "ike/quick.h"
 #include "ike/report.h"
 #include "ike/trace.h"
@@ -240,6 +241,22 @@ void v1_release_held(struct ike_sa *sa)
 	free(held);
 }
 
+/*
+ * Its cookies are of no SA that is here. Who sent it is told in TCP, whose addresses are not forged: it need not wait
+ * for silence to tell it (RFC 2408 section 5.2). Nobody believes it more than a reset of the connection. What is itself
+ * in the clear is never answered, so that two can't do so without end.
+ */
+static void v1_disown(struct v1_message *message)
+{
+	trace_received(message, false);
+	engine_count(message->ike, IKE_COUNT_UNKNOWN_COOKIES);
+	report_message(message, IKE_EVENT_UNKNOWN_COOKIES, NULL, NULL,
+		"its cookies are of no IKE SA that is here: it has ended, or the peer talks to a gateway that was "
+		"restarted; the peer has to connect anew");
+	if (message->encrypted && message->local.transport == ENDPOINT_TCP)
+		notify_refuse(message, ISAKMP_INVALID_COOKIE);
+}
+
 /* What belongs to no SA: a first message, or nothing that we know. */
 static void v1_without_sa(struct v1_message *message)
 {
@@ -248,12 +265,7 @@ static void v1_without_sa(struct v1_message *message)
 
 	if (memcmp(hdr->responder_cookie, no_cookie, IKE_COOKIE_LEN) != 0 || hdr->exchange == ISAKMP_INFORMATIONAL ||
 		hdr->exchange == ISAKMP_QUICK || hdr->exchange == ISAKMP_TRANSACTION) {
-		trace_received(message, false);
-		engine_count(message->ike, IKE_COUNT_UNKNOWN_COOKIES);
-		report_message(message, IKE_EVENT_UNKNOWN_COOKIES, NULL, NULL,
-			"its cookies are of no IKE SA that is here: it has ended, or the peer talks to a gateway that "
-			"was "
-			"restarted; the peer has to connect anew");
+		v1_disown(message);
 		return;
 	}
 	message->sa = ike_sa_find_begun(message->ike, hdr, message->digest);
@@ -264,9 +276,11 @@ static void v1_dispatch(struct v1_message *message)
 {
 	const struct isakmp_hdr *hdr = message->hdr;
 	struct ike_sa *sa;
+	bool bare;
 
 	message->message_id = bytes_get32(hdr->message_id);
 	message->encrypted = hdr->flags & ISAKMP_FLAG_ENCRYPTED;
+	bare = hdr->exchange == ISAKMP_INFORMATIONAL && !message->encrypted;
 	if (hdr->flags & ~(ISAKMP_FLAG_ENCRYPTED | ISAKMP_FLAG_COMMIT)) {
 		v1_drop(message, IKE_COUNT_MALFORMED, "a flag is set that has no meaning here");
 		return;
@@ -284,7 +298,8 @@ static void v1_dispatch(struct v1_message *message)
 		v1_without_sa(message);
 	} else if (hdr->exchange == ISAKMP_AGGRESSIVE || hdr->exchange == ISAKMP_MAIN) {
 		v1_phase1(message);
-	} else if (sa->state == V1_ESTABLISHED || (sa->state == V1_XAUTH && !xauth_must_wait(message))) {
+	} else if (!bare &&
+		   (sa->state == V1_ESTABLISHED || (sa->state == V1_XAUTH && !xauth_must_wait(message)))) {
 		v1_phase2(message);
 	} else if ((v1_awaits_last(sa->state) || sa->state == V1_XAUTH) && message->message_id != 0 &&
 		   message->encrypted) {

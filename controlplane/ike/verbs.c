@@ -66,35 +66,59 @@ void ike_peer_follow(struct ike *ike, const struct config_peer *peer, const char
 	}
 }
 
-int ike_peer_probe(struct ike *ike, const struct config_peer *peer)
+/* RFC 3706 section 5.2: the first number is drawn, and small enough never to wrap. 0 or negative errno. */
+static int verbs_number_probe(struct ike_sa *sa)
 {
-	return ike_identity_probe(ike, peer, peer->identity);
+	int rc = 0;
+
+	while (rc == 0 && sa->probe_sequence == 0) {
+		rc = engine_random(sa->ike, &sa->probe_sequence, sizeof(sa->probe_sequence));
+		sa->probe_sequence &= INT32_MAX;
+	}
+	if (rc == 0)
+		sa->probe_sequence++;
+	return rc;
 }
 
-int ike_identity_probe(struct ike *ike, const struct config_peer *peer, const char *identity)
+/* `local` NULL: from where it talks to the peer. */
+static int verbs_probe(struct ike *ike, const struct config_peer *peer, const char *identity,
+	const struct endpoint *local, const struct endpoint *remote)
 {
 	struct party *party = engine_party(ike, peer, identity, false);
 	struct ike_sa *sa = party ? ike_sa_newest(party) : NULL;
 	uint8_t cookies[2 * IKE_COOKIE_LEN], sequence[4];
-	int rc = 0;
+	int rc;
 
 	if (!sa)
 		return -ENOENT;
 	if (!sa->answers_probes)
 		return -EOPNOTSUPP;
-	/* RFC 3706 section 5.2: the first number is drawn, and small enough never to wrap. */
-	while (rc == 0 && sa->probe_sequence == 0) {
-		rc = engine_random(ike, &sa->probe_sequence, sizeof(sa->probe_sequence));
-		sa->probe_sequence &= INT32_MAX;
-	}
+	rc = verbs_number_probe(sa);
 	if (rc < 0)
 		return rc;
 	memcpy(cookies, sa->initiator_cookie, IKE_COOKIE_LEN);
 	memcpy(cookies + IKE_COOKIE_LEN, sa->responder_cookie, IKE_COOKIE_LEN);
-	bytes_put32(sequence, ++sa->probe_sequence);
-	notify_send(sa, ISAKMP_PROTO_ISAKMP, ISAKMP_R_U_THERE, bytes_of(cookies, sizeof(cookies)),
-		bytes_of(sequence, sizeof(sequence)));
+	bytes_put32(sequence, sa->probe_sequence);
+	sa->probe_waits = true;
+	notify_send_at(sa, local ? local : &sa->local, local ? remote : &sa->remote, ISAKMP_PROTO_ISAKMP,
+		ISAKMP_R_U_THERE, bytes_of(cookies, sizeof(cookies)), bytes_of(sequence, sizeof(sequence)));
 	return 0;
+}
+
+int ike_peer_probe(struct ike *ike, const struct config_peer *peer)
+{
+	return verbs_probe(ike, peer, peer->identity, NULL, NULL);
+}
+
+int ike_identity_probe(struct ike *ike, const struct config_peer *peer, const char *identity)
+{
+	return verbs_probe(ike, peer, identity, NULL, NULL);
+}
+
+int ike_peer_probe_at(struct ike *ike, const struct config_peer *peer, const struct endpoint *local,
+	const struct endpoint *remote)
+{
+	return verbs_probe(ike, peer, peer->identity, local, remote);
 }
 
 uint64_t ike_peer_heard(struct ike *ike, const struct config_peer *peer)
