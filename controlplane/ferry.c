@@ -5,6 +5,7 @@
 #include "tables/bundle.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* One message. */
 static void send_message(struct gateway *gateway, struct iovec *parts, size_t n_parts)
@@ -59,11 +60,13 @@ void ferry_from_dataplane(void *context, uint8_t *bytes, size_t len)
 void ferry_lost(void *context, uint32_t session, uint64_t id, const struct endpoint *remote, const char *why)
 {
 	struct gateway *gateway = context;
-	const struct session *of = gateway->install ? &gateway->install->sessions->sessions[session] : NULL;
+	struct session *of = gateway->install ? &gateway->install->sessions->sessions[session] : NULL;
 	char text[ENDPOINT_TEXT_LEN];
 
 	if (!of || !of->peer || of->id != id)
 		return;
+	of->pause = (struct session_pause){.since_ms = clock_now_ms(), .remote = *remote};
+	snprintf(of->pause.why, sizeof(of->pause.why), "%s", why);
 	log_warning("event=session_paused session=%" PRIu64 " peer=%s identity=\"%s\" remote=%s reason=\"its TCP "
 		    "connection has ended: %s; its packets are dropped until the peer connects again\"",
 		of->id, of->peer->name, of->identity, endpoint_format(remote, text), why);
@@ -80,10 +83,41 @@ void ferry_follow(struct gateway *gateway, const struct config_peer *peer, const
 	if (session == TABLES_NONE)
 		return;
 	record = &gateway->tables->sessions[session];
+	gateway->install->sessions->sessions[session].pause.since_ms = 0;
 	if (record->encapsulation == TABLES_ENCAPSULATION_STREAM)
 		streams_bind(gateway->streams, session, record->id, &record->local, &record->remote);
 	else
 		streams_unbind(gateway->streams, session, record->id, "its session goes on in UDP");
+}
+
+void ferry_resume(struct gateway *gateway, uint32_t session, const struct endpoint *before)
+{
+	const struct session *of = &gateway->install->sessions->sessions[session];
+	const struct tables_session *record = &gateway->tables->sessions[session];
+	struct session_pause pause = of->pause;
+	char from[ENDPOINT_TEXT_LEN], to[ENDPOINT_TEXT_LEN], text[ENTRY_TEXT_MAX];
+
+	ferry_follow(gateway, of->peer, of->identity);
+	if (before->transport != ENDPOINT_TCP || record->remote.transport != ENDPOINT_TCP)
+		return; /* it has come from UDP, or gone there: IKE's own words do */
+	endpoint_format(&record->remote, to);
+	if (pause.since_ms) {
+		uint64_t ms = clock_now_ms() - pause.since_ms;
+
+		snprintf(text, sizeof(text),
+			"the TCP connection from %s has ended: %s; resumed from %s after %" PRIu64 ".%" PRIu64
+			" s, the SAs were kept",
+			endpoint_format(&pause.remote, from), pause.why, to, ms / 1000, ms % 1000 / 100);
+	} else {
+		snprintf(text, sizeof(text),
+			"resumed from %s, the SAs were kept; the TCP connection from %s, which had not ended here, is "
+			"given up",
+			to, endpoint_format(before, from));
+	}
+	log_info("event=session_resumed session=%" PRIu64 " peer=%s identity=\"%s\" remote=%s reason=\"%s\"", of->id,
+		of->peer->name, of->identity, to, text);
+	timeline_note(
+		gateway->timeline, TIMELINE_STREAM, of->ike_sa, of->peer, of->identity, clock_now_ms(), "%s", text);
 }
 
 static uint64_t id_of(void *context, uint32_t session)

@@ -17,5 +17,11 @@ void ferry_from_dataplane(void *context, uint8_t *bytes, size_t len);
 /* A session's place has been said anew: the connection that is now its own is bound to it, another one let go. */
 void ferry_follow(struct gateway *gateway, const struct config_peer *peer, const char *identity);
 
+/*
+ * An authentic IKE message came in another connection than `before`, and the session's new place has been said: as
+ * ferry_follow, and it is told for how long the session had none.
+ */
+void ferry_resume(struct gateway *gateway, uint32_t session, const struct endpoint *before);
+
 /* Once a second: connections without a session end. */
 void ferry_tick(struct gateway *gateway);

@@ -147,14 +147,15 @@ static void host_peer_moved(void *context, const struct config_peer *peer, const
 	struct gateway *gateway = context;
 	uint32_t session = gateway->install ? sessions_find(gateway->install->sessions, peer, identity) : TABLES_NONE;
 	char text[ENDPOINT_TEXT_LEN];
-	struct endpoint data_local = *local;
+	struct endpoint data_local = *local, before;
 
 	if (session == TABLES_NONE)
 		return;
+	before = gateway->tables->sessions[session].remote;
 	if (!install_session_move(gateway->install, session, &data_local, remote,
 		    install_place_of(gateway->install, session, &data_local)))
 		return;
-	ferry_follow(gateway, peer, identity);
+	ferry_resume(gateway, session, &before);
 	gateway->counters.sessions_moved++;
 	log_info("event=session_moved session=%" PRIu64 " peer=%s ike_sa=%" PRIu64
 		 " remote=%s reason=\"an authentic IKE message came from there\"",

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { SESSION_WHY_LEN = 128 };
+
 struct session_traffic {
 	uint64_t packets_in, bytes_in;
 	uint64_t packets_out, bytes_out;
@@ -31,6 +33,13 @@ struct session_child {
 	bool activated;	  /* does, or did before a newer one */
 };
 
+/* Its TCP connection has ended, and its peer is expected in another one (ferry.h). */
+struct session_pause {
+	uint64_t since_ms; /* monotonic; 0: that is not so */
+	struct endpoint remote;
+	char why[SESSION_WHY_LEN];
+};
+
 struct session {
 	struct hashmap_node by_key;
 	const struct config_peer *peer; /* NULL: the slot is not in use */
@@ -43,6 +52,7 @@ struct session {
 	uint32_t probes;		/* that were not answered yet (dpd.h) */
 	uint64_t heard_ms;		/* when something of it came, as seen at the last look; monotonic, 0: never looked */
 	uint64_t heard_packets;		/* its packets_in then */
+	struct session_pause pause;
 	struct session_traffic carried; /* by children that are gone */
 };
 

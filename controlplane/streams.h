@@ -22,7 +22,7 @@ struct streams_handler {
 		size_t message_len);
 	/* ESP packets of a peer that has proved who it is; they may be changed in place. */
 	void (*esp)(void *context, const struct stream_packet *packets, size_t count);
-	/* The connection of this session has ended, and no other one has taken its place. */
+	/* The connection of this session has ended, and no other one has taken its place yet. */
 	void (*lost)(void *context, uint32_t session, uint64_t id, const struct endpoint *remote, const char *why);
 	/* After each batch of the above. */
 	void (*settle)(void *context);

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNUSED_MS = 60000 /* proved, and still or again without a session */ };
+enum {
+	UNUSED_MS = 60000,  /* proved, and still or again without a session */
+	REPLACED_TICKS = 3, /* that a replaced one is read on: what its peer sent in it may be on its way */
+};
 
 void streams_session_set(struct streams_one *one, uint32_t session, uint64_t id)
 {
@@ -54,10 +57,11 @@ static bool sessions_reach(struct streams *streams, uint32_t session)
 }
 
 /* Not at once: who asks for it may be within a call that has more to send. */
-static void end_later(struct streams_one *one, const char *why)
+static void end_later(struct streams_one *one, const char *why, unsigned lingers)
 {
 	streams_session_set(one, TABLES_NONE, 0);
 	one->ending = why;
+	one->lingers = lingers;
 }
 
 bool streams_bind(struct streams *streams, uint32_t session, uint64_t id, const struct endpoint *local,
@@ -70,7 +74,7 @@ bool streams_bind(struct streams *streams, uint32_t session, uint64_t id, const 
 	before = streams->by_session[session];
 	if (before != one) {
 		if (before)
-			end_later(before, "a newer connection carries its session");
+			end_later(before, "a newer connection carries its session", REPLACED_TICKS);
 		streams_session_set(one, session, id);
 	}
 	one->id = id;
@@ -95,7 +99,7 @@ void streams_unbind(struct streams *streams, uint32_t session, uint64_t id, cons
 	struct streams_one *one = of_session(streams, session, id);
 
 	if (one)
-		end_later(one, why);
+		end_later(one, why, 0);
 }
 
 void streams_send_esp(
@@ -117,10 +121,10 @@ void streams_tick(struct streams *streams, uint64_t (*id_of)(void *context, uint
 	for (one = TAILQ_FIRST(&streams->proved); one; one = next) {
 		next = TAILQ_NEXT(one, next);
 		if (one->session != TABLES_NONE && id_of(context, one->session) != one->id)
-			end_later(one, "its session has ended");
+			end_later(one, "its session has ended", 0);
 		else if (one->session == TABLES_NONE && !one->ending && now_ms - one->unused_ms > UNUSED_MS)
 			one->ending = "no session has come of it";
-		if (one->ending)
+		if (one->ending && one->lingers-- == 0)
 			stream_end(one->stream, one->ending);
 	}
 }

@@ -18,7 +18,8 @@ struct streams_one {
 	uint32_t session; /* TABLES_NONE: none */
 	uint64_t id;
 	uint64_t unused_ms; /* since when it has been proved and without a session; monotonic */
-	const char *ending; /* why it ends at the next occasion; NULL: it does not */
+	const char *ending; /* why it ends at an occasion soon; NULL: it does not */
+	unsigned lingers;   /* occasions before that one */
 };
 TAILQ_HEAD(streams_list, streams_one);
 

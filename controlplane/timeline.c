@@ -352,7 +352,7 @@ const char *timeline_what_name(unsigned what)
 		[TIMELINE_INSTALLED] = "installed",
 		[TIMELINE_REMOVED] = "removed",
 		[TIMELINE_FOLLOWED] = "followed",
-		[TIMELINE_STREAM] = "stream ended",
+		[TIMELINE_STREAM] = "TCP",
 		[TIMELINE_DATAPLANE] = "data plane",
 		[TIMELINE_LIFETIME] = "lifetime",
 		[TIMELINE_SILENT] = "silent",

@@ -32,8 +32,8 @@ enum timeline_what {
 	TIMELINE_FOLLOWED,  /* the data came from elsewhere */
 	TIMELINE_DATAPLANE, /* it could not do what it was asked */
 	TIMELINE_LIFETIME,
-	TIMELINE_STREAM, /* the TCP connection has ended */
-	TIMELINE_SILENT, /* the peer is taken for dead */
+	TIMELINE_STREAM,       /* the TCP connection has ended, or another one has taken its place */
+	TIMELINE_SILENT,       /* the peer is taken for dead */
 	TIMELINE_REGISTRATION, /* what one side said or did; of a registration alone, as are these: */
 	TIMELINE_UDP,	       /* how UDP gets through, or that it does not yet */
 	TIMELINE_REGISTERED,   /* the peer was accepted */

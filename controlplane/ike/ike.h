@@ -281,8 +281,8 @@ int ike_identity_probe(struct ike *ike, const struct config_peer *peer, const ch
  * The same question, from elsewhere than we are known to be, as over a new TCP connection: the peer believes it for its
  * number, which is new, and follows with its child SAs; its answer moves ours (peer_moved).
  */
-int ike_peer_probe_at(struct ike *ike, const struct config_peer *peer, const struct endpoint *local,
-	const struct endpoint *remote);
+int ike_peer_probe_at(
+	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote);
 
 /* When the last fresh, authentic IKE message of this peer came, by the host's clock; 0: no IKE SA is established. */
 uint64_t ike_peer_heard(struct ike *ike, const struct config_peer *peer);

@@ -298,8 +298,7 @@ static void v1_dispatch(struct v1_message *message)
 		v1_without_sa(message);
 	} else if (hdr->exchange == ISAKMP_AGGRESSIVE || hdr->exchange == ISAKMP_MAIN) {
 		v1_phase1(message);
-	} else if (!bare &&
-		   (sa->state == V1_ESTABLISHED || (sa->state == V1_XAUTH && !xauth_must_wait(message)))) {
+	} else if (!bare && (sa->state == V1_ESTABLISHED || (sa->state == V1_XAUTH && !xauth_must_wait(message)))) {
 		v1_phase2(message);
 	} else if ((v1_awaits_last(sa->state) || sa->state == V1_XAUTH) && message->message_id != 0 &&
 		   message->encrypted) {

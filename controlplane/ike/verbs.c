@@ -115,8 +115,8 @@ int ike_identity_probe(struct ike *ike, const struct config_peer *peer, const ch
 	return verbs_probe(ike, peer, identity, NULL, NULL);
 }
 
-int ike_peer_probe_at(struct ike *ike, const struct config_peer *peer, const struct endpoint *local,
-	const struct endpoint *remote)
+int ike_peer_probe_at(
+	struct ike *ike, const struct config_peer *peer, const struct endpoint *local, const struct endpoint *remote)
 {
 	return verbs_probe(ike, peer, peer->identity, local, remote);
 }

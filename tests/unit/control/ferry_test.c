@@ -4,9 +4,12 @@
 
 #include "ferry.h"
 #include "tables/bundle.h"
+#include "timeline_entries.h"
 #include "world.h"
 
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { PATIENCE_MS = 20000 };
@@ -116,6 +119,45 @@ static void moved(struct world *world, const struct endpoint *local, const struc
 	world_turn(world);
 }
 
+static void establish(struct world *world, const struct dialed *dialed)
+{
+	struct ike_event established = {.kind = IKE_EVENT_ESTABLISHED,
+		.ike_sa = 1,
+		.peer = &world->peers[0],
+		.identity = world->peers[0].identity,
+		.local = dialed->local,
+		.remote = dialed->remote,
+		.why = ""};
+
+	world->host.event(world->host.context, &established);
+}
+
+static char told[8192]; /* what the timeline says of the newest attempt */
+
+static bool look_at_attempt(void *context, const struct timeline_attempt *attempt)
+{
+	struct entry entry;
+	const char *text;
+
+	(void)context;
+	told[0] = '\0';
+	for (size_t at = 0; at < attempt->entries->len;) {
+		at = entries_read(attempt->entries, at, &entry, &text);
+		snprintf(told + strlen(told), sizeof(told) - strlen(told), "%.*s\n", entry.text_len, text);
+	}
+	return false;
+}
+
+/* In one line of it: the connection from there, and what comes of it. */
+static void check_told(const char *before, uint16_t port, const char *after)
+{
+	char sentence[200];
+
+	snprintf(sentence, sizeof(sentence), "%s127.0.0.1:%u/tcp%s", before, port, after);
+	if (!strstr(told, sentence))
+		fail_msg("\"%s\" is not told, but:\n%s", sentence, told);
+}
+
 /* An authentic IKE message from elsewhere takes the data along: to TCP, to another connection, and to UDP. */
 static void test_moves(void **state)
 {
@@ -152,6 +194,7 @@ static void test_connection_lost(void **state)
 	struct ike_child child = child_over(world, &dialed);
 	uint8_t packet[40] = {0x80}, heard[64];
 
+	establish(world, &dialed);
 	world_install_active(world, &child);
 	close(dialed.fd);
 	for (int waited = 0; streams_counters(world->gateway.streams).ended == 0 && waited < PATIENCE_MS; waited++) {
@@ -165,6 +208,28 @@ static void test_connection_lost(void **state)
 	moved(world, &next.local, &next.remote);
 	send_out(world, packet, sizeof(packet), 1);
 	assert_int_equal(hear(world, &next, heard), sizeof(packet));
+	timeline_each(world->gateway.timeline, look_at_attempt, NULL);
+	check_told("the TCP connection from ", dialed.remote.port,
+		" has ended: the other side closed the connection; resumed from ");
+	check_told("; resumed from ", next.remote.port, " after ");
+	assert_non_null(strstr(told, " s, the SAs were kept\n"));
+	close(next.fd);
+}
+
+/* The peer's end is gone, and nobody has told us: the newest connection counts. */
+static void test_resumed_beside_the_old_one(void **state)
+{
+	struct world *world = *state;
+	struct dialed dialed = dial(world), next = dial(world);
+	struct ike_child child = child_over(world, &dialed);
+
+	establish(world, &dialed);
+	world_install_active(world, &child);
+	moved(world, &next.local, &next.remote);
+	timeline_each(world->gateway.timeline, look_at_attempt, NULL);
+	check_told("resumed from ", next.remote.port, ", the SAs were kept; the TCP connection from ");
+	check_told("; the TCP connection from ", dialed.remote.port, ", which had not ended here, is given up\n");
+	close(dialed.fd);
 	close(next.fd);
 }
 
@@ -173,16 +238,9 @@ static void test_connection_goes_with_its_session(void **state)
 	struct world *world = *state;
 	struct dialed dialed = dial(world);
 	struct ike_child child = child_over(world, &dialed);
-	struct ike_event established = {.kind = IKE_EVENT_ESTABLISHED,
-		.ike_sa = 1,
-		.peer = &world->peers[0],
-		.identity = world->peers[0].identity,
-		.local = dialed.local,
-		.remote = dialed.remote,
-		.why = ""};
 	uint8_t heard[64];
 
-	world->host.event(world->host.context, &established);
+	establish(world, &dialed);
 	world_install_active(world, &child);
 	ferry_tick(&world->gateway);
 	assert_int_equal(streams_counters(world->gateway.streams).ended, 0);
@@ -213,6 +271,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_without_nat, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_moves, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_connection_lost, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_resumed_beside_the_old_one, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_connection_goes_with_its_session, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_nobody_takes_it, world_setup, world_teardown),
 	};

@@ -272,7 +272,12 @@ static void test_newest_connection(void **state)
 	newer = dial_and_bind('B');
 	streams_send_esp(streams, SESSION, session_id, &packet, 1);
 	assert_int_equal(hear(newer), 'g');
+	/* What its peer sent in the older one while it did not know is taken. */
 	streams_tick(streams, id_of, NULL);
+	say_frame(older, 'e');
+	run_until(&told.esp, 1);
+	for (int i = 0; i < 3; i++)
+		streams_tick(streams, id_of, NULL);
 	assert_int_equal(hear(older), 0);
 	assert_int_equal(told.lost, 0);
 	streams_send_esp(streams, SESSION, session_id, &packet, 1);

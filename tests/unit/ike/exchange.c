@@ -183,8 +183,8 @@ void exchange_hand_over(struct exchange *exchange, const struct exchange_message
 	}
 	if (!address_equal(&destination.address, &to->endpoint.address))
 		return;
-	ike_input(to->ike, &destination, &source,
-		destination.port == 4500 || destination.transport == ENDPOINT_TCP, message->data, message->len);
+	ike_input(to->ike, &destination, &source, destination.port == 4500 || destination.transport == ENDPOINT_TCP,
+		message->data, message->len);
 	exchange_let_help(exchange);
 }
 

@@ -46,8 +46,8 @@ static void ask_from(uint16_t port)
 {
 	struct endpoint local = branch_at(port);
 
-	assert_int_equal(ike_peer_probe_at(x.sides[BRANCH].ike, &x.sides[BRANCH].peers[0], &local,
-				 &x.sides[GATEWAY].endpoint),
+	assert_int_equal(
+		ike_peer_probe_at(x.sides[BRANCH].ike, &x.sides[BRANCH].peers[0], &local, &x.sides[GATEWAY].endpoint),
 		0);
 }
 
