@@ -45,7 +45,7 @@ static void process_sacks(struct tcp *tcp, const struct tcp_header *header, stru
 	struct tcp_range ranges[TCP_SACK_MAX];
 	uint8_t count = 0, at;
 
-	if (!tcp->sack)
+	if (!tcp->sack || header->n_sack == 0)
 		return;
 	delivery->duplicate = is_duplicate_report(tcp, header);
 	for (uint8_t i = delivery->duplicate; i < header->n_sack; i++) {
@@ -121,12 +121,27 @@ static bool detect_without_sack(struct tcp *tcp, struct tcp_delivery *delivery, 
 	return true;
 }
 
+/* Something was acknowledged in order, and neither side knows of a loss: nearly every ACK is such. */
+static bool is_plain(const struct tcp *tcp, const struct tcp_header *header, const struct tcp_delivery *delivery)
+{
+	return delivery->acked > 0 && header->n_sack == 0 && tcp->sack && tcp->recovery.phase == TCP_PHASE_OPEN &&
+	       tcp->send.lost + tcp->send.sacked == 0 && !tcp->rack.probing && !tcp->rack.in_dsack_round &&
+	       !(header->flags & TCP_FLAG_ECE);
+}
+
 static void congestion(struct tcp *tcp, const struct tcp_header *header, struct tcp_delivery *delivery,
 	bool is_duplicate, bool was_limited)
 {
 	bool ended, lost;
 
-	recovery_try_undo(tcp, delivery, header->sack[0]);
+	if (is_plain(tcp, header, delivery)) {
+		lost = rack_detect(tcp, delivery->now);
+		if (lost)
+			recovery_enter(tcp);
+		recovery_window(tcp, delivery, lost, was_limited);
+		return;
+	}
+	recovery_try_undo(tcp, delivery, header->sack);
 	if (tlp_acknowledge(tcp, header->ack, delivery->duplicate, header->n_sack > 0, is_duplicate))
 		recovery_reduce(tcp);
 	ended = recovery_try_end(tcp);

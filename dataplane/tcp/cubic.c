@@ -17,7 +17,11 @@ enum {
 	HYSTART_CSS_ROUNDS = 5,
 };
 
-enum { CWND_MAX = 1 << 30, SEGMENTS_MIN = 2 };
+enum {
+	CWND_MAX = 1 << 30,
+	SEGMENTS_MIN = 2,
+	STEPS_A_ROUND = 16, /* of growth in congestion avoidance, in a round trip: its arithmetic isn't for each ACK */
+};
 
 static uint32_t min32(uint32_t a, uint32_t b)
 {
@@ -49,10 +53,12 @@ void tcp_cubic_init(struct tcp_cubic *cubic, uint32_t mss, uint32_t cwnd, uint32
 /* Grows by `bytes`, and keeps what is less than one for the next time. */
 static void grow(struct tcp_cubic *cubic, double bytes)
 {
-	double whole;
+	uint32_t whole;
 
-	cubic->fraction = modf(cubic->fraction + bytes, &whole);
-	cubic->cwnd = (uint32_t)fmin(cubic->cwnd + whole, CWND_MAX);
+	bytes += cubic->fraction;
+	whole = (uint32_t)bytes;
+	cubic->fraction = bytes - whole;
+	cubic->cwnd = min32(cubic->cwnd + whole, CWND_MAX);
 }
 
 /* RFC 9438 section 4.2: the stage begins with the window as it is, and aims at the one before the last loss. */
@@ -98,8 +104,11 @@ void tcp_cubic_acked(struct tcp_cubic *cubic, uint32_t bytes, uint32_t srtt, uin
 		if (tcp_cubic_slow_start(cubic))
 			return;
 	}
-	if (bytes > 0)
-		avoid_congestion(cubic, bytes, srtt, now);
+	cubic->acked += bytes;
+	if (cubic->acked == 0 || cubic->acked < cubic->cwnd / STEPS_A_ROUND)
+		return;
+	avoid_congestion(cubic, cubic->acked, srtt, now);
+	cubic->acked = 0;
 }
 
 void tcp_cubic_rtt(struct tcp_cubic *cubic, uint32_t rtt)
@@ -149,6 +158,7 @@ void tcp_cubic_congestion(struct tcp_cubic *cubic)
 	cubic->ssthresh = max32((uint32_t)(cubic->cwnd * CUBIC_BETA), SEGMENTS_MIN * cubic->mss);
 	cubic->epoch = 0;
 	cubic->fraction = 0;
+	cubic->acked = 0;
 	hystart_reset(cubic);
 }
 

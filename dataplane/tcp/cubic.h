@@ -20,6 +20,7 @@ struct tcp_cubic {
 	/* Congestion avoidance, in segments; RFC 9438's names. */
 	uint64_t epoch;				      /* microseconds, when this stage began; 0: not begun */
 	double w_max, k, w_est, cwnd_prior, fraction; /* fraction: bytes that cwnd is ahead of its whole number */
+	uint32_t acked;				      /* bytes that it has not grown for yet */
 	/* Slow start, round by round; microseconds. */
 	uint32_t last_round_rtt, round_rtt, css_baseline_rtt; /* UINT32_MAX: none */
 	uint8_t n_samples, css_rounds;

@@ -18,7 +18,7 @@ enum {
 /* --- may it go?
  * -------------------------------------------------------------------------------------------------------- */
 
-static bool fits_cwnd(const struct tcp *tcp, const struct tcp_slot *slot)
+static inline bool fits_cwnd(const struct tcp *tcp, const struct tcp_slot *slot)
 {
 	return tcp->send.flight == 0 || tcp->send.flight + tcp_slot_span(slot) <= tcp->cubic.cwnd;
 }
@@ -27,7 +27,7 @@ static bool fits_cwnd(const struct tcp *tcp, const struct tcp_slot *slot)
  * A segment goes whole, or when the peer's window has room for half of what it ever had (RFC 9293 section 3.8.6.2.1),
  * in part; what is left for less, TCP_TIMER_PERSIST does. Bytes that may go now.
  */
-static uint32_t window_allows(const struct tcp *tcp, const struct tcp_slot *slot)
+static inline uint32_t window_allows(const struct tcp *tcp, const struct tcp_slot *slot)
 {
 	uint32_t room = send_window_room(tcp), span = tcp_slot_span(slot);
 
@@ -37,7 +37,7 @@ static uint32_t window_allows(const struct tcp *tcp, const struct tcp_slot *slot
 }
 
 /* The slot, if it may be made to hold no more than `len` bytes, else TCP_NONE. */
-static uint32_t cut_to(struct tcp *tcp, uint32_t at, uint32_t len)
+static inline uint32_t cut_to(struct tcp *tcp, uint32_t at, uint32_t len)
 {
 	const struct tcp_slot *slot = tcp_slot(tcp, at);
 
@@ -50,16 +50,17 @@ static uint32_t cut_to(struct tcp *tcp, uint32_t at, uint32_t len)
 
 static uint32_t choose_lost(struct tcp *tcp)
 {
-	uint32_t at = send_first_lost(tcp);
+	uint32_t at;
 
-	if (at == TCP_NONE)
+	if (tcp->send.lost == 0)
 		return TCP_NONE;
+	at = send_first_lost(tcp);
 	at = cut_to(tcp, at, tcp->send.mss);
 	return at != TCP_NONE && fits_cwnd(tcp, tcp_slot(tcp, at)) ? at : TCP_NONE;
 }
 
 /* `anyway`: cwnd does not matter. */
-static uint32_t choose_new(struct tcp *tcp, bool anyway)
+static inline uint32_t choose_new(struct tcp *tcp, bool anyway)
 {
 	uint32_t at = tcp->send.unsent, allowed;
 
@@ -86,25 +87,24 @@ static uint32_t choose_probe(struct tcp *tcp)
 /* --- what every segment has
  * -------------------------------------------------------------------------------------------- */
 
-static void header_init(struct tcp *tcp, struct tcp_header *header, uint32_t seq, uint64_t now)
+static inline void header_init(struct tcp *tcp, struct tcp_header *header, uint32_t seq, uint64_t now)
 {
-	*header = (struct tcp_header){
-		.source_port = tcp->local_port,
-		.destination_port = tcp->remote_port,
-		.seq = seq,
-		.ack = tcp->receive.nxt,
-		.window = receive_offer_window(tcp),
-		.flags = TCP_FLAG_ACK,
-		.has_timestamps = tcp->timestamps.enabled,
-		.ts_value = tcp_timestamp(tcp, now),
-		.ts_echo = tcp->timestamps.recent_known ? tcp->timestamps.recent : 0,
-	};
+	header->source_port = tcp->local_port;
+	header->destination_port = tcp->remote_port;
+	header->seq = seq;
+	header->ack = tcp->receive.nxt;
+	header->window = receive_offer_window(tcp);
+	header->flags = TCP_FLAG_ACK;
+	header->has_timestamps = tcp->timestamps.enabled;
+	header->ts_value = tcp_timestamp(tcp, now);
+	header->ts_echo = tcp->timestamps.recent_known ? tcp->timestamps.recent : 0;
+	header->n_sack = 0;
 	if (tcp->ack.ecn_echo)
 		header->flags |= TCP_FLAG_ECE;
 }
 
 /* SACK blocks, as many as fit beside `payload_len` bytes. False: there are some, and none fits. */
-static bool add_sacks(struct tcp *tcp, struct tcp_header *header, uint32_t payload_len)
+static inline bool add_sacks(struct tcp *tcp, struct tcp_header *header, uint32_t payload_len)
 {
 	uint32_t room = tcp->send.mss - payload_len, max = header->has_timestamps ? SACK_WITH_TIMESTAMPS : TCP_SACK_MAX;
 
@@ -118,7 +118,7 @@ static bool add_sacks(struct tcp *tcp, struct tcp_header *header, uint32_t paylo
 }
 
 /* It carries RCV.NXT: nothing else needs to. */
-static void acknowledged(struct tcp *tcp, const struct tcp_header *header, bool told_all)
+static inline void acknowledged(struct tcp *tcp, const struct tcp_header *header, bool told_all)
 {
 	tcp->ack.last = header->ack;
 	tcp->ack.unacknowledged = 0;
@@ -127,9 +127,16 @@ static void acknowledged(struct tcp *tcp, const struct tcp_header *header, bool 
 		tcp->ack.now = false;
 }
 
-static void depart(struct tcp *tcp, struct tcp_departure *departure, const struct tcp_header *header)
+/* `slot`: whose bytes it has; NULL: none. */
+static inline void depart(struct tcp *tcp, struct tcp_departure *departure, const struct tcp_header *header,
+	const struct tcp_slot *slot, bool is_new)
 {
 	departure->header_len = tcp_header_write(header, departure->header);
+	departure->payload = slot ? slot->data : NULL;
+	departure->payload_len = slot ? slot->len : 0;
+	departure->owner = slot ? slot->owner : NULL;
+	departure->ecn_capable = tcp->ecn && is_new; /* never a retransmission: RFC 3168 section 6.1.5 */
+	departure->retransmission = slot && !is_new;
 	tcp_count(tcp, TCP_COUNT_SEGMENTS_OUT);
 }
 
@@ -152,15 +159,8 @@ static void write_slot(struct tcp *tcp, uint32_t at, struct tcp_departure *depar
 		header.flags |= TCP_FLAG_CWR;
 		tcp->debts.cwr = false;
 	}
-	*departure = (struct tcp_departure){
-		.payload = slot->data,
-		.payload_len = slot->len,
-		.owner = slot->owner,
-		.ecn_capable = tcp->ecn && is_new, /* never a retransmission: RFC 3168 section 6.1.5 */
-		.retransmission = !is_new,
-	};
 	acknowledged(tcp, &header, told_all);
-	depart(tcp, departure, &header);
+	depart(tcp, departure, &header, slot, is_new);
 	if (is_new)
 		tcp->counters[TCP_COUNT_BYTES_OUT] += slot->len;
 	else
@@ -182,8 +182,7 @@ static void account_slot(struct tcp *tcp, uint32_t at, bool is_probe, uint64_t n
 	} else if (!timer_runs(tcp, TCP_TIMER_RTO)) {
 		timer_restart_rto(tcp, now);
 	}
-	if (is_new)
-		tlp_schedule(tcp, now);
+	tcp->debts.probe_timer |= is_new;
 }
 
 static void write_ack(struct tcp *tcp, uint32_t seq, struct tcp_departure *departure, uint64_t now)
@@ -192,9 +191,8 @@ static void write_ack(struct tcp *tcp, uint32_t seq, struct tcp_departure *depar
 
 	header_init(tcp, &header, seq, now);
 	add_sacks(tcp, &header, 0);
-	*departure = (struct tcp_departure){0};
 	acknowledged(tcp, &header, true);
-	depart(tcp, departure, &header);
+	depart(tcp, departure, &header, NULL, false);
 }
 
 static void write_reset(struct tcp *tcp, struct tcp_departure *departure, uint64_t now)
@@ -203,8 +201,7 @@ static void write_reset(struct tcp *tcp, struct tcp_departure *departure, uint64
 
 	header_init(tcp, &header, tcp->send.nxt, now);
 	header.flags = TCP_FLAG_RST | TCP_FLAG_ACK;
-	*departure = (struct tcp_departure){0};
-	depart(tcp, departure, &header);
+	depart(tcp, departure, &header, NULL, false);
 	tcp->debts.reset = false;
 }
 
@@ -249,6 +246,10 @@ bool tcp_output(struct tcp *tcp, struct tcp_departure *departure, uint64_t now)
 		write_slot(tcp, at, departure, now);
 		account_slot(tcp, at, is_probe, now);
 		return true;
+	}
+	if (tcp->debts.probe_timer) { /* once for all that has left now */
+		tcp->debts.probe_timer = false;
+		tlp_schedule(tcp, now);
 	}
 	notice_small_window(tcp, now);
 	if (tcp->debts.window_probe) {

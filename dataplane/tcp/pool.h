@@ -26,15 +26,16 @@ struct tcp_slot {
 	void *owner;		 /* of the memory at data, to the caller; may be NULL */
 	uint64_t time;		 /* microseconds: of the last transmission, or when it began to wait */
 	uint32_t next, previous; /* by sequence */
-	uint32_t newer, older;	 /* by time of the last transmission */
+	uint32_t newer, older;	 /* in flight: by time of the last transmission */
 	uint32_t run;		 /* of the first of a run of SACKED slots the last, and the reverse */
 	uint32_t seq, len;
 	uint8_t flags; /* enum tcp_slot_flag */
+	uint8_t unused[11];
 };
-_Static_assert(sizeof(struct tcp_slot) <= 64, "a cache line");
+_Static_assert(sizeof(struct tcp_slot) == 64, "a cache line");
 
 struct tcp_pool {
-	struct tcp_slot *slots;
+	struct tcp_slot *slots; /* best where a cache line begins */
 	uint32_t count, n_free;
 	uint32_t free; /* the first of the free ones, linked by `next` */
 };

@@ -33,9 +33,9 @@ void receive_free(struct tcp *tcp)
 {
 	struct tcp_receive *receive = &tcp->receive;
 
-	if (receive->has_first)
+	if (receive->first.data)
 		give_back(tcp, receive->first.owner);
-	receive->has_first = false;
+	receive->first.data = NULL;
 	while (receive->head != TCP_NONE) {
 		give_back(tcp, tcp_slot(tcp, receive->head)->owner);
 		list_remove(tcp, receive->head);
@@ -160,8 +160,7 @@ static void take_first(struct tcp *tcp, uint8_t *data, uint32_t len, void *owner
 	struct tcp_receive *receive = &tcp->receive;
 	uint32_t end = receive->nxt + len;
 
-	receive->first = (struct tcp_slot){.data = data, .len = len, .owner = owner, .seq = receive->nxt};
-	receive->has_first = true;
+	receive->first = (struct tcp_first){.data = data, .len = len, .owner = owner, .seq = receive->nxt};
 	while (receive->head != TCP_NONE && sequence_before(tcp_slot(tcp, receive->head)->seq, end)) {
 		struct tcp_slot *slot = tcp_slot(tcp, receive->head);
 
@@ -275,24 +274,36 @@ void receive_fin(struct tcp *tcp, uint32_t seq)
 	advance(tcp);
 }
 
+/* The first that can be read leaves; false: there is none. */
+static bool leave(struct tcp *tcp, struct tcp_piece *piece)
+{
+	struct tcp_receive *receive = &tcp->receive;
+	uint32_t head = receive->head;
+	struct tcp_slot *slot;
+
+	if (receive->first.data) {
+		*piece = (struct tcp_piece){receive->first.data, receive->first.len, receive->first.owner};
+		receive->first.data = NULL;
+		return true;
+	}
+	if (head == TCP_NONE)
+		return false;
+	slot = tcp_slot(tcp, head);
+	if (!sequence_before(slot->seq, receive->nxt))
+		return false;
+	*piece = (struct tcp_piece){slot->data, slot->len, slot->owner};
+	list_remove(tcp, head);
+	return true;
+}
+
 bool tcp_read(struct tcp *tcp, struct tcp_piece *piece)
 {
 	struct tcp_receive *receive = &tcp->receive;
-	struct tcp_slot *slot = &receive->first;
-	uint32_t head = receive->head;
 
-	if (!receive->has_first) {
-		if (head == TCP_NONE || !sequence_before(tcp_slot(tcp, head)->seq, receive->nxt))
-			return false;
-		slot = tcp_slot(tcp, head);
-	}
-	*piece = (struct tcp_piece){.data = slot->data, .len = slot->len, .owner = slot->owner};
-	receive->read = tcp_slot_end(slot);
-	tcp->counters[TCP_COUNT_BYTES_IN] += slot->len;
-	if (receive->has_first)
-		receive->has_first = false;
-	else
-		list_remove(tcp, head);
+	if (!leave(tcp, piece))
+		return false;
+	receive->read += piece->len;
+	tcp->counters[TCP_COUNT_BYTES_IN] += piece->len;
 	if (receive->fin_known && receive->read == receive->fin)
 		receive->read++;
 	if (receive_window_grew(tcp))

@@ -89,15 +89,15 @@ static void undo(struct tcp *tcp)
 	tcp_count(tcp, TCP_COUNT_UNDONE);
 }
 
-void recovery_try_undo(struct tcp *tcp, const struct tcp_delivery *delivery, struct tcp_range duplicate)
+void recovery_try_undo(struct tcp *tcp, const struct tcp_delivery *delivery, const struct tcp_range *duplicate)
 {
 	struct tcp_recovery *recovery = &tcp->recovery;
 
 	if (!recovery->can_undo || !recovery->retransmitted)
 		return;
 	/* DSACK: each retransmission was needless, of what was under way when the recovery began. */
-	if (delivery->duplicate && recovery->n_undo > 0 && sequence_before(recovery->undo_point, duplicate.end) &&
-		sequence_at_most(duplicate.end, recovery->point) && --recovery->n_undo == 0) {
+	if (delivery->duplicate && recovery->n_undo > 0 && sequence_before(recovery->undo_point, duplicate->end) &&
+		sequence_at_most(duplicate->end, recovery->point) && --recovery->n_undo == 0) {
 		undo(tcp);
 		return;
 	}

@@ -20,8 +20,11 @@ void recovery_timeout(struct tcp *tcp);
 /* After send_transmitted. */
 void recovery_transmitted(struct tcp *tcp, const struct tcp_slot *slot, uint64_t now);
 
-/* Was the reduction for nothing? Then it is taken back. To be called for each ACK before loss detection. */
-void recovery_try_undo(struct tcp *tcp, const struct tcp_delivery *delivery, struct tcp_range duplicate);
+/*
+ * Was the reduction for nothing? Then it is taken back. To be called for each ACK before loss detection. `duplicate`:
+ * the DSACK, if delivery->duplicate.
+ */
+void recovery_try_undo(struct tcp *tcp, const struct tcp_delivery *delivery, const struct tcp_range *duplicate);
 
 /* The end of a recovery, if this ACK is one. True: it was. */
 bool recovery_try_end(struct tcp *tcp);

@@ -16,6 +16,7 @@ enum {
 	OPTION_TIMESTAMPS_LEN = 10,
 	SACK_BLOCK_LEN = 8,
 };
+enum { TIMESTAMPS_ALIGNED = OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMPS << 8 | OPTION_TIMESTAMPS_LEN };
 
 static uint16_t read16(const uint8_t *bytes)
 {
@@ -74,6 +75,9 @@ static bool parse_options(const uint8_t *options, size_t len, struct tcp_header 
 {
 	size_t at = 0;
 
+	/* As RFC 7323 appendix A recommends, and nearly every segment has it. */
+	if (len == TCP_TIMESTAMPS_LEN && read32(options) == TIMESTAMPS_ALIGNED)
+		return parse_option(options + 2, OPTION_TIMESTAMPS_LEN, header);
 	while (at < len && options[at] != OPTION_END) {
 		size_t option_len;
 
@@ -102,16 +106,19 @@ int tcp_segment_parse(uint8_t *bytes, size_t len, struct tcp_segment *segment)
 	header_len = (size_t)(bytes[12] >> 4) * 4;
 	if (header_len < TCP_HEADER_LEN || header_len > len)
 		return -EBADMSG;
-	*segment = (struct tcp_segment){
-		.header = {.source_port = read16(bytes),
-			.destination_port = read16(bytes + 2),
-			.seq = read32(bytes + 4),
-			.ack = read32(bytes + 8),
-			.flags = bytes[13],
-			.window = read16(bytes + 14)},
-		.payload = bytes + header_len,
-		.payload_len = (uint32_t)(len - header_len),
-	};
+	/* One by one: n_sack tells how much of `sack` there is, and to clear the rest costs more than all of this. */
+	header->source_port = read16(bytes);
+	header->destination_port = read16(bytes + 2);
+	header->seq = read32(bytes + 4);
+	header->ack = read32(bytes + 8);
+	header->window = read16(bytes + 14);
+	header->flags = bytes[13];
+	header->has_timestamps = false;
+	header->ts_value = header->ts_echo = 0;
+	header->n_sack = 0;
+	segment->congestion_experienced = false;
+	segment->payload = bytes + header_len;
+	segment->payload_len = (uint32_t)(len - header_len);
 	return parse_options(bytes + TCP_HEADER_LEN, header_len - TCP_HEADER_LEN, header) ? 0 : -EBADMSG;
 }
 
@@ -139,7 +146,7 @@ uint32_t tcp_header_write(const struct tcp_header *header, uint8_t wire[TCP_HEAD
 	at = write16(at, header->window);
 	at = write32(at, 0); /* checksum; no urgent pointer */
 	if (header->has_timestamps) {
-		at = write32(at, OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMPS << 8 | OPTION_TIMESTAMPS_LEN);
+		at = write32(at, TIMESTAMPS_ALIGNED);
 		at = write32(at, header->ts_value);
 		at = write32(at, header->ts_echo);
 	}

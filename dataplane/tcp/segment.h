@@ -43,7 +43,7 @@ struct tcp_header {
 	bool has_timestamps;
 	uint32_t ts_value, ts_echo;
 	uint8_t n_sack;
-	struct tcp_range sack[TCP_SACK_MAX];
+	struct tcp_range sack[TCP_SACK_MAX]; /* of which n_sack are set */
 };
 
 /* A segment that came. The payload stays where it lies. */

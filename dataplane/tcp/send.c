@@ -17,40 +17,46 @@ void send_init(struct tcp *tcp, uint32_t una)
  */
 
 /* Behind `older`, which may be TCP_NONE. */
-static void flight_insert(struct tcp *tcp, uint32_t at, uint32_t older)
+static inline void flight_insert(struct tcp *tcp, uint32_t at, uint32_t older)
 {
 	struct tcp_send *send = &tcp->send;
 	struct tcp_slot *slot = tcp_slot(tcp, at);
+	uint32_t *link = older == TCP_NONE ? &send->oldest : &tcp_slot(tcp, older)->newer;
 
 	slot->older = older;
-	slot->newer = older == TCP_NONE ? send->oldest : tcp_slot(tcp, older)->newer;
-	*(slot->older == TCP_NONE ? &send->oldest : &tcp_slot(tcp, slot->older)->newer) = at;
+	slot->newer = *link;
+	*link = at;
 	*(slot->newer == TCP_NONE ? &send->newest : &tcp_slot(tcp, slot->newer)->older) = at;
 	slot->flags |= TCP_SLOT_FLIGHT;
 	send->flight += tcp_slot_span(slot);
 }
 
-static void flight_remove(struct tcp *tcp, uint32_t at)
+/* What `older` says of the oldest is never read, so that its going touches no other slot's cache line. */
+static inline void flight_remove(struct tcp *tcp, uint32_t at)
 {
 	struct tcp_send *send = &tcp->send;
 	struct tcp_slot *slot = tcp_slot(tcp, at);
+	bool is_oldest = at == send->oldest;
 
-	*(slot->older == TCP_NONE ? &send->oldest : &tcp_slot(tcp, slot->older)->newer) = slot->newer;
-	*(slot->newer == TCP_NONE ? &send->newest : &tcp_slot(tcp, slot->newer)->older) = slot->older;
+	*(is_oldest ? &send->oldest : &tcp_slot(tcp, slot->older)->newer) = slot->newer;
+	if (at == send->newest)
+		send->newest = is_oldest ? TCP_NONE : slot->older;
+	else if (!is_oldest)
+		tcp_slot(tcp, slot->newer)->older = slot->older;
 	slot->flags &= (uint8_t)~TCP_SLOT_FLIGHT;
 	send->flight -= tcp_slot_span(slot);
 }
 
 /* Out of whichever state it is in. */
-static void slot_leave(struct tcp *tcp, uint32_t at)
+static inline void slot_leave(struct tcp *tcp, uint32_t at)
 {
 	struct tcp_slot *slot = tcp_slot(tcp, at);
 
 	if (slot->flags & TCP_SLOT_FLIGHT)
 		flight_remove(tcp, at);
-	if (slot->flags & TCP_SLOT_LOST)
+	else if (slot->flags & TCP_SLOT_LOST)
 		tcp->send.lost -= tcp_slot_span(slot);
-	if (slot->flags & TCP_SLOT_SACKED)
+	else if (slot->flags & TCP_SLOT_SACKED)
 		tcp->send.sacked -= tcp_slot_span(slot);
 	slot->flags &= (uint8_t) ~(TCP_SLOT_LOST | TCP_SLOT_SACKED);
 }
@@ -58,29 +64,28 @@ static void slot_leave(struct tcp *tcp, uint32_t at)
 /* --- the list by sequence --------------------------------------------------------------------------------------------
  */
 
-static void list_insert(struct tcp *tcp, uint32_t at, uint32_t previous)
+static inline void list_insert(struct tcp *tcp, uint32_t at, uint32_t previous)
 {
 	struct tcp_send *send = &tcp->send;
 	struct tcp_slot *slot = tcp_slot(tcp, at);
+	uint32_t *link = previous == TCP_NONE ? &send->head : &tcp_slot(tcp, previous)->next;
 
 	slot->previous = previous;
-	slot->next = previous == TCP_NONE ? send->head : tcp_slot(tcp, previous)->next;
-	*(previous == TCP_NONE ? &send->head : &tcp_slot(tcp, previous)->next) = at;
+	slot->next = *link;
+	*link = at;
 	*(slot->next == TCP_NONE ? &send->tail : &tcp_slot(tcp, slot->next)->previous) = at;
 }
 
-static void list_remove_head(struct tcp *tcp)
+static inline void list_remove_head(struct tcp *tcp)
 {
 	struct tcp_send *send = &tcp->send;
 	uint32_t at = send->head;
 	struct tcp_slot *slot = tcp_slot(tcp, at);
 
 	slot_leave(tcp, at);
-	send->head = slot->next;
+	send->head = slot->next; /* whose `previous` is never read, as above */
 	if (send->head == TCP_NONE)
 		send->tail = TCP_NONE;
-	else
-		tcp_slot(tcp, send->head)->previous = TCP_NONE;
 	if (send->unsent == at)
 		send->unsent = slot->next;
 	if (send->lost_hint == at)
@@ -107,7 +112,11 @@ int send_append(struct tcp *tcp, uint8_t *data, uint32_t len, void *owner, uint8
 		uint32_t at = tcp_pool_take(tcp->pool), part = len < send->mss ? len : send->mss;
 		struct tcp_slot *slot = tcp_slot(tcp, at);
 
-		*slot = (struct tcp_slot){.data = data, .owner = owner, .seq = send->end, .len = part, .run = at};
+		slot->data = data;
+		slot->owner = owner;
+		slot->seq = send->end;
+		slot->len = part;
+		slot->run = at;
 		slot->flags = n_slots == 0 ? flags : 0;
 		list_insert(tcp, at, send->tail);
 		if (send->unsent == TCP_NONE)
@@ -161,7 +170,7 @@ void send_transmitted(struct tcp *tcp, uint32_t at, uint64_t now)
 	flight_insert(tcp, at, send->newest);
 }
 
-static void slot_deliver(struct tcp *tcp, uint32_t at, struct tcp_delivery *delivery)
+static inline void slot_deliver(struct tcp *tcp, uint32_t at, struct tcp_delivery *delivery)
 {
 	struct tcp_slot *slot = tcp_slot(tcp, at);
 
@@ -241,7 +250,7 @@ void send_sack(struct tcp *tcp, struct tcp_range range, struct tcp_delivery *del
 		slot->flags |= TCP_SLOT_SACKED;
 		send->sacked += tcp_slot_span(slot);
 		/* With the runs on both sides it is one. */
-		if (slot->previous != TCP_NONE && (tcp_slot(tcp, slot->previous)->flags & TCP_SLOT_SACKED))
+		if (at != send->head && (tcp_slot(tcp, slot->previous)->flags & TCP_SLOT_SACKED))
 			first = tcp_slot(tcp, slot->previous)->run;
 		if (slot->next != TCP_NONE && (tcp_slot(tcp, slot->next)->flags & TCP_SLOT_SACKED))
 			last = tcp_slot(tcp, slot->next)->run;
@@ -297,10 +306,6 @@ uint32_t send_first_lost(struct tcp *tcp)
 	struct tcp_send *send = &tcp->send;
 	uint32_t at = send->lost_hint == TCP_NONE ? send->head : send->lost_hint;
 
-	if (send->lost == 0) {
-		send->lost_hint = TCP_NONE;
-		return TCP_NONE;
-	}
 	while (!(tcp_slot(tcp, at)->flags & TCP_SLOT_LOST))
 		at = tcp_slot(tcp, at)->next;
 	send->lost_hint = at;
@@ -309,5 +314,9 @@ uint32_t send_first_lost(struct tcp *tcp)
 
 uint32_t send_last_sent(const struct tcp *tcp)
 {
-	return tcp->send.unsent == TCP_NONE ? tcp->send.tail : tcp_slot(tcp, tcp->send.unsent)->previous;
+	const struct tcp_send *send = &tcp->send;
+
+	if (send->unsent == TCP_NONE)
+		return send->tail;
+	return send->unsent == send->head ? TCP_NONE : tcp_slot(tcp, send->unsent)->previous;
 }

@@ -86,6 +86,13 @@ struct tcp_send {
 	uint8_t scale;		 /* Snd.Wind.Shift */
 };
 
+/* What came in order, with nothing unread before it, needs no slot of the pool. */
+struct tcp_first {
+	uint8_t *data; /* NULL: nothing */
+	void *owner;
+	uint32_t seq, len;
+};
+
 /* What came and is not read yet; see receive.h. */
 struct tcp_receive {
 	uint32_t nxt;	     /* RCV.NXT */
@@ -93,8 +100,7 @@ struct tcp_receive {
 	uint32_t edge;	     /* the right edge of the window as promised: never goes back */
 	uint32_t head, tail; /* slots held, by sequence */
 	uint32_t n_held;
-	struct tcp_slot first; /* what came in order needs no slot of the pool */
-	bool has_first;
+	struct tcp_first first;
 	bool fin_known; /* the peer's FIN came, maybe ahead of bytes before it */
 	uint32_t fin;	/* its sequence number */
 	uint8_t scale;	/* Rcv.Wind.Shift */
@@ -154,6 +160,7 @@ struct tcp_debts {
 	bool segment;	   /* one segment, whatever cwnd says: a tail loss probe */
 	bool window_probe; /* an ACK with an old sequence number, which the peer answers */
 	bool cwr;	   /* CWR on the next new data (RFC 3168 section 6.1.2) */
+	bool probe_timer;  /* new data left: the tail loss probe is put off (RFC 8985 section 7.2) */
 };
 
 struct tcp_settings;
