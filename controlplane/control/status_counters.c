@@ -44,6 +44,7 @@ static json_t *gauges(const struct tables *tables)
 		[TABLES_GAUGE_FRAGMENTS_HELD] = "fragments_held",
 		[TABLES_GAUGE_CHILDREN] = "children",
 		[TABLES_GAUGE_SESSIONS] = "sessions",
+		[TABLES_GAUGE_CONNECTIONS] = "tcp_connections",
 		[TABLES_GAUGE_ROUTES] = "routes",
 		[TABLES_GAUGE_NEIGHBOURS] = "neighbours",
 		[TABLES_GAUGE_DEVICE_MISSED] = "device_missed",

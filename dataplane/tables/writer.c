@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tables/writer.h"
-
-#include "tables/slots.h"
+#include "tables/writer_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WAITING_MAX = 65536 }; /* installs beyond this are refused; removals never are */
@@ -15,26 +12,6 @@ struct waiting {
 	struct waiting *next;
 	struct tables_change change;
 };
-
-struct writer {
-	struct tables *tables;
-	int changes_fd;
-	uint64_t last_id;
-	struct slots sessions, children, connections; /* FREE records */
-	struct waiting *first, **last;
-	size_t n_waiting;
-	bool wake; /* something was pushed since the data plane was last woken */
-};
-
-static uint32_t phase_get(_Atomic uint32_t *phase)
-{
-	return atomic_load_explicit(phase, memory_order_acquire);
-}
-
-static void phase_set(_Atomic uint32_t *phase, uint32_t value)
-{
-	atomic_store_explicit(phase, value, memory_order_release);
-}
 
 /*
  * A record that is neither FREE nor LIVE was on its way when the last control plane died, and its change may have died
@@ -49,7 +26,7 @@ static void records_find(struct writer *writer)
 	for (uint32_t i = 0; i < tables->n_children; i++) {
 		if (tables->children[i].id > writer->last_id)
 			writer->last_id = tables->children[i].id;
-		phase = phase_get(&tables->children[i].phase);
+		phase = writer_phase_get(&tables->children[i].phase);
 		if (phase == TABLES_FREE)
 			slots_put(&writer->children, i);
 		else if (phase != TABLES_LIVE)
@@ -58,23 +35,13 @@ static void records_find(struct writer *writer)
 	for (uint32_t i = 0; i < tables->n_sessions; i++) {
 		if (tables->sessions[i].id > writer->last_id)
 			writer->last_id = tables->sessions[i].id;
-		phase = phase_get(&tables->sessions[i].phase);
+		phase = writer_phase_get(&tables->sessions[i].phase);
 		if (phase == TABLES_FREE)
 			slots_put(&writer->sessions, i);
 		else if (phase != TABLES_LIVE)
 			writer_session_remove(writer, i);
 	}
-	for (uint32_t i = 0; i < tables->n_connections; i++) {
-		if (tables->connections[i].id > writer->last_id)
-			writer->last_id = tables->connections[i].id;
-		phase = phase_get(&tables->connections[i].phase);
-		if (phase == TABLES_FREE)
-			slots_put(&writer->connections, i);
-		else if (phase == TABLES_CLAIMED)
-			writer_connection_release(writer, i);
-		else if (phase == TABLES_LEAVING)
-			writer_connection_end(writer, i, false);
-	}
+	writer_connections_find(writer);
 }
 
 struct writer *writer_new(struct tables *tables, int changes_fd)
@@ -119,8 +86,7 @@ uint64_t writer_next_id(struct writer *writer)
 	return ++writer->last_id;
 }
 
-/* Straight into the ring where nothing waits before it; else it waits. -ENOMEM only. */
-static int change_send(struct writer *writer, struct tables_change *change)
+int writer_send(struct writer *writer, struct tables_change *change)
 {
 	struct waiting *waiting;
 	int rc = 0;
@@ -168,7 +134,7 @@ int writer_session_claim(struct writer *writer, const struct tables_session *val
 	if (rc < 0)
 		return rc;
 	session = &writer->tables->sessions[*index];
-	phase_set(&session->phase, TABLES_CLAIMED);
+	writer_phase_set(&session->phase, TABLES_CLAIMED);
 	session->encapsulation = values->encapsulation;
 	place_clear(&session->place);
 	session->id = writer_next_id(writer);
@@ -182,7 +148,7 @@ int writer_session_claim(struct writer *writer, const struct tables_session *val
 
 void writer_session_unclaim(struct writer *writer, uint32_t index)
 {
-	phase_set(&writer->tables->sessions[index].phase, TABLES_FREE);
+	writer_phase_set(&writer->tables->sessions[index].phase, TABLES_FREE);
 	slots_put(&writer->sessions, index);
 }
 
@@ -194,7 +160,7 @@ int writer_child_claim(struct writer *writer, uint32_t *index, uint32_t *spi_in)
 	if (rc < 0)
 		return rc;
 	child = &writer->tables->children[*index];
-	phase_set(&child->phase, TABLES_CLAIMED);
+	writer_phase_set(&child->phase, TABLES_CLAIMED);
 	child->generation++;
 	atomic_store_explicit(&child->inner_mtu, 0, memory_order_relaxed);
 	child->id = writer_next_id(writer);
@@ -204,7 +170,7 @@ int writer_child_claim(struct writer *writer, uint32_t *index, uint32_t *spi_in)
 
 void writer_child_unclaim(struct writer *writer, uint32_t index)
 {
-	phase_set(&writer->tables->children[index].phase, TABLES_FREE);
+	writer_phase_set(&writer->tables->children[index].phase, TABLES_FREE);
 	slots_put(&writer->children, index);
 }
 
@@ -245,7 +211,7 @@ int writer_child_install(struct writer *writer, uint32_t index, const struct tab
 	change.install.keymat_len = (uint32_t)keymat_len;
 	memcpy(change.install.keymat_in, keymat_in, keymat_len);
 	memcpy(change.install.keymat_out, keymat_out, keymat_len);
-	return change_send(writer, &change);
+	return writer_send(writer, &change);
 }
 
 void writer_child_activate(struct writer *writer, uint32_t index)
@@ -253,7 +219,7 @@ void writer_child_activate(struct writer *writer, uint32_t index)
 	struct tables_change change = {
 		.kind = TABLES_ACTIVATE, .index = index, .id = writer->tables->children[index].id};
 
-	change_send(writer, &change);
+	writer_send(writer, &change);
 }
 
 void writer_child_remove(struct writer *writer, uint32_t index)
@@ -261,8 +227,8 @@ void writer_child_remove(struct writer *writer, uint32_t index)
 	struct tables_child *child = &writer->tables->children[index];
 	struct tables_change change = {.kind = TABLES_REMOVE_CHILD, .index = index, .id = child->id};
 
-	phase_set(&child->phase, TABLES_LEAVING);
-	change_send(writer, &change);
+	writer_phase_set(&child->phase, TABLES_LEAVING);
+	writer_send(writer, &change);
 }
 
 void writer_session_move(struct writer *writer, uint32_t index, const struct endpoint *local,
@@ -277,7 +243,7 @@ void writer_session_move(struct writer *writer, uint32_t index, const struct end
 	change.move.local = *local;
 	change.move.remote = *remote;
 	change.move.encapsulation = encapsulation;
-	change_send(writer, &change);
+	writer_send(writer, &change);
 }
 
 void writer_session_follow(struct writer *writer, uint32_t index, const struct place *place)
@@ -294,70 +260,8 @@ void writer_session_remove(struct writer *writer, uint32_t index)
 	struct tables_session *session = &writer->tables->sessions[index];
 	struct tables_change change = {.kind = TABLES_REMOVE_SESSION, .index = index, .id = session->id};
 
-	phase_set(&session->phase, TABLES_LEAVING);
-	change_send(writer, &change);
-}
-
-int writer_connection_hold(struct writer *writer, uint32_t session, const struct endpoint *local,
-	const struct endpoint *remote, uint32_t *index)
-{
-	struct tables_change change = {.kind = TABLES_CONNECTION_HOLD};
-	struct tables_connection *connection;
-	int rc = slots_take(&writer->connections, index);
-
-	if (rc < 0)
-		return rc;
-	connection = &writer->tables->connections[*index];
-	phase_set(&connection->phase, TABLES_CLAIMED);
-	connection->id = writer_next_id(writer);
-	connection->session = session;
-	connection->session_id = writer->tables->sessions[session].id;
-	connection->local = *local;
-	connection->remote = *remote;
-	connection->taken_at = time(NULL);
-	for (uint32_t i = 0; i < TABLES_FIGURES_MAX; i++)
-		atomic_store_explicit(&connection->figures[i], 0, memory_order_relaxed);
-	change.index = *index;
-	change.id = connection->id;
-	change.connection.session = session;
-	change.connection.session_id = connection->session_id;
-	change.connection.local = *local;
-	change.connection.remote = *remote;
-	return change_send(writer, &change);
-}
-
-static void connection_leave(struct writer *writer, uint32_t index, uint32_t kind, bool at_once)
-{
-	struct tables_connection *connection = &writer->tables->connections[index];
-	struct tables_change change = {.kind = kind, .index = index, .id = connection->id};
-
-	change.connection.at_once = at_once;
-	phase_set(&connection->phase, TABLES_LEAVING);
-	change_send(writer, &change);
-}
-
-void writer_connection_release(struct writer *writer, uint32_t index)
-{
-	connection_leave(writer, index, TABLES_CONNECTION_RELEASE, false);
-}
-
-void writer_connection_end(struct writer *writer, uint32_t index, bool at_once)
-{
-	connection_leave(writer, index, TABLES_CONNECTION_END, at_once);
-}
-
-static void connection_done(struct writer *writer, const struct tables_event *event)
-{
-	struct tables_connection *connection =
-		event->index < writer->tables->n_connections ? &writer->tables->connections[event->index] : NULL;
-
-	if (!connection || connection->id != event->id)
-		return;
-	if (event->change == TABLES_CONNECTION_RELEASE || event->change == TABLES_CONNECTION_END ||
-		(event->change == TABLES_CONNECTION_HOLD && event->result < 0)) {
-		phase_set(&connection->phase, TABLES_FREE);
-		slots_put(&writer->connections, event->index);
-	}
+	writer_phase_set(&session->phase, TABLES_LEAVING);
+	writer_send(writer, &change);
 }
 
 void writer_net_change(struct writer *writer, enum tables_change_kind kind, const struct writer_net *net)
@@ -369,7 +273,7 @@ void writer_net_change(struct writer *writer, enum tables_change_kind kind, cons
 	memcpy(change.net.mac, net->mac, sizeof(change.net.mac));
 	change.net.port = net->port;
 	change.net.epoch = net->epoch;
-	change_send(writer, &change);
+	writer_send(writer, &change);
 }
 
 void writer_done(struct writer *writer, const struct tables_event *event)
@@ -386,7 +290,7 @@ void writer_done(struct writer *writer, const struct tables_event *event)
 		if (event->index < tables->n_sessions && tables->sessions[event->index].id == event->id)
 			writer_session_unclaim(writer, event->index);
 	} else if (event->change >= TABLES_CONNECTION_HOLD && event->change <= TABLES_CONNECTION_INSTALL) {
-		connection_done(writer, event);
+		writer_connection_done(writer, event);
 	} else if (event->change == TABLES_REMOVE_CHILD || (event->change == TABLES_INSTALL && event->result < 0)) {
 		if (event->index < tables->n_children && tables->children[event->index].id == event->id)
 			writer_child_unclaim(writer, event->index);
@@ -401,4 +305,9 @@ uint32_t writer_sessions_free(const struct writer *writer)
 uint32_t writer_children_free(const struct writer *writer)
 {
 	return writer->children.count;
+}
+
+uint32_t writer_connections_free(const struct writer *writer)
+{
+	return writer->connections.count;
 }

@@ -61,6 +61,8 @@ void writer_session_remove(struct writer *writer, uint32_t index);
 int writer_connection_hold(struct writer *writer, uint32_t session, const struct endpoint *local,
 	const struct endpoint *remote, uint32_t *index);
 void writer_connection_release(struct writer *writer, uint32_t index);
+/* It carries another session now; the record says so, for the next control plane. */
+void writer_connection_follow(struct writer *writer, uint32_t index, uint32_t session);
 /* at_once: with RST, without waiting for what is queued. */
 void writer_connection_end(struct writer *writer, uint32_t index, bool at_once);
 
@@ -81,5 +83,6 @@ void writer_done(struct writer *writer, const struct tables_event *event);
 size_t writer_flush(struct writer *writer);
 
 /* Slots free now. */
+uint32_t writer_connections_free(const struct writer *writer);
 uint32_t writer_sessions_free(const struct writer *writer);
 uint32_t writer_children_free(const struct writer *writer);
