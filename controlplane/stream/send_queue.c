@@ -184,3 +184,63 @@ void send_queue_written(struct send_queue *queue, size_t bytes)
 		queue->begun = NULL;
 	}
 }
+
+static size_t list_len(const struct send_queue_list *list)
+{
+	const struct send_queue_frame *frame;
+	size_t len = 0;
+
+	STAILQ_FOREACH(frame, list, next)
+		len += frame->len;
+	return len;
+}
+
+static void join_list(struct send_queue_frame *joined, struct send_queue_list *list)
+{
+	struct send_queue_frame *frame;
+
+	while ((frame = STAILQ_FIRST(list))) {
+		memcpy(joined->bytes + joined->len, frame->bytes, frame->len);
+		joined->len += frame->len;
+		STAILQ_REMOVE_HEAD(list, next);
+		free(frame);
+	}
+}
+
+int send_queue_join(struct send_queue *queue, struct iovec *out)
+{
+	struct send_queue_frame *begun = queue->begun, *joined;
+	size_t begun_len = begun ? begun->len - begun->written : 0;
+
+	*out = (struct iovec){0};
+	if (send_queue_is_empty(queue))
+		return 0;
+	joined = malloc(sizeof(*joined) + begun_len + list_len(&queue->ike) + list_len(&queue->esp));
+	if (!joined)
+		return -ENOMEM;
+	*joined = (struct send_queue_frame){.len = (uint32_t)begun_len};
+	if (begun)
+		memcpy(joined->bytes, begun->bytes + begun->written, begun_len);
+	free(begun);
+	join_list(joined, &queue->ike);
+	join_list(joined, &queue->esp);
+	queue->begun = joined;
+	queue->ike_bytes = queue->esp_bytes = 0;
+	*out = (struct iovec){.iov_base = joined->bytes, .iov_len = joined->len};
+	return 0;
+}
+
+size_t send_queue_leave(
+	struct send_queue *queue, void (*ike)(void *context, const uint8_t *message, size_t message_len), void *context)
+{
+	enum { LEAD = FRAMING_HEAD_LEN + FRAMING_MARKER_LEN };
+	const struct send_queue_frame *frame;
+	size_t dropped = 0;
+
+	STAILQ_FOREACH(frame, &queue->ike, next)
+		ike(context, frame->bytes + LEAD, frame->len - LEAD);
+	STAILQ_FOREACH(frame, &queue->esp, next)
+		dropped++;
+	send_queue_clear(queue);
+	return dropped;
+}

@@ -51,3 +51,16 @@ size_t send_queue_gather(struct send_queue *queue, uint64_t now_ms, struct iovec
 
 /* So many of the bytes that send_queue_gather just named are written. */
 void send_queue_written(struct send_queue *queue, size_t bytes);
+
+/*
+ * All that waits becomes one piece, in the order of send_queue_gather, that is finished before any other: its bytes in
+ * `out`, which stay the queue's. 0 or -ENOMEM.
+ */
+int send_queue_join(struct send_queue *queue, struct iovec *out);
+
+/*
+ * That piece went by other means, and so shall what was added since: IKE messages are told, without marker, ESP is
+ * dropped. Returns how many packets of it. The queue is empty then.
+ */
+size_t send_queue_leave(
+	struct send_queue *queue, void (*ike)(void *context, const uint8_t *message, size_t message_len), void *context);

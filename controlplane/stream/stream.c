@@ -35,6 +35,7 @@ static void release(struct stream *stream)
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])
 			event_free(events[i]);
+	free(stream->moving);
 	free(stream);
 }
 
@@ -61,7 +62,9 @@ static void close_socket(struct stream *stream)
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])
 			event_del(events[i]);
-	(void)shutdown(stream->fd, SHUT_WR);
+	/* While it is frozen the kernel has no say in it any more. */
+	if (!stream->moving)
+		(void)shutdown(stream->fd, SHUT_WR);
 	close(stream->fd);
 	stream->fd = -1;
 	free(stream->rest);
@@ -158,9 +161,16 @@ static struct timeval timeval_of(uint32_t ms)
 	return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
 }
 
+int stream_watch(struct stream *stream)
+{
+	struct timeval idle = timeval_of(stream->idle_ms);
+
+	return event_add(stream->readable, stream->idle_ms ? &idle : NULL) < 0 ? -ENOMEM : 0;
+}
+
 static int open_events(struct stream *stream, const struct stream_options *options)
 {
-	struct timeval idle = timeval_of(options->idle_ms), confirm = timeval_of(options->confirm_ms);
+	struct timeval confirm = timeval_of(options->confirm_ms);
 
 	stream->readable = event_new(stream->loop->base, stream->fd, EV_READ | EV_PERSIST, on_readable, stream);
 	stream->writable = event_new(stream->loop->base, stream->fd, EV_WRITE, stream_on_writable, stream);
@@ -169,7 +179,7 @@ static int open_events(struct stream *stream, const struct stream_options *optio
 		return -ENOMEM;
 	if (options->confirm_ms && event_add(stream->unconfirmed, &confirm) < 0)
 		return -ENOMEM;
-	return event_add(stream->readable, options->idle_ms ? &idle : NULL) < 0 ? -ENOMEM : 0;
+	return stream_watch(stream);
 }
 
 struct stream *stream_open(
@@ -180,7 +190,7 @@ struct stream *stream_open(
 
 	if (!stream)
 		goto no_stream;
-	*stream = (struct stream){.loop = loop, .handler = *handler, .fd = fd};
+	*stream = (struct stream){.loop = loop, .handler = *handler, .fd = fd, .idle_ms = options->idle_ms};
 	stream->framing = (struct framing){.awaits_prefix = !options->originator, .payload_max = options->payload_max};
 	send_queue_init(&stream->queue, &options->queue);
 	rc = stream_socket_prepare(fd, options->keepalive);

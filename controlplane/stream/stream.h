@@ -94,6 +94,29 @@ int stream_send_ike(struct stream *stream, const void *message, size_t message_l
  */
 void stream_send_esp(struct stream *stream, const struct stream_packet *packets, size_t count);
 
+/*
+ * The connection leaves the kernel's hands, for whoever else goes on with it (takeover.h). Its segments are held
+ * elsewhere already. Not from within a callback.
+ *
+ *   stream_freeze   nothing is read or written any more; what is sent waits, within the queue's bounds
+ *   stream_leave    it has moved: the socket closes without a word, the stream is freed
+ *   stream_thaw     it has not: it goes on as if nothing had been
+ */
+struct stream_frozen {
+	int transfer; /* a sealed memfd, as tables/transfer.h says; the caller's to close */
+	uint32_t unacknowledged_len, unsent_len, unread_len; /* bytes in it */
+};
+
+/* 0; negative errno as takeover_read's, -EMSGSIZE where too much is under way: it was not frozen then. */
+int stream_freeze(struct stream *stream, struct stream_frozen *frozen);
+/*
+ * IKE messages that were sent since stream_freeze are told by `ike`. Returns how many ESP packets that were sent since
+ * are lost.
+ */
+size_t stream_leave(
+	struct stream *stream, void (*ike)(void *context, const uint8_t *message, size_t message_len), void *context);
+void stream_thaw(struct stream *stream);
+
 /* Ends of the connection, with their transport set. */
 const struct endpoint *stream_local(const struct stream *stream);
 const struct endpoint *stream_remote(const struct stream *stream);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside stream/ only: a stream's state, and what its three parts (life, writing, reading) ask of each other. */
+/* Inside stream/ only: a stream's state, and what its parts (life, writing, reading, moving) ask of each other. */
 #pragma once
 
 #include "stream/stream.h"
+
+struct takeover;
 
 enum {
 	STREAM_READ_LEN = 256 << 10, /* a wake-up and stream, so that others get their turn */
@@ -26,6 +28,8 @@ struct stream {
 	uint8_t *rest;		      /* of what came, not a whole frame yet; NULL: nothing */
 	size_t rest_len, rest_wanted; /* bytes that are there, and that are missing as far as is known */
 	int fd;			      /* -1: it has ended */
+	uint32_t idle_ms;	      /* as in the options */
+	struct takeover *moving;      /* NULL: it is not frozen */
 	unsigned calls;		      /* of the handler, that may be under way */
 	bool freed;		      /* when these have returned */
 };
@@ -37,6 +41,8 @@ bool stream_call_end(struct stream *stream);
 void stream_finish(struct stream *stream, const char *why);
 /* The same for an errno of the socket's. */
 void stream_fail(struct stream *stream, int error);
+/* Reads from now on; it ends where nothing has come for idle_ms. 0 or -ENOMEM. */
+int stream_watch(struct stream *stream);
 
 /* stream_write.c: writes what waits until the kernel takes no more, and goes on when it does again. */
 void stream_flush(struct stream *stream);

@@ -67,7 +67,7 @@ int stream_send_ike(struct stream *stream, const void *message, size_t message_l
 		return rc;
 	stream->counters.ike_out++;
 	stream_call_begin(stream);
-	if (!event_pending(stream->writable, EV_WRITE, NULL))
+	if (!stream->moving && !event_pending(stream->writable, EV_WRITE, NULL))
 		stream_flush(stream);
 	return stream_call_end(stream) ? 0 : -EPIPE;
 }
@@ -98,7 +98,8 @@ static size_t send_directly(struct stream *stream, const struct stream_packet *p
 
 static void send_or_queue(struct stream *stream, const struct stream_packet *packets, size_t count)
 {
-	size_t done = send_queue_is_empty(&stream->queue) ? send_directly(stream, packets, count) : 0;
+	bool idle = !stream->moving && send_queue_is_empty(&stream->queue);
+	size_t done = idle ? send_directly(stream, packets, count) : 0;
 	uint64_t now_ms;
 
 	if (stream->fd < 0 || done == count)
@@ -120,7 +121,7 @@ void stream_send_esp(struct stream *stream, const struct stream_packet *packets,
 		stream->counters.esp_out += some;
 		send_or_queue(stream, packets, some);
 	}
-	if (stream->fd >= 0 && !send_queue_is_empty(&stream->queue))
+	if (stream->fd >= 0 && !stream->moving && !send_queue_is_empty(&stream->queue))
 		event_add(stream->writable, NULL);
 	(void)stream_call_end(stream);
 }
