@@ -3,7 +3,6 @@
 
 #include "clock.h"
 #include "config/log.h"
-#include "connect/over_tcp.h"
 
 #include <errno.h>
 #include <openssl/rand.h>
@@ -14,7 +13,7 @@
 
 enum { NETWORK_SETTLES_MS = 200 };
 
-static uint32_t random_number(void)
+uint32_t connection_random(void)
 {
 	uint32_t number = 0;
 
@@ -105,6 +104,7 @@ static void tunnel_up(struct connection *connection, uint64_t now_ms)
 	connection->verdict.code = NULL;
 	connection->lost_why[0] = '\0';
 	connection_life_begin(connection, now_ms);
+	resuming_init(connection);
 	/* What an earlier dial left of IKE SAs and child SAs has its successor now. */
 	ike_peer_keep_newest(connection->ike, &connection->config->peer);
 	connection_network_up(connection);
@@ -121,6 +121,8 @@ static void tunnel_leave(struct connection *connection)
 	connection->activations = connection->path.children.activations;
 	register_end(connection);
 	noticing_end(connection);
+	over_tcp_drop_next(connection);
+	resuming_init(connection);
 	if (connection->configured)
 		connection_enter(connection, CONNECTION_REGISTERING);
 	connection_network_down(connection);
@@ -132,7 +134,28 @@ static void tunnel_lost(struct connection *connection, const char *why, uint64_t
 	explain_set(&connection->verdict, "lost", "the tunnel was lost: %s; it is dialed anew", why);
 	log_warning("event=lost reason=\"%s\"", why);
 	tunnel_leave(connection);
-	dial_lost(&connection->dial, now_ms, random_number());
+	dial_lost(&connection->dial, now_ms, connection_random());
+}
+
+/* While it stands: whether it does still, and in which connection. */
+static void look_at_tunnel(struct connection *connection, uint64_t now_ms)
+{
+	const char *why = NULL;
+
+	if (connection->renewing && connection->tcp.next &&
+		connection->path.children.activations != connection->activations) {
+		over_tcp_promote(connection);
+		resuming_init(connection);
+	}
+	if (connection->path.children.n_current == 0) {
+		why = connection->lost_why[0] ? connection->lost_why : "its last child SA is gone";
+	} else {
+		if (over_tcp_is_lost(connection))
+			resuming_begin(connection, connection->tcp.ended_why);
+		why = resuming_run(connection, now_ms, connection_random());
+	}
+	if (why)
+		tunnel_lost(connection, why, now_ms);
 }
 
 /* What the engine has told since the last time. */
@@ -151,10 +174,19 @@ static void take_effect(struct connection *connection, uint64_t now_ms)
 	}
 	if (connection->dial.state == DIAL_TRYING && connection->path.children.activations != connection->activations)
 		tunnel_up(connection, now_ms);
-	if (connection->dial.state == DIAL_UP &&
-		(connection->path.children.n_current == 0 || over_tcp_is_lost(connection)))
-		tunnel_lost(connection, connection->lost_why[0] ? connection->lost_why : "its last child SA is gone",
-			now_ms);
+	if (connection->dial.state == DIAL_UP)
+		look_at_tunnel(connection, now_ms);
+}
+
+/* When something is due, milliseconds from now; UINT64_MAX: never. `wait`: when IKE's timers are. */
+static uint64_t next_due(const struct connection *connection, uint64_t now_ms, uint64_t wait)
+{
+	const uint64_t dues[] = {connection->dial.due_ms, connection->resuming.redial.due_ms};
+
+	for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++)
+		if (dues[i] != UINT64_MAX && dues[i] - now_ms < wait)
+			wait = dues[i] - now_ms;
+	return wait;
 }
 
 void connection_settle(struct connection *connection)
@@ -165,15 +197,14 @@ void connection_settle(struct connection *connection)
 
 	ike_run_timers(connection->ike);
 	take_effect(connection, now_ms);
-	while ((step = dial_run(&connection->dial, now_ms, random_number())) != DIAL_NOTHING) {
+	while ((step = dial_run(&connection->dial, now_ms, connection_random())) != DIAL_NOTHING) {
 		if (step == DIAL_TRY)
 			connection_try_begin(connection, now_ms);
 		else
 			connection_give_up(connection);
 	}
-	wait = ike_run_timers(connection->ike); /* what was begun just now has timers of its own */
-	if (connection->dial.due_ms != UINT64_MAX && connection->dial.due_ms - now_ms < wait)
-		wait = connection->dial.due_ms - now_ms;
+	/* What was begun just now has timers of its own. */
+	wait = next_due(connection, now_ms, ike_run_timers(connection->ike));
 	if (wait == UINT64_MAX) {
 		event_del(connection->timer);
 		return;
@@ -227,6 +258,12 @@ static void on_network_settled(evutil_socket_t fd, short what, void *context)
 	if (connection->dial.state == DIAL_IDLE || !connection_is_elsewhere(connection))
 		return;
 	connection->counters.network_changes++;
+	if (connection->dial.state == DIAL_UP && connection->path.stream && !connection->renewing) {
+		resuming_begin(connection, "this host has another address towards the gateway");
+		resuming_hurry(connection);
+		connection_settle(connection);
+		return;
+	}
 	connection->noticing.in_vain = connection->registering.by_tcp = false;
 	log_info("event=network_changed reason=\"this host has another address towards the gateway\"");
 	tunnel_leave(connection);
@@ -293,7 +330,8 @@ int connection_open(struct connection *connection, struct connect_config *config
 	*connection = (struct connection){.config = config, .credentials = credentials, .base = base, .hooks = *hooks};
 	host = connection_host(connection);
 	dial_init(&connection->dial, &settings);
-	rc = tun_path_init(&connection->path, &config->peer.tunnel, &handler, random_number());
+	redial_init(&connection->resuming.redial);
+	rc = tun_path_init(&connection->path, &config->peer.tunnel, &handler, connection_random());
 	if (rc < 0) {
 		log_error("event=start_failed reason=\"the data path can't be made: %s\"", strerror(-rc));
 		return rc;

@@ -14,12 +14,13 @@
 #include "connect/explain.h"
 #include "connect/kernel.h"
 #include "connect/noticing.h"
+#include "connect/over_tcp.h"
 #include "connect/register.h"
+#include "connect/resuming.h"
 #include "connect/routes.h"
 #include "connect/undo.h"
 #include "ike/credentials.h"
 #include "ike/ike.h"
-#include "stream/stream.h"
 #include "tun/path.h"
 
 #include <event2/event.h>
@@ -41,7 +42,7 @@ struct connection_hooks {
 };
 
 struct connection_counters {
-	uint64_t connected, lost, rounds_in_vain, probes, renewals, network_changes;
+	uint64_t connected, lost, resumed, rounds_in_vain, probes, renewals, network_changes;
 };
 
 struct connection {
@@ -65,12 +66,9 @@ struct connection {
 	char registered_as[CONFIG_IDENTITY_LEN]; /* whom the gateway took us for, at the last registration */
 	uint16_t first_registration; /* index of the port that answered last */
 
-	/* Where the transport is TCP (over_tcp.h). */
-	struct stream_loop *stream_loop;
-	struct stream *stream;	       /* NULL: none stands */
-	struct event *stream_dialing;  /* NULL: none is dialed */
-	int stream_handed;	       /* a registration's, for the next try; -1: none */
-	struct address stream_address; /* of ours towards the gateway */
+	/* Where the transport is TCP. */
+	struct over_tcp tcp;
+	struct resuming resuming;
 
 	/* Of the present try. */
 	struct endpoint gateway; /* the address that was dialed, and the port */
@@ -89,6 +87,7 @@ struct connection {
 	uint64_t authentic;			   /* packets, at the last look */
 	uint64_t heard_ms, probed_ms, renewed_ms;
 	unsigned probes; /* unanswered */
+	bool probed;	 /* the last of them was sent, for the gateway knows such questions */
 	bool renew, renewing;
 	unsigned renewals_in_vain;
 
@@ -115,6 +114,9 @@ int connection_start(struct connection *connection);
 
 /* Tells the gateway, undoes routes and name servers, closes and wipes all. */
 void connection_close(struct connection *connection);
+
+/* For pauses that are not to be the same everywhere. */
+uint32_t connection_random(void);
 
 /* Lets what has come about take effect, and sets the next timer. */
 void connection_settle(struct connection *connection);
@@ -167,6 +169,8 @@ bool connection_admits(const struct connection *connection, const uint8_t *messa
 /* reach.c: the gateway's address, our own towards it, and sockets for both. False: noted in the round, or in `verdict`.
  */
 bool connection_reach(struct connection *connection);
+/* The same for the connection->gateway that there was before, by TCP. 0 or negative errno. */
+int connection_reach_again(struct connection *connection);
 /* Has this host another address towards the gateway than its sockets have, or one where it had none? */
 bool connection_is_elsewhere(const struct connection *connection);
 

@@ -27,12 +27,14 @@ static void host_send(void *context, const struct endpoint *local, const struct 
 	const uint8_t *message, size_t message_len)
 {
 	struct connection *connection = context;
+	struct stream *stream;
 	int rc;
 
 	/* The end of a TCP connection is told by itself. */
 	if (local->transport == ENDPOINT_TCP) {
-		if (connection->stream)
-			(void)stream_send_ike(connection->stream, message, message_len);
+		stream = over_tcp_find(connection, local);
+		if (stream)
+			(void)stream_send_ike(stream, message, message_len);
 		return;
 	}
 	rc = tun_path_send_message(&connection->path, local, remote, message, message_len);
@@ -140,6 +142,8 @@ static void host_peer_moved(void *context, const struct config_peer *peer, const
 	(void)peer;
 	(void)identity;
 	(void)ike_sa;
+	if (local->transport == ENDPOINT_TCP)
+		resuming_answered(connection, local);
 	if (local->transport == ENDPOINT_TCP || local->port != connection->path.socket.local.port)
 		return;
 	connection->path.remote = *remote;
@@ -229,6 +233,8 @@ static void host_message(void *context, const struct ike_message *message)
 	if (message->sent)
 		return;
 	connection->notified = !message->encrypted && message->notify != 0;
+	if (connection->notified && message->notify == ISAKMP_INVALID_COOKIE)
+		resuming_disowned(connection, &message->local);
 	if (!connection->notified || connection->dial.state != DIAL_TRYING ||
 		!is_of_this_try(connection, message->initiator_cookie))
 		return;

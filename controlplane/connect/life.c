@@ -3,12 +3,12 @@
 #include "clock.h"
 #include "config/log.h"
 #include "connect/connection.h"
-#include "connect/over_tcp.h"
 
 enum {
 	PROBE_EVERY_MS = 2000,
 	PROBES_IN_VAIN = 3,
-	RENEW_PERCENT = 10, /* of its life is left when an IKE SA is renewed */
+	PROBES_OF_STREAM = 1, /* TCP repeats what was lost: another connection is dialed beside it */
+	RENEW_PERCENT = 10,   /* of its life is left when an IKE SA is renewed */
 	RENEWALS_IN_VAIN = 3,
 	RENEW_EVERY_MS = 5000,
 	REGISTER_EVERY_MS = 30000,
@@ -45,13 +45,20 @@ static const char *probe(struct connection *connection, uint64_t now_ms)
 	if (patience == 0 || now_ms - connection->heard_ms < patience ||
 		now_ms - connection->probed_ms < PROBE_EVERY_MS)
 		return NULL;
+	if (connection->path.stream && connection->probed && connection->probes == PROBES_OF_STREAM) {
+		resuming_begin(
+			connection, "the gateway is silent in it, and does not answer whether it is there (DPD)");
+		connection->resuming.silent = resuming_is_on(connection);
+		return NULL;
+	}
 	if (connection->probes == PROBES_IN_VAIN)
 		return "the gateway is silent, and three questions whether it is there (DPD) went unanswered";
 	connection->probed_ms = now_ms;
 	connection->probes++;
 	connection->counters.probes++;
 	/* One that knows no such questions, or has no IKE SA for them, is asked by a new IKE SA. */
-	if (ike_peer_probe(connection->ike, &connection->config->peer) < 0)
+	connection->probed = ike_peer_probe(connection->ike, &connection->config->peer) == 0;
+	if (!connection->probed)
 		connection->renew = true;
 	return NULL;
 }
@@ -93,10 +100,11 @@ void connection_renew(struct connection *connection)
 	connection->activations = connection->path.children.activations;
 	connection->counters.renewals++;
 	log_info("event=renewing reason=\"a new IKE SA is negotiated\"");
-	if (over_tcp_is_meant(connection) && connection->stream_handed >= 0)
-		rc = over_tcp_try(connection);
-	else if (connection->stream)
-		rc = ike_initiate(connection->ike, &connection->config->peer, stream_local(connection->stream), &remote);
+	if (connection->tcp.handed >= 0)
+		rc = over_tcp_renew(connection);
+	else if (connection->tcp.current)
+		rc = ike_initiate(
+			connection->ike, &connection->config->peer, stream_local(connection->tcp.current), &remote);
 	else
 		rc = ike_initiate(connection->ike, &connection->config->peer, &connection->path.socket.local, &remote);
 	if (rc < 0)
@@ -137,6 +145,7 @@ static const char *keep_renewed(struct connection *connection, uint64_t now_ms)
 			return NULL;
 		connection->renewing = false;
 		ike_peer_abandon(connection->ike, &connection->config->peer);
+		over_tcp_drop_next(connection);
 		if (++connection->renewals_in_vain == RENEWALS_IN_VAIN)
 			return "the gateway does not answer when a new IKE SA is to be negotiated";
 	}
@@ -151,6 +160,13 @@ const char *connection_live(struct connection *connection, uint64_t now_ms)
 	const char *gone;
 
 	listen_back(connection, now_ms);
+	over_tcp_tick(connection, now_ms);
+	if (resuming_is_on(connection)) {
+		if (connection->resuming.silent && connection->tcp.current &&
+			connection->heard_ms > connection->resuming.redial.began_ms)
+			resuming_end(connection); /* it was late, no more */
+		return NULL;
+	}
 	gone = probe(connection, now_ms);
 	return gone ? gone : keep_renewed(connection, now_ms);
 }

@@ -2,7 +2,6 @@
 /* How the gateway is reached: its name, the way to it, and sockets at our end of that way. */
 #include "config/log.h"
 #include "connect/connection.h"
-#include "connect/over_tcp.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -99,7 +98,7 @@ bool connection_reach(struct connection *connection)
 	rc = tun_socket_route(&connection->gateway, &local, &mtu);
 	if (rc == 0) {
 		connection->path.outer_mtu = noticing_mtu(connection, mtu);
-		connection->stream_address = local;
+		connection->tcp.address = local;
 		/* TCP's socket is made by each dial. */
 		rc = over_tcp_is_meant(connection) ? 0 : open_sockets(connection, &local);
 		if (rc == 0)
@@ -109,6 +108,21 @@ bool connection_reach(struct connection *connection)
 	if (try)
 		try->error = -rc;
 	return false;
+}
+
+int connection_reach_again(struct connection *connection)
+{
+	struct address local;
+	uint32_t mtu;
+	int rc;
+
+	connection_network_set(connection);
+	rc = tun_socket_route(&connection->gateway, &local, &mtu);
+	if (rc == 0) {
+		connection->path.outer_mtu = mtu;
+		connection->tcp.address = local;
+	}
+	return rc;
 }
 
 bool connection_is_elsewhere(const struct connection *connection)
@@ -124,6 +138,6 @@ bool connection_is_elsewhere(const struct connection *connection)
 	if (tun_socket_route(&gateway, &local, &mtu) < 0)
 		return false;
 	if (connection->path.stream)
-		return !address_equal(&connection->stream_address, &local);
+		return !address_equal(&connection->tcp.address, &local);
 	return connection->path.socket.fd < 0 || !address_equal(&connection->path.socket.local.address, &local);
 }

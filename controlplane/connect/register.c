@@ -5,7 +5,6 @@
 #include "clock.h"
 #include "config/log.h"
 #include "connect/connection.h"
-#include "connect/over_tcp.h"
 
 #include <errno.h>
 #include <string.h>

@@ -67,10 +67,10 @@ static json_t *routes_of(const struct connection *connection)
 static json_t *counters_of(const struct connection *connection)
 {
 	const struct connection_counters *own = &connection->counters;
-	json_t *object = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "connected", (json_int_t)own->connected, "lost",
-		(json_int_t)own->lost, "rounds_in_vain", (json_int_t)own->rounds_in_vain, "probes",
-		(json_int_t)own->probes, "renewals", (json_int_t)own->renewals, "network_changes",
-		(json_int_t)own->network_changes);
+	json_t *object = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connected", (json_int_t)own->connected,
+		"lost", (json_int_t)own->lost, "resumed", (json_int_t)own->resumed, "rounds_in_vain",
+		(json_int_t)own->rounds_in_vain, "probes", (json_int_t)own->probes, "renewals",
+		(json_int_t)own->renewals, "network_changes", (json_int_t)own->network_changes);
 
 	for (unsigned i = 0; i < TUN_COUNTER_COUNT; i++)
 		json_object_set_new(
@@ -95,21 +95,28 @@ json_t *status_of(const struct connection *connection)
 	const struct connect_config *config = connection->config;
 	const struct tun_path *path = &connection->path;
 	bool up = connection->dial.state == DIAL_UP;
-	json_t *failure = json_null();
+	json_t *failure = json_null(), *resumed = json_null();
 
+	if (connection->resuming.told[0])
+		resumed = json_pack(
+			"{s:I, s:s}", "at", (json_int_t)connection->resuming.told_at, "why", connection->resuming.told);
 	if (connection->verdict.code)
 		failure =
 			json_pack("{s:s, s:s}", "code", connection->verdict.code, "why", connection->verdict.sentence);
-	return json_pack("{s:b, s:s, s:s, s:o, s:s, s:s, s:b, s:o, s:s, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "ok",
-		1, "state", dial_state_name(connection->dial.state), "gateway", config->gateway, "remote",
-		text_of_endpoint(up ? &path->remote : &connection->gateway), "gateway_identity", config->peer.identity,
-		"identity", connection->phase == CONNECTION_REGISTERED ? connection->registered_as : config->base.ike.identity,
+	return json_pack("{s:b, s:s, s:s, s:o, s:s, s:s, s:b, s:o, s:s, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, "
+			 "s:o, s:s, s:o}",
+		"ok", 1, "state", resuming_is_on(connection) ? "resuming" : dial_state_name(connection->dial.state),
+		"gateway", config->gateway, "remote", text_of_endpoint(up ? &path->remote : &connection->gateway),
+		"gateway_identity", config->peer.identity, "identity",
+		connection->phase == CONNECTION_REGISTERED ? connection->registered_as : config->base.ike.identity,
 		"registered", connection->phase == CONNECTION_REGISTERED, "local",
-		text_of_endpoint(connection->stream ? stream_local(connection->stream) : &path->socket.local), "interface",
-		config->interface, "virtual_address", text_of_address(&connection->assignment.address), "mtu", connection->mtu, "uncut", (int)path->inner_mtu, "since",
+		text_of_endpoint(connection->tcp.current ? stream_local(connection->tcp.current) : &path->socket.local),
+		"interface", config->interface, "virtual_address", text_of_address(&connection->assignment.address),
+		"mtu", connection->mtu, "uncut", (int)path->inner_mtu, "since",
 		(json_int_t)(up ? connection->up_since : 0), "tries", (json_int_t)connection->dial.tries, "failure",
 		failure, "children", children_of(connection), "routes", routes_of(connection), "dns",
-		dns_of(connection), "counters", counters_of(connection));
+		dns_of(connection), "counters", counters_of(connection), "transport", path->stream ? "tcp" : "udp",
+		"resumed", resumed);
 }
 
 static const char *text_in(const json_t *object, const char *name)
@@ -148,7 +155,7 @@ static void show_children(const json_t *children, FILE *out)
 
 void status_show(const json_t *reply, FILE *out)
 {
-	const json_t *failure = json_object_get(reply, "failure");
+	const json_t *failure = json_object_get(reply, "failure"), *resumed = json_object_get(reply, "resumed");
 	char age[FORMAT_LEN];
 
 	fprintf(out, "%s: %s (%s) from %s as %s, interface %s", text_in(reply, "state"),
@@ -161,6 +168,9 @@ void status_show(const json_t *reply, FILE *out)
 	fprintf(out, "\n");
 	if (json_is_object(failure))
 		fprintf(out, "last failure: %s\n", text_in(failure, "why"));
+	if (json_is_object(resumed))
+		fprintf(out, "%s ago: %s\n", format_age(clock_unix() - (int64_t)number_in(resumed, "at"), age),
+			text_in(resumed, "why"));
 	if (json_array_size(json_object_get(reply, "children")) > 0)
 		show_children(json_object_get(reply, "children"), out);
 }

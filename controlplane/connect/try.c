@@ -4,7 +4,6 @@
 #include "clock.h"
 #include "config/log.h"
 #include "connect/connection.h"
-#include "connect/over_tcp.h"
 
 #include <errno.h>
 #include <stdio.h>
