@@ -46,9 +46,7 @@ static const char *probe(struct connection *connection, uint64_t now_ms)
 		now_ms - connection->probed_ms < PROBE_EVERY_MS)
 		return NULL;
 	if (connection->path.stream && connection->probed && connection->probes == PROBES_OF_STREAM) {
-		resuming_begin(
-			connection, "the gateway is silent in it, and does not answer whether it is there (DPD)");
-		connection->resuming.silent = resuming_is_on(connection);
+		resuming_doubt(connection);
 		return NULL;
 	}
 	if (connection->probes == PROBES_IN_VAIN)

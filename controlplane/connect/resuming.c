@@ -46,7 +46,19 @@ void resuming_begin(struct connection *connection, const char *why)
 		"the TCP connection from %s is of no use any more: %s; another one is dialed, to go on with the same "
 		"SAs",
 		text, resuming->why);
-	redial_begin(&resuming->redial, clock_now_ms());
+	resuming->since_ms = clock_now_ms();
+	redial_begin(&resuming->redial, resuming->since_ms);
+}
+
+void resuming_doubt(struct connection *connection)
+{
+	struct resuming *resuming = &connection->resuming;
+
+	resuming_begin(connection, "the gateway is silent in it, and does not answer whether it is there (DPD)");
+	if (!resuming_is_on(connection) || resuming->silent)
+		return;
+	resuming->silent = true;
+	resuming->since_ms = connection->heard_ms;
 }
 
 void resuming_hurry(struct connection *connection)
@@ -127,7 +139,7 @@ static void dial(struct connection *connection)
 static void succeed(struct connection *connection, uint64_t now_ms)
 {
 	struct resuming *resuming = &connection->resuming;
-	uint64_t ms = now_ms - resuming->redial.began_ms;
+	uint64_t ms = now_ms - resuming->since_ms;
 	char from[ENDPOINT_TEXT_LEN], to[ENDPOINT_TEXT_LEN];
 
 	over_tcp_promote(connection);

@@ -20,9 +20,10 @@ struct connection;
 struct resuming {
 	struct redial redial;
 	struct endpoint gateway, before;  /* where the tunnel's connection leads to; our end of it */
-	char why[EXPLAIN_DETAIL_LEN];	  /* it is of no use any more */
+	uint64_t since_ms;		  /* it is of no use any more: since when, */
+	char why[EXPLAIN_DETAIL_LEN];	  /* and why */
 	char failure[EXPLAIN_DETAIL_LEN]; /* of the last dial */
-	bool silent;			  /* that is why: what comes by it proves the contrary */
+	bool silent;			  /* that is why (resuming_doubt) */
 	bool answered;			  /* since the last settling */
 	const char *hopeless;		  /* since then: why it is of no use to go on; NULL: it may be of some */
 	char told[EXPLAIN_SENTENCE_LEN];  /* of the last one that went well; "": there was none */
@@ -34,6 +35,8 @@ void resuming_init(struct connection *connection);
 
 /* Begins, unless it has or the tunnel is being renewed, which brings another connection anyway. */
 void resuming_begin(struct connection *connection, const char *why);
+/* The same where that is silence: it ends with whatever comes by it. */
+void resuming_doubt(struct connection *connection);
 bool resuming_is_on(const struct connection *connection);
 
 /* The network is another one: now, rather than after the pause. */

@@ -65,7 +65,7 @@ iperf_both_ways() {
 # ping_forever, ping_forever_without_loss: small pings while something else happens, and their verdict.
 ping_forever() {
 	rm -f "$LAB_DIR/ping-forever.log"
-	background ping-forever "$TALKER" ping -n -i 0.05 -W 5 "$SRV"
+	background ping-forever "$TALKER" ping -n -D -i 0.05 -W 5 "$SRV"
 }
 
 # Those that are under way when it is stopped don't count: only numbers missing before the last answer do.
