@@ -57,7 +57,7 @@ static void esp_begin(struct rte_mbuf *packet, uint16_t outer_len, bool udp, str
 {
 	struct packet *meta = packet_of(packet);
 
-	meta->esp = true;
+	meta->kind = PACKET_ESP;
 	meta->outer_len = (uint8_t)outer_len;
 	meta->udp = udp;
 	meta->stream = false;
@@ -121,6 +121,34 @@ static bool is_stream_segment(const struct worker *worker, struct rte_mbuf *pack
 	       config_is_tcp_port(worker->dataplane->config, rte_be_to_cpu_16(tcp->dst_port));
 }
 
+/*
+ * A TCP segment to us: that of a connection which a worker owns goes to that one, whatever its flags; all others are the
+ * kernel's.
+ */
+static void classify_segment(
+	struct worker *worker, struct rte_mbuf *packet, uint16_t header_len, struct classified *out)
+{
+	const struct connection_lookup *lookup = &worker->dataplane->connections.lookup;
+	struct packet *meta = packet_of(packet);
+	struct connection *connection =
+		connection_lookup_has_any(lookup) ? connection_lookup_segment(lookup, packet, header_len) : NULL;
+
+	if (connection) {
+		meta->kind = PACKET_SEGMENT;
+		meta->outer_len = (uint8_t)header_len;
+		if (connection->owner != worker->number) {
+			exit_handoff(worker, packet, connection->owner);
+			return;
+		}
+		out->connections[out->n_segments] = connection;
+		out->segments[out->n_segments++] = packet;
+	} else if (is_stream_segment(worker, packet, header_len)) {
+		exit_kernel_segment(worker, packet, meta->port);
+	} else {
+		exit_kernel_packet(worker, packet, meta->port);
+	}
+}
+
 /* `protocol` follows the IP header, which has `header_len` bytes. */
 static void classify_local(
 	struct worker *worker, struct rte_mbuf *packet, uint8_t protocol, uint16_t header_len, struct classified *out)
@@ -142,8 +170,8 @@ static void classify_local(
 			esp_begin(packet, header_len, false, out);
 		return;
 	}
-	if (protocol == IPPROTO_TCP && is_stream_segment(worker, packet, header_len)) {
-		exit_kernel_segment(worker, packet, packet_of(packet)->port);
+	if (protocol == IPPROTO_TCP) {
+		classify_segment(worker, packet, header_len, out);
 		return;
 	}
 	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
@@ -170,8 +198,8 @@ static bool is_fragment(const void *header)
 				      : ipv4_is_fragment(header);
 }
 
-/* Of a fragment to us: may it be a piece of ESP or of UDP? */
-static bool fragment_may_be_esp(const struct rte_mbuf *fragment)
+/* Of a fragment to us: may it be a piece of ESP, of UDP or of a segment? */
+static bool fragment_is_collected(const struct rte_mbuf *fragment)
 {
 	const void *header = rte_pktmbuf_mtod(fragment, const void *);
 	const struct rte_ipv6_fragment_ext *extension =
@@ -184,16 +212,16 @@ static bool fragment_may_be_esp(const struct rte_mbuf *fragment)
 		protocol = extension->next_header;
 	else
 		return false;
-	return protocol == IPPROTO_UDP || protocol == IPPROTO_ESP;
+	return protocol == IPPROTO_UDP || protocol == IPPROTO_ESP || protocol == IPPROTO_TCP;
 }
 
-/* A piece of a packet to us: ports are in the first one only, so all UDP and ESP pieces are collected. */
+/* A piece of a packet to us: ports are in the first one only, so all pieces of UDP, ESP and TCP are collected. */
 static void classify_fragment(struct worker *worker, struct rte_mbuf *fragment, struct classified *out)
 {
 	struct rte_mbuf *whole;
 	uint16_t owner;
 
-	if (!fragment_may_be_esp(fragment)) {
+	if (!fragment_is_collected(fragment)) {
 		exit_kernel_packet(worker, fragment, packet_of(fragment)->port);
 		return;
 	}
@@ -207,14 +235,28 @@ static void classify_fragment(struct worker *worker, struct rte_mbuf *fragment, 
 		classify_whole(worker, whole, out);
 }
 
+static void classified_begin(struct classified *out)
+{
+	out->n_esp = out->n_plain = out->n_segments = out->n_sends = 0;
+}
+
 void classify_handed_over(struct worker *worker, struct rte_mbuf **packets, uint16_t count, struct classified *out)
 {
-	out->n_esp = out->n_plain = 0;
+	classified_begin(out);
 	for (uint16_t i = 0; i < count; i++) {
-		if (packet_of(packets[i])->esp)
-			out->esp[out->n_esp++] = packets[i];
-		else
-			classify_fragment(worker, packets[i], out);
+		struct packet *meta = packet_of(packets[i]);
+
+		switch (meta->kind) {
+		case PACKET_ESP: out->esp[out->n_esp++] = packets[i]; break;
+		case PACKET_SEND:
+		case PACKET_IKE: out->sends[out->n_sends++] = packets[i]; break;
+		case PACKET_SEGMENT:
+			/* Its connection may have gone meanwhile. */
+			meta->kind = PACKET_IP;
+			classify_whole(worker, packets[i], out);
+			break;
+		default: classify_fragment(worker, packets[i], out);
+		}
 	}
 }
 
@@ -266,7 +308,7 @@ void classify_frames(
 {
 	uint64_t mac = mac_load(&worker->dataplane->ports[port].mac);
 
-	out->n_esp = out->n_plain = 0;
+	classified_begin(out);
 	for (uint16_t i = 0; i < count; i++) {
 		/* The line before the frame, too: the outer headers go there. */
 		if (i + PREFETCH_AHEAD < count) {
@@ -321,7 +363,7 @@ static bool kernel_frame_has_policy(const struct worker *worker, struct rte_mbuf
 void classify_kernel(
 	struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count, struct classified *out)
 {
-	out->n_esp = out->n_plain = 0;
+	classified_begin(out);
 	for (uint16_t i = 0; i < count; i++) {
 		const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(frames[i], const struct rte_ether_hdr *);
 

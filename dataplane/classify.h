@@ -5,13 +5,21 @@
  */
 #pragma once
 
+#include "connection.h"
 #include "worker.h"
 
-/* Two bursts to go on: ESP packets (data at the ESP header) and plain ones (data at the IP header). */
+/*
+ * Bursts to go on: ESP packets (data at the ESP header); plain ones (data at the IP header); TCP segments of connections
+ * that this worker owns (data at the IP header, meta.outer_len bytes of it); and what other workers and the main thread
+ * want sent in such connections (PACKET_SEND, PACKET_IKE), which comes by classify_handed_over alone.
+ */
 struct classified {
 	struct rte_mbuf *esp[BURST];
 	struct rte_mbuf *plain[BURST];
-	uint16_t n_esp, n_plain;
+	struct rte_mbuf *segments[BURST];
+	struct connection *connections[BURST]; /* segments: of which, in the same order */
+	struct rte_mbuf *sends[BURST];
+	uint16_t n_esp, n_plain, n_segments, n_sends;
 };
 
 /* At most BURST frames. */

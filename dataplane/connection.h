@@ -87,10 +87,7 @@ enum connection_command_kind {
 struct connection_command {
 	enum connection_command_kind kind;
 	struct connection *connection;
-	int result; /* the owner: 0 or negative errno */
-	/* install */
-	struct transfer_state state;
-	uint8_t *bytes; /* unacknowledged, unsent, unread; rte_malloc: the owner copies what it needs into buffers */
-	/* end */
-	bool at_once;
+	int result;			 /* the owner: 0 or negative errno */
+	const struct transfer *transfer; /* install: the owner copies what it needs into buffers */
+	bool at_once;			 /* end */
 };

@@ -3,6 +3,7 @@
 
 #include "changes.h"
 #include "config/log.h"
+#include "connection_figures.h"
 #include "crypto.h"
 #include "packet.h"
 
@@ -32,6 +33,15 @@ static const uint8_t reason_kinds[REASON_COUNT] = {
 	REASONS(X)
 #undef X
 };
+static const char *const figure_names[CONNECTION_FIGURE_COUNT] = {
+#define X(id, name, meaning) [CONNECTION_FIGURE_##id] = name,
+	CONNECTION_FIGURES(X)
+#undef X
+#define X(id, name, meaning) [CONNECTION_FIGURE_TCP + TCP_COUNT_##id] = name,
+	TCP_COUNTERS(X)
+#undef X
+};
+_Static_assert((int)CONNECTION_FIGURE_COUNT <= (int)TABLES_FIGURES_MAX, "and for every figure of a TCP connection");
 _Static_assert((int)REASON_COUNT <= (int)TABLES_REASONS_MAX, "the shared tables have room for every reason");
 
 uint16_t dataplane_packet_room(const struct config *config)
@@ -55,6 +65,8 @@ static int tables_make(struct dataplane *dataplane)
 		.n_reasons = REASON_COUNT,
 		.reason_names = reason_names,
 		.reason_kinds = reason_kinds,
+		.n_figures = CONNECTION_FIGURE_COUNT,
+		.figure_names = figure_names,
 		.crypto = crypto,
 		.replay_window = config->replay_window,
 		.tsc_hz = rte_get_tsc_hz(),
@@ -173,7 +185,8 @@ int dataplane_init(struct dataplane *dataplane, const struct config *config, con
 		goto fail;
 	if (route_table_init(&dataplane->routes, name, limits->max_routes, dataplane->qsbr) < 0)
 		goto fail;
-	if (changes_init(dataplane) < 0 || workers_make(dataplane, name) < 0 || relay_init(dataplane, name) < 0)
+	if (changes_init(dataplane) < 0 || workers_make(dataplane, name) < 0 || relay_init(dataplane, name) < 0 ||
+		connections_init(dataplane, name) < 0)
 		goto fail;
 	return 0;
 fail:
@@ -189,6 +202,7 @@ void dataplane_fini(struct dataplane *dataplane)
 	for (uint16_t i = 0; dataplane->workers && i < dataplane->n_workers; i++)
 		if (dataplane->workers[i].dataplane)
 			worker_fini(&dataplane->workers[i]);
+	connections_fini(dataplane);
 	rte_free(dataplane->workers);
 	relay_fini(dataplane);
 	changes_fini(dataplane);

@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "config/log.h"
+#include "connections.h"
 #include "lifetime.h"
 #include "policy.h"
 #include "port.h"
@@ -49,6 +50,7 @@ struct dataplane {
 	struct leaving *leaving;     /* main thread: records whose grace period runs */
 	atomic_bool main_sleeps;     /* main: about to sleep, or asleep; a worker clears it and wakes it (worker.h) */
 	int main_wake;               /* eventfd that wakes the main thread; -1: it never sleeps */
+	struct connection_store connections; /* TCP connections that workers own */
 	struct relay relay;          /* ESP of sessions whose transport is TCP, on its way to and from sluiced */
 	struct log_limit net_refused; /* main thread: lines about the kernel's mirror */
 };

@@ -244,7 +244,7 @@ static struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, cons
 	outbound_clamp_mss(&worker->dataplane->sas.out[in->index], packet);
 	tables_count(&traffic->packets_in, 1);
 	tables_count(&traffic->bytes_in, rte_pktmbuf_data_len(packet));
-	meta->esp = false;
+	meta->kind = PACKET_IP;
 	meta->source = PACKET_FROM_PEER;
 	return packet;
 drop:

@@ -21,14 +21,28 @@ enum packet_source {
 	PACKET_FROM_PEER,   /* decrypted and admitted by its SA */
 };
 
+/* Where its data begins, and what it is to the worker that takes it over. */
+enum packet_kind {
+	PACKET_IP,      /* at its IP header: to be classified, or to be forwarded */
+	PACKET_ESP,     /* at its ESP header, and its outer headers still stand before that */
+	PACKET_SEGMENT, /* at its IP header: a TCP segment, whole, of a connection that a worker owns */
+	PACKET_SEND,    /* at its inner IP header: to be sent by the child SA `index`, whose session's TCP connection a worker owns */
+	PACKET_IKE,     /* at the IKE message's header: to be sent in the TCP connection `index` */
+};
+
 struct packet {
-	uint16_t port;     /* that it came from */
-	uint8_t source;    /* enum packet_source */
-	bool esp;          /* it begins at its ESP header, and its outer headers still stand before that */
-	uint8_t outer_len; /* esp: their bytes, UDP's included */
-	bool udp;          /* esp: in UDP */
-	bool stream;       /* esp: in a TCP connection; the outer headers that stand before it have addresses alone */
-	uint8_t reserved;
+	union {
+		struct {
+			uint16_t port;     /* that it came from */
+			uint8_t outer_len; /* ESP: the outer headers' bytes, UDP's included; SEGMENT: the IP header's */
+			uint8_t reserved;
+		};
+		uint32_t index;
+	};
+	uint8_t source; /* enum packet_source */
+	uint8_t kind;   /* enum packet_kind */
+	bool udp;       /* ESP: in UDP */
+	bool stream;    /* ESP: in a TCP connection. Those headers are of its segment, or have addresses alone */
 };
 _Static_assert(sizeof(struct packet) == sizeof(((struct rte_mbuf *)0)->hash), "it lies in the mbuf");
 

@@ -14,10 +14,16 @@
 	X(IN_CUT,               "cut",                  IN,   "a further fragment made by cutting a packet")           \
 	X(IN_ICMP,              "icmp_made",            IN,   "an ICMP error of ours about another packet")            \
 	X(IN_STREAM,            "from_stream",          IN,   "ESP that came in a TCP connection, from sluiced")        \
+	X(IN_FRAME,             "from_frame",           IN,   "ESP or IKE that came in a TCP connection of a worker")   \
+	X(IN_IKE,               "ike_from_sluiced",     IN,   "an IKE message of sluiced's, for a TCP connection of a worker") \
+	X(IN_SEGMENT,           "segment_made",         IN,   "a TCP segment of ours")                                 \
 	X(OUT_SENT,             "sent",                 OUT,  "to a port")                                             \
 	X(OUT_KERNEL,           "to_kernel",            OUT,  "to the exception port")                                 \
 	X(OUT_HANDOFF,          "handed_over",          OUT,  "to the worker that owns it")                            \
 	X(OUT_STREAM,           "to_stream",            OUT,  "ESP to sluiced, for a session whose transport is TCP")  \
+	X(OUT_SEGMENT,          "segment_taken",        OUT,  "a TCP segment, by the connection of a worker that it is of") \
+	X(OUT_FRAME,            "frame_made",           OUT,  "became a frame in a TCP connection of a worker")          \
+	X(OUT_IKE,              "ike_to_sluiced",       OUT,  "an IKE message that came in a TCP connection of a worker") \
 	X(OUT_MERGED,           "fragment_merged",      OUT,  "became part of a reassembled packet")                   \
 	X(DROP_KEEPALIVE,       "nat_keepalive",        DROP, "RFC 3948 section 2.3: a single 0xff")                   \
 	X(DROP_DUMMY,           "esp_dummy",            DROP, "RFC 4303 section 2.6: next header 59")                  \
@@ -50,6 +56,12 @@
 	X(DROP_KERNEL_RATE,     "kernel_rate",          DROP, "more for the kernel than dataplane.exception_rate")     \
 	X(DROP_KERNEL_FULL,     "kernel_full",          DROP, "the exception port takes no more")                      \
 	X(DROP_STREAM_FULL,     "stream_full",          DROP, "more ESP for TCP connections than the main thread takes") \
+	X(DROP_CONNECTION_LATE, "tcp_late",             DROP, "waited longer for its TCP connection than ike.tcp_delay") \
+	X(DROP_CONNECTION_FULL, "tcp_full",             DROP, "no buffer or slot for it in its TCP connection")        \
+	X(DROP_CONNECTION_ENDED, "tcp_ended",           DROP, "its TCP connection has ended")                          \
+	X(DROP_CONNECTION_HELD, "tcp_held_full",        DROP, "too many segments while their TCP connection is taken over: they come again") \
+	X(DROP_CONNECTION_SEGMENT, "tcp_bad_segment",   DROP, "lengths or options of a TCP segment contradict each other") \
+	X(DROP_CONNECTION_FRAME, "tcp_bad_frame",       DROP, "too short for ESP or IKE: RFC 9329 section 3")          \
 	X(DROP_FRAGMENT_BAD,    "fragment_bad",         DROP, "impossible offset or length")                           \
 	X(DROP_FRAGMENT_OVERLAP, "fragment_overlap",    DROP, "overlaps another: its whole packet is refused")         \
 	X(DROP_FRAGMENT_TIMEOUT, "fragment_timeout",    DROP, "the rest of its packet did not come")                   \

@@ -186,7 +186,7 @@ static enum reason take_packet(struct dataplane *dataplane, const uint8_t *esp, 
 	if (!packet)
 		return REASON_DROP_NO_BUFFER;
 	*packet_of(packet) = (struct packet){
-		.esp = true,
+		.kind = PACKET_ESP,
 		.stream = true,
 		.outer_len =
 			outer_write(rte_pktmbuf_mtod(packet, uint8_t *), dataplane->sas.sessions[in->session].outer),

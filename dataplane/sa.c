@@ -112,6 +112,7 @@ void sa_outer_fill(struct sa_outer *outer, const struct endpoint *local, const s
 	outer->udp = encapsulation == TABLES_ENCAPSULATION_UDP;
 	outer->stream = encapsulation == TABLES_ENCAPSULATION_STREAM;
 	outer->ipv6 = !ip_is_ipv4(&outer->remote);
+	outer->connection = TABLES_NONE;
 	encap_prepare(outer);
 }
 

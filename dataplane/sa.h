@@ -23,9 +23,10 @@ struct sa_outer {
 	union ip_address local, remote; /* of one family */
 	uint16_t local_port, remote_port;
 	bool udp, ipv6;
-	bool stream;        /* ESP goes by sluiced into a TCP connection (relay.h); the addresses are of that */
+	bool stream;        /* ESP goes into a TCP connection; the addresses are of that */
 	uint8_t header_len; /* see encap.c, as the next one */
 	uint32_t checksum;  /* of the header's constant fields, not folded */
+	uint32_t connection; /* stream: a worker's (connections.h); TABLES_NONE: sluiced has it (relay.h) */
 } __attribute__((aligned(64)));
 
 /* A session: where its peer is. All of it is the main thread's; workers come to `outers` by their SAs. */

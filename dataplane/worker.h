@@ -45,6 +45,7 @@ struct worker {
 	struct ring *events;
 	struct esp_engine *engine;
 	struct rte_ring *handoff; /* other workers: put; this one: takes */
+	struct rte_ring *commands; /* main thread: puts; this one: takes; connections.h */
 
 	/* this worker's own */
 	struct reassembly *reassembly;

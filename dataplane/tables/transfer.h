@@ -12,6 +12,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -48,4 +49,36 @@ struct transfer_state {
 struct tcp_established;
 
 void transfer_from_established(struct transfer_state *state, const struct tcp_established *established);
+/* The ports, and the memory of what is unacknowledged, stay 0. */
 void transfer_to_established(const struct transfer_state *state, struct tcp_established *established);
+
+static inline uint32_t transfer_unacknowledged_len(const struct transfer_state *state)
+{
+	return state->snd_nxt - state->snd_una;
+}
+
+/* --- control plane ------------------------------------------------------------------------------------------------ */
+
+/* The sealed memfd, the caller's to close when it was sent; or negative errno: -EFBIG beyond TRANSFER_LEN_MAX. */
+int transfer_make(const struct transfer_state *state, const void *unacknowledged, const void *unsent, const void *unread);
+
+/* On the attachment's connection. 0 or negative errno: -EAGAIN when its buffer is full. */
+int transfer_send(int connection, const struct transfer_head *head, int memfd);
+
+/* --- data plane --------------------------------------------------------------------------------------------------- */
+
+struct transfer {
+	struct transfer_state state;
+	const uint8_t *unacknowledged, *unsent, *unread; /* in: */
+	uint8_t *bytes;					 /* the transfer's own copy of the whole */
+};
+
+/*
+ * Reads what a stranger may have written: all lengths, and that flags are 0 or 1; whether the state makes sense is for
+ * tcp_install to say. The pointers go into `bytes`. 0 or -EPROTO.
+ */
+int transfer_read(struct transfer *transfer, uint8_t *bytes, size_t len);
+
+/* The same for a memfd, which stays the caller's: -EPERM unless it is sealed, -EFBIG, -ENOMEM. */
+int transfer_open(struct transfer *transfer, int memfd);
+void transfer_close(struct transfer *transfer);

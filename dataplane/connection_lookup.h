@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a TCP segment to the connection that a worker owns: a hash of addresses and ports that workers read without locks.
+ * The main thread shows and hides connections; one that is hidden is forgotten, and may be freed, after the grace period.
+ */
+#pragma once
+
+#include "connection.h"
+
+#include <rte_hash.h>
+#include <rte_mbuf.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct connection_lookup {
+	struct rte_hash *hash;
+	_Atomic uint32_t count; /* shown; main: writes; workers: read */
+};
+
+/* `name` is unique in the process. 0 or -ENOMEM. */
+int connection_lookup_init(struct connection_lookup *lookup, const char *name, uint32_t capacity);
+void connection_lookup_free(struct connection_lookup *lookup);
+
+/* The position, to be forgotten by; -EEXIST: another connection has these ends; -ENOSPC. */
+int32_t connection_lookup_show(struct connection_lookup *lookup, struct connection *connection);
+void connection_lookup_hide(struct connection_lookup *lookup, const struct connection *connection);
+
+/* After the grace period: the position of one that was hidden is another's from now on. */
+void connection_lookup_forget(struct connection_lookup *lookup, int32_t position);
+
+/* NULL: there is none. */
+struct connection *connection_lookup_find(const struct connection_lookup *lookup, const struct connection_ends *ends);
+
+/* The same for a whole packet, data at its IP header of `header_len` bytes, behind which there is TCP. */
+struct connection *connection_lookup_segment(
+	const struct connection_lookup *lookup, const struct rte_mbuf *segment, uint16_t header_len);
+
+/* Is there any? Asked before a look at a segment. */
+static inline bool connection_lookup_has_any(const struct connection_lookup *lookup)
+{
+	return atomic_load_explicit(&lookup->count, memory_order_relaxed) > 0;
+}
