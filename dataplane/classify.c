@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "classify.h"
 
+#include "connection.h"
 #include "dataplane.h"
 #include "exits.h"
 #include "header.h"

@@ -5,8 +5,9 @@
  */
 #pragma once
 
-#include "connection.h"
 #include "worker.h"
+
+struct connection;
 
 /*
  * Bursts to go on: ESP packets (data at the ESP header); plain ones (data at the IP header); TCP segments of connections

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection_lookup.h"
 
+#include "connection.h"
 #include "header.h"
 
 #include <rte_hash_crc.h>

@@ -5,14 +5,15 @@
  */
 #pragma once
 
-#include "connection.h"
-
 #include <rte_hash.h>
-#include <rte_mbuf.h>
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+struct connection;
+struct connection_ends;
+struct rte_mbuf;
 
 struct connection_lookup {
 	struct rte_hash *hash;

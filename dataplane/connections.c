@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connections.h"
 
+#include "connection.h"
 #include "dataplane.h"
 
 #include <rte_malloc.h>

@@ -13,7 +13,6 @@
  */
 #pragma once
 
-#include "connection.h"
 #include "connection_lookup.h"
 #include "worker.h"
 
@@ -22,6 +21,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+struct connection;
+struct connection_command;
 struct dataplane;
 
 struct connection_store {
