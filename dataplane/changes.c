@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "changes.h"
 
-#include "config/log.h"
 #include "follow.h"
+#include "mirror.h"
 #include "mtu.h"
 
 #include <rte_cycles.h>
@@ -68,8 +68,7 @@ static void phase_answer(_Atomic uint32_t *phase, uint32_t answer)
 	atomic_compare_exchange_strong(phase, &claimed, answer);
 }
 
-/* The caller has made sure that there is room. */
-static void done(struct dataplane *dataplane, uint32_t kind, uint32_t index, uint64_t id, int result)
+void changes_done(struct dataplane *dataplane, uint32_t kind, uint32_t index, uint64_t id, int result)
 {
 	struct tables_event event = {
 		.kind = TABLES_EVENT_DONE, .change = kind, .index = index, .id = id, .result = result};
@@ -225,32 +224,10 @@ static int session_remove(struct dataplane *dataplane, const struct tables_chang
 	return 0;
 }
 
-/* What follows from the kernel's addresses beside the lookup itself. */
-static void addresses_changed(struct dataplane *dataplane, uint32_t kind)
-{
-	if (kind == TABLES_ADDRESS_ADD || kind == TABLES_ADDRESS_REMOVE || kind == TABLES_NET_SWEEP)
-		for (uint16_t i = 0; i < 2 * dataplane->n_ports; i++) {
-			union ip_address address = route_local_address(&dataplane->routes, i / 2, i % 2);
-
-			port_set_address(&dataplane->ports[i / 2], i % 2, &address, dataplane->qsbr);
-		}
-}
-
-static void tell_net_refused(struct dataplane *dataplane, const struct tables_change *change, int rc)
-{
-	struct log_limit *limit = &dataplane->net_refused;
-	char prefix[PREFIX_TEXT_LEN];
-
-	if (!log_limit_pass(limit, rte_rdtsc() / (rte_get_tsc_hz() / 1000)))
-		return;
-	log_error("event=net_change_refused prefix=%s suppressed=%u reason=\"%s\"",
-		prefix_format(&change->net.prefix, prefix), limit->suppressed,
-		rc == -ENOSPC ? "the kernel has more addresses, routes and neighbours than dataplane.max_routes: raise it"
-			      : strerror(-rc));
-	limit->suppressed = 0;
-}
-
-/* One change. Removals are answered when they have ended, the kernel's mirror not at all. */
+/*
+ * One change. Removals, and what is to be done about connections, are answered when they have ended, the kernel's mirror
+ * not at all.
+ */
 static void apply(struct dataplane *dataplane, const struct tables_change *change)
 {
 	int rc;
@@ -273,15 +250,12 @@ static void apply(struct dataplane *dataplane, const struct tables_change *chang
 		if (rc == 0)
 			return;
 		break;
-	default:
-		rc = route_change(&dataplane->routes, change, dataplane->n_ports);
-		if (rc == 0)
-			addresses_changed(dataplane, change->kind);
-		else if (rc != -ENOENT)
-			tell_net_refused(dataplane, change, rc);
-		return;
+	case TABLES_CONNECTION_HOLD:
+	case TABLES_CONNECTION_RELEASE:
+	case TABLES_CONNECTION_END: connections_change(dataplane, change); return;
+	default: mirror_change(dataplane, change); return;
 	}
-	done(dataplane, change->kind, change->index, change->id, rc);
+	changes_done(dataplane, change->kind, change->index, change->id, rc);
 }
 
 static void leaver_end(struct dataplane *dataplane, const struct leaver *leaver)
@@ -340,7 +314,7 @@ unsigned int changes_apply(struct dataplane *dataplane)
 	if (route_generation(&dataplane->routes) != generation)
 		mtu_set_all(dataplane);
 	leaving_turn(dataplane);
-	return taken;
+	return taken + connections_turn(dataplane);
 }
 
 uint32_t changes_leaving(const struct dataplane *dataplane)

@@ -11,6 +11,9 @@
 int changes_init(struct dataplane *dataplane);
 void changes_fini(struct dataplane *dataplane);
 
+/* Answers a change of record `index`, `id`; the caller has made sure that there is room for it. */
+void changes_done(struct dataplane *dataplane, uint32_t kind, uint32_t index, uint64_t id, int result);
+
 /* Applies what is in the ring and ends what has passed its grace period. Returns how many changes were taken. */
 unsigned int changes_apply(struct dataplane *dataplane);
 

@@ -1,13 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connections.h"
 
+#include "changes.h"
 #include "connection.h"
 #include "dataplane.h"
+#include "follow.h"
 
 #include <rte_malloc.h>
 
 #include <errno.h>
 #include <stdio.h>
+
+/* How far a connection is. */
+enum connection_step {
+	STEP_SHOWN,    /* until every worker has seen it */
+	STEP_DRAINING, /* until the kernel has got what workers had for it before */
+	STEP_HELD,
+	STEP_INSTALLING, /* until the owner answers */
+	STEP_LIVE,
+	STEP_LEAVING, /* until the owner answers */
+	STEP_HIDDEN,  /* until no worker can look at it any more */
+};
+
+struct connection_entry {
+	struct connection connection;
+	struct connection_command command; /* the owner's while STEP_INSTALLING or STEP_LEAVING */
+	struct transfer transfer;
+	struct endpoint local, remote;
+	TAILQ_ENTRY(connection_entry) watched;
+	uint64_t token;			       /* SHOWN, HIDDEN: of the grace period */
+	uint32_t kernel_marks[TABLES_PORTS_MAX]; /* DRAINING */
+	int32_t position;		       /* in the lookup */
+	uint8_t step;			       /* enum connection_step */
+	uint32_t asked;			       /* TABLES_CONNECTION_RELEASE or _END, to be answered; TABLES_CHANGE_NONE */
+	bool at_once;
+};
+
+/* --- the store ---------------------------------------------------------------------------------------------------- */
 
 /* A ring that takes one of each connection. */
 static struct rte_ring *ring_make(const char *name, const char *what, uint16_t number, uint32_t capacity, unsigned int flags)
@@ -23,10 +52,12 @@ int connections_init(struct dataplane *dataplane, const char *name)
 	struct connection_store *store = &dataplane->connections;
 	uint32_t capacity = dataplane->tables.n_connections;
 
+	TAILQ_INIT(&store->watched);
 	store->capacity = capacity;
 	store->by_index = rte_calloc("connections", capacity, sizeof(*store->by_index), RTE_CACHE_LINE_SIZE);
+	store->entries = rte_calloc("connections", capacity, sizeof(struct connection_entry *), 0);
 	store->answers = ring_make(name, "answers", 0, capacity, RING_F_SC_DEQ);
-	if (!store->by_index || !store->answers)
+	if (!store->by_index || !store->entries || !store->answers)
 		return -ENOMEM;
 	for (uint16_t i = 0; i < dataplane->n_workers; i++) {
 		struct worker *worker = &dataplane->workers[i];
@@ -44,14 +75,328 @@ void connections_fini(struct dataplane *dataplane)
 
 	for (uint16_t i = 0; dataplane->workers && i < dataplane->n_workers; i++)
 		rte_ring_free(dataplane->workers[i].commands);
+	for (uint32_t i = 0; store->entries && i < store->capacity; i++)
+		if (store->entries[i]) {
+			transfer_close(&store->entries[i]->transfer);
+			rte_free(store->entries[i]);
+		}
 	connection_lookup_free(&store->lookup);
 	rte_ring_free(store->answers);
+	rte_free(store->entries);
 	rte_free(store->by_index);
 }
 
 void connections_answer(struct worker *worker, struct connection_command *command)
 {
-	/* It has room for all there are. */
 	(void)rte_ring_mp_enqueue(worker->dataplane->connections.answers, command);
 	worker->wants_main = true;
+}
+
+static struct connection_entry *entry_of(const struct dataplane *dataplane, uint32_t index, uint64_t id)
+{
+	const struct connection_store *store = &dataplane->connections;
+	struct connection_entry *entry = index < store->capacity ? store->entries[index] : NULL;
+
+	return entry && id != 0 && entry->connection.id == id ? entry : NULL;
+}
+
+struct connection *connections_live(const struct dataplane *dataplane, uint32_t index, uint64_t id)
+{
+	struct connection_entry *entry = entry_of(dataplane, index, id);
+
+	return entry && entry->step == STEP_LIVE ? &entry->connection : NULL;
+}
+
+static struct connection_ends ends_of(const struct endpoint *local, const struct endpoint *remote)
+{
+	return (struct connection_ends){
+		.local = ip_of_address(&local->address),
+		.remote = ip_of_address(&remote->address),
+		.local_port = rte_cpu_to_be_16(local->port),
+		.remote_port = rte_cpu_to_be_16(remote->port),
+		.ipv6 = local->address.family == ADDRESS_IPV6,
+	};
+}
+
+uint32_t connections_between(const struct dataplane *dataplane, uint32_t session, const struct endpoint *local,
+	const struct endpoint *remote)
+{
+	struct connection_ends ends = ends_of(local, remote);
+	const struct connection *connection = connection_lookup_find(&dataplane->connections.lookup, &ends);
+
+	if (!connection || connection->session != session ||
+		connection->session_id != dataplane->sas.sessions[session].id ||
+		dataplane->connections.entries[connection->index]->step != STEP_LIVE ||
+		dataplane->connections.entries[connection->index]->asked != TABLES_CHANGE_NONE)
+		return TABLES_NONE;
+	return connection->index;
+}
+
+/* --- steps -------------------------------------------------------------------------------------------------------- */
+
+static void done(struct dataplane *dataplane, const struct connection_entry *entry, uint32_t kind, int result)
+{
+	changes_done(dataplane, kind, entry->connection.index, entry->connection.id, result);
+}
+
+static void watch(struct dataplane *dataplane, struct connection_entry *entry, enum connection_step step)
+{
+	entry->step = (uint8_t)step;
+	TAILQ_INSERT_TAIL(&dataplane->connections.watched, entry, watched);
+}
+
+static void command(struct dataplane *dataplane, struct connection_entry *entry, enum connection_command_kind kind,
+	enum connection_step step)
+{
+	entry->step = (uint8_t)step;
+	entry->command = (struct connection_command){
+		.kind = kind,
+		.connection = &entry->connection,
+		.transfer = &entry->transfer,
+		.at_once = entry->at_once,
+	};
+	/* It has room for one of each connection. */
+	(void)rte_ring_sp_enqueue(dataplane->workers[entry->connection.owner].commands, &entry->command);
+}
+
+/* The session goes where it goes already, by this connection, or not by it any more: connections_between says which. */
+static void session_turn(struct dataplane *dataplane, const struct connection_entry *entry)
+{
+	follow_move(dataplane, entry->connection.session, &entry->local, &entry->remote, TABLES_ENCAPSULATION_STREAM);
+}
+
+static struct sa_session *session_of(const struct dataplane *dataplane, uint32_t index, uint64_t id)
+{
+	struct sa_session *session = index < dataplane->sas.n_sessions ? &dataplane->sas.sessions[index] : NULL;
+
+	return session && id != 0 && session->id == id && !session->leaving ? session : NULL;
+}
+
+static struct sa_session *session_of_entry(const struct dataplane *dataplane, const struct connection_entry *entry)
+{
+	return session_of(dataplane, entry->connection.session, entry->connection.session_id);
+}
+
+static void hide(struct dataplane *dataplane, struct connection_entry *entry)
+{
+	struct connection_store *store = &dataplane->connections;
+
+	connection_lookup_hide(&store->lookup, &entry->connection);
+	atomic_store_explicit(&store->by_index[entry->connection.index], NULL, memory_order_release);
+}
+
+static void forget_begin(struct dataplane *dataplane, struct connection_entry *entry)
+{
+	entry->token = rte_rcu_qsbr_start(dataplane->qsbr);
+	watch(dataplane, entry, STEP_HIDDEN);
+}
+
+static void forget(struct dataplane *dataplane, struct connection_entry *entry)
+{
+	struct connection_store *store = &dataplane->connections;
+	uint32_t index = entry->connection.index;
+
+	connection_lookup_forget(&store->lookup, entry->position);
+	store->entries[index] = NULL;
+	atomic_store_explicit(&dataplane->tables.connections[index].phase, TABLES_FREE, memory_order_release);
+	done(dataplane, entry, entry->asked, 0);
+	rte_free(entry);
+}
+
+/* What was asked for begins, unless it has to wait. */
+static void leave(struct dataplane *dataplane, struct connection_entry *entry)
+{
+	const struct sa_session *session = session_of_entry(dataplane, entry);
+
+	if (entry->step == STEP_HELD) {
+		hide(dataplane, entry);
+		command(dataplane, entry, CONNECTION_RELEASE, STEP_LEAVING);
+	} else if (entry->step == STEP_LIVE) {
+		dataplane->connections.n_live--;
+		if (session && session->outer->connection == entry->connection.index)
+			session_turn(dataplane, entry);
+		command(dataplane, entry, CONNECTION_END, STEP_LEAVING);
+	}
+}
+
+/* --- changes ------------------------------------------------------------------------------------------------------ */
+
+static int hold(struct dataplane *dataplane, const struct tables_change *change)
+{
+	struct connection_store *store = &dataplane->connections;
+	const struct endpoint *local = &change->connection.local, *remote = &change->connection.remote;
+	struct connection_entry *entry;
+	uint32_t index = change->index;
+
+	if (index >= store->capacity || change->id == 0 || local->port == 0 || remote->port == 0)
+		return -EINVAL;
+	if (store->entries[index])
+		return -EBUSY;
+	if (!sa_endpoints_fit(local, remote))
+		return -EAFNOSUPPORT;
+	if (!session_of(dataplane, change->connection.session, change->connection.session_id))
+		return -ENOENT;
+	entry = rte_zmalloc("connection", sizeof(*entry), RTE_CACHE_LINE_SIZE);
+	if (!entry)
+		return -ENOMEM;
+	entry->local = *local;
+	entry->remote = *remote;
+	entry->connection.ends = ends_of(local, remote);
+	entry->connection.index = index;
+	entry->connection.id = change->id;
+	entry->connection.session = change->connection.session;
+	entry->connection.session_id = change->connection.session_id;
+	entry->connection.owner = (uint16_t)(change->connection.session % dataplane->n_workers);
+	entry->connection.phase = CONNECTION_HELD;
+	entry->position = connection_lookup_show(&store->lookup, &entry->connection);
+	if (entry->position < 0) {
+		int rc = entry->position;
+
+		rte_free(entry);
+		return rc;
+	}
+	store->entries[index] = entry;
+	atomic_store_explicit(&store->by_index[index], &entry->connection, memory_order_release);
+	entry->token = rte_rcu_qsbr_start(dataplane->qsbr);
+	watch(dataplane, entry, STEP_SHOWN);
+	return 0;
+}
+
+/* Asked for again, it is answered once, as it was asked for last. */
+static int let_go(struct dataplane *dataplane, const struct tables_change *change)
+{
+	struct connection_entry *entry = entry_of(dataplane, change->index, change->id);
+
+	if (!entry)
+		return -ENOENT;
+	entry->asked = change->kind;
+	/* A live one that shall go back to the kernel can't. */
+	entry->at_once = change->connection.at_once || change->kind == TABLES_CONNECTION_RELEASE;
+	leave(dataplane, entry);
+	return 0;
+}
+
+void connections_change(struct dataplane *dataplane, const struct tables_change *change)
+{
+	bool is_hold = change->kind == TABLES_CONNECTION_HOLD;
+	int rc = is_hold ? hold(dataplane, change) : let_go(dataplane, change);
+	uint32_t claimed = TABLES_CLAIMED;
+
+	if (rc == 0)
+		return;
+	if (is_hold && change->index < dataplane->connections.capacity)
+		atomic_compare_exchange_strong(
+			&dataplane->tables.connections[change->index].phase, &claimed, TABLES_FREE);
+	changes_done(dataplane, change->kind, change->index, change->id, rc);
+}
+
+void connections_install(struct dataplane *dataplane, const struct transfer_head *head, int memfd)
+{
+	struct connection_entry *entry = entry_of(dataplane, head->index, head->id);
+	int rc = -ENOENT;
+
+	if (entry && (entry->step != STEP_HELD || entry->asked != TABLES_CHANGE_NONE))
+		rc = -EBUSY;
+	else if (entry)
+		rc = transfer_open(&entry->transfer, memfd);
+	if (rc < 0) {
+		changes_done(dataplane, TABLES_CONNECTION_INSTALL, head->index, head->id, rc);
+		return;
+	}
+	command(dataplane, entry, CONNECTION_INSTALL, STEP_INSTALLING);
+}
+
+/* --- what comes back ---------------------------------------------------------------------------------------------- */
+
+static void installed(struct dataplane *dataplane, struct connection_entry *entry)
+{
+	const struct sa_session *session = session_of_entry(dataplane, entry);
+	uint32_t claimed = TABLES_CLAIMED;
+
+	transfer_close(&entry->transfer);
+	if (entry->command.result < 0) {
+		entry->step = STEP_HELD;
+	} else {
+		entry->step = STEP_LIVE;
+		dataplane->connections.n_live++;
+		atomic_compare_exchange_strong(
+			&dataplane->tables.connections[entry->connection.index].phase, &claimed, TABLES_LIVE);
+		/* A session that has gone on to UDP stays there. */
+		if (session && session->outer->stream)
+			session_turn(dataplane, entry);
+	}
+	done(dataplane, entry, TABLES_CONNECTION_INSTALL, entry->command.result);
+	if (entry->asked != TABLES_CHANGE_NONE)
+		leave(dataplane, entry);
+}
+
+static void answered(struct dataplane *dataplane, const struct connection_command *command)
+{
+	struct connection_entry *entry = dataplane->connections.entries[command->connection->index];
+
+	if (command->kind == CONNECTION_INSTALL) {
+		installed(dataplane, entry);
+		return;
+	}
+	if (command->kind == CONNECTION_END)
+		hide(dataplane, entry);
+	forget_begin(dataplane, entry);
+}
+
+static void drain_begin(struct dataplane *dataplane, struct connection_entry *entry)
+{
+	entry->step = STEP_DRAINING;
+	for (uint16_t i = 0; i < dataplane->n_ports; i++)
+		entry->kernel_marks[i] = port_kernel_mark(&dataplane->ports[i]);
+}
+
+static bool is_drained(const struct dataplane *dataplane, const struct connection_entry *entry)
+{
+	for (uint16_t i = 0; i < dataplane->n_ports; i++)
+		if (!port_kernel_has_passed(&dataplane->ports[i], entry->kernel_marks[i]))
+			return false;
+	return true;
+}
+
+/* True: it waits no more. */
+static bool look_at(struct dataplane *dataplane, struct connection_entry *entry)
+{
+	if (entry->step != STEP_DRAINING && rte_rcu_qsbr_check(dataplane->qsbr, entry->token, false) != 1)
+		return false;
+	if (entry->step == STEP_SHOWN)
+		drain_begin(dataplane, entry);
+	return entry->step == STEP_HIDDEN || is_drained(dataplane, entry);
+}
+
+static void go_on(struct dataplane *dataplane, struct connection_entry *entry)
+{
+	TAILQ_REMOVE(&dataplane->connections.watched, entry, watched);
+	if (entry->step == STEP_HIDDEN) {
+		forget(dataplane, entry);
+		return;
+	}
+	entry->step = STEP_HELD;
+	done(dataplane, entry, TABLES_CONNECTION_HOLD, 0);
+	if (entry->asked != TABLES_CHANGE_NONE)
+		leave(dataplane, entry);
+}
+
+unsigned int connections_turn(struct dataplane *dataplane)
+{
+	struct connection_store *store = &dataplane->connections;
+	struct connection_entry *entry = TAILQ_FIRST(&store->watched), *next;
+	unsigned int taken = 0;
+	void *command;
+
+	/* Each says at most one thing to the control plane, for which there must be room. */
+	while (ring_room(&dataplane->tables.events[0]) > 0 && rte_ring_sc_dequeue(store->answers, &command) == 0) {
+		answered(dataplane, command);
+		taken++;
+	}
+	for (; entry && ring_room(&dataplane->tables.events[0]) > 0; entry = next) {
+		next = TAILQ_NEXT(entry, watched);
+		if (look_at(dataplane, entry))
+			go_on(dataplane, entry);
+	}
+	return taken;
 }

@@ -5,11 +5,12 @@
  * when no worker can look at it any more.
  *
  *   HOLD      shown -> every worker has seen it -> what went to the kernel before has been written there -> DONE
- *   transfer  INSTALL to the owner -> its answer -> the session goes by it -> DONE
+ *   transfer  INSTALL to the owner -> its answer -> its session goes by it -> DONE
  *   RELEASE   hidden -> the owner lets go -> grace period -> freed, DONE
- *   END       the owner ends it -> hidden -> grace period -> freed, DONE
+ *   END       its session goes by it no more -> the owner ends it -> hidden -> grace period -> freed, DONE
  *
- * Both rings have room for a command of each connection there can be.
+ * RELEASE and END wait where something else is under way. One that was held is released, one that is live ends, whichever
+ * of the two was asked for: the kernel's end of a live one is no more.
  */
 #pragma once
 
@@ -20,20 +21,32 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct connection;
 struct connection_command;
+struct connection_entry;
 struct dataplane;
+struct endpoint;
+struct tables_change;
+struct transfer_head;
+
+TAILQ_HEAD(connection_entries, connection_entry);
 
 struct connection_store {
 	uint32_t capacity; /* records */
 	_Atomic(struct connection *) *by_index; /* main: writes; workers: read */
 	struct connection_lookup lookup;
-	struct rte_ring *answers; /* workers: put; main: takes */
+	struct rte_ring *answers; /* workers: put; main: takes. As each worker's for commands, it has room for all there are */
+	/* main thread */
+	struct connection_entry **entries; /* by record; NULL: none */
+	struct connection_entries watched; /* those that wait for all workers or the kernel's rings, not for an answer */
+	uint32_t n_live;
 };
 
-/* 0 or -ENOMEM. */
+/* After the workers were made. 0 or -ENOMEM. */
 int connections_init(struct dataplane *dataplane, const char *name);
+/* After the workers have let go. */
 void connections_fini(struct dataplane *dataplane);
 
 /* Worker: the connection that an outer header names; it stays until the end of the turn. NULL: it has gone. */
@@ -52,3 +65,27 @@ static inline struct connection_command *connections_command(struct worker *work
 
 /* Worker: the command has been done. */
 void connections_answer(struct worker *worker, struct connection_command *command);
+
+/* --- main thread -------------------------------------------------------------------------------------------------- */
+
+/* HOLD, RELEASE, END. There is room for one answer. */
+void connections_change(struct dataplane *dataplane, const struct tables_change *change);
+
+/* A transfer for a connection that is held; `memfd` stays the caller's. There is room for one answer. */
+void connections_install(struct dataplane *dataplane, const struct transfer_head *head, int memfd);
+
+/* In each turn: takes the workers' answers, and goes on with those that waited. Returns how many answers there were. */
+unsigned int connections_turn(struct dataplane *dataplane);
+
+/* Are there any that will go on by themselves in a moment, without an answer that wakes the main thread? */
+static inline bool connections_are_watched(const struct connection_store *store)
+{
+	return !TAILQ_EMPTY(&store->watched);
+}
+
+/* The one in that record, as its owner sees it; NULL unless it is live. */
+struct connection *connections_live(const struct dataplane *dataplane, uint32_t index, uint64_t id);
+
+/* The live connection of a session between these ends: what its outer header names. TABLES_NONE: sluiced has it. */
+uint32_t connections_between(const struct dataplane *dataplane, uint32_t session, const struct endpoint *local,
+	const struct endpoint *remote);

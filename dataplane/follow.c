@@ -35,7 +35,11 @@ void follow_move(struct dataplane *dataplane, uint32_t index, const struct endpo
 {
 	struct sa_session *session = &dataplane->sas.sessions[index];
 
-	sa_session_move(&dataplane->sas, dataplane->qsbr, index, local, remote, encapsulation);
+	uint32_t connection = encapsulation == TABLES_ENCAPSULATION_STREAM
+				      ? connections_between(dataplane, index, local, remote)
+				      : TABLES_NONE;
+
+	sa_session_move(&dataplane->sas, dataplane->qsbr, index, local, remote, encapsulation, connection);
 	place_write(&dataplane->tables.sessions[index].place, local, remote, encapsulation);
 	session->path_mtu = 0; /* it was another path's */
 	mtu_set_session(dataplane, index);

@@ -99,6 +99,7 @@ static void gauges_publish(struct dataplane *dataplane)
 	gauge_set(counters, TABLES_GAUGE_FRAGMENTS_HELD, fragments);
 	gauge_set(counters, TABLES_GAUGE_SESSIONS, sessions);
 	gauge_set(counters, TABLES_GAUGE_CHILDREN, children);
+	gauge_set(counters, TABLES_GAUGE_CONNECTIONS, dataplane->connections.n_live);
 	gauge_set(counters, TABLES_GAUGE_ROUTES, dataplane->routes.n_routes);
 	gauge_set(counters, TABLES_GAUGE_NEIGHBOURS, dataplane->routes.n_neighbours);
 	gauge_set(counters, TABLES_GAUGE_DEVICE_MISSED, ports_missed(dataplane));
@@ -116,7 +117,7 @@ static bool turn(struct dataplane *dataplane, struct attach *attach)
 	learn_apply(dataplane, rte_rdtsc());
 	lifetime_apply(dataplane, rte_rdtsc());
 	attach_wake(attach);
-	return work > 0 || changes_leaving(dataplane);
+	return work > 0 || changes_leaving(dataplane) || connections_are_watched(&dataplane->connections);
 }
 
 static int idle_ms(const struct dataplane *dataplane)

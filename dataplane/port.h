@@ -54,6 +54,20 @@ void port_stop(struct port *port);
 /* Main thread: moves frames both ways between rings and kernel. Returns how many. */
 unsigned int port_exchange_kernel(struct dataplane *dataplane, struct port *port);
 
+/*
+ * Main thread: how many frames workers have ever put into to_kernel, as a mark; and, later, have as many been given to
+ * the kernel?
+ */
+static inline uint32_t port_kernel_mark(const struct port *port)
+{
+	return port->to_kernel->prod.tail;
+}
+
+static inline bool port_kernel_has_passed(const struct port *port, uint32_t mark)
+{
+	return (int32_t)(port->to_kernel->cons.tail - mark) >= 0;
+}
+
 /* Main thread: the address that ICMP errors bear, of that family; none: the port has none. */
 void port_set_address(struct port *port, bool ipv6, const union ip_address *address, struct rte_rcu_qsbr *qsbr);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "relay.h"
 
+#include "connection.h"
 #include "dataplane.h"
 #include "header.h"
 #include "tables/bundle.h"
+#include "tables/transfer.h"
 
 #include <rte_malloc.h>
 
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
 	RELAY_RING = 4096,
@@ -171,8 +174,17 @@ static struct rte_mbuf *packet_make(struct dataplane *dataplane, const uint8_t *
 	return packet;
 }
 
-/* To the worker that owns the SA; REASON_COUNT, or why not. */
-static enum reason take_packet(struct dataplane *dataplane, const uint8_t *esp, uint32_t len)
+/* To a worker; REASON_COUNT, or why not. */
+static enum reason hand_over(struct dataplane *dataplane, struct rte_mbuf *packet, uint16_t owner)
+{
+	if (rte_ring_enqueue(dataplane->workers[owner].handoff, packet) == 0)
+		return REASON_COUNT;
+	rte_pktmbuf_free(packet);
+	return REASON_DROP_HANDOFF;
+}
+
+/* To the worker that owns the SA. */
+static enum reason take_esp(struct dataplane *dataplane, const uint8_t *esp, uint32_t len)
 {
 	struct rte_mbuf *packet;
 	struct sa_in *in;
@@ -191,11 +203,22 @@ static enum reason take_packet(struct dataplane *dataplane, const uint8_t *esp, 
 		.outer_len =
 			outer_write(rte_pktmbuf_mtod(packet, uint8_t *), dataplane->sas.sessions[in->session].outer),
 	};
-	if (rte_ring_enqueue(dataplane->workers[in->owner].handoff, packet) < 0) {
-		rte_pktmbuf_free(packet);
-		return REASON_DROP_HANDOFF;
-	}
-	return REASON_COUNT;
+	return hand_over(dataplane, packet, in->owner);
+}
+
+/* To the worker that owns the TCP connection. */
+static enum reason take_ike(struct dataplane *dataplane, const struct bundle_packet *ike)
+{
+	const struct connection *connection = connections_live(dataplane, ike->head.index, ike->head.id);
+	struct rte_mbuf *packet;
+
+	if (!connection)
+		return REASON_DROP_CONNECTION_ENDED;
+	packet = packet_make(dataplane, ike->data, ike->head.packet_len);
+	if (!packet)
+		return REASON_DROP_NO_BUFFER;
+	*packet_of(packet) = (struct packet){.index = ike->head.index, .kind = PACKET_IKE};
+	return hand_over(dataplane, packet, connection->owner);
 }
 
 void relay_take(struct dataplane *dataplane, uint8_t *message, size_t len)
@@ -204,11 +227,50 @@ void relay_take(struct dataplane *dataplane, uint8_t *message, size_t len)
 	size_t at = 0;
 
 	while (bundle_next(message, len, &at, &packet)) {
-		enum reason reason = take_packet(dataplane, packet.data, packet.head.packet_len);
+		bool is_ike = packet.head.kind == BUNDLE_IKE;
+		enum reason reason = is_ike ? take_ike(dataplane, &packet)
+					    : take_esp(dataplane, packet.data, packet.head.packet_len);
 
-		count(dataplane, REASON_IN_STREAM, 1);
+		count(dataplane, is_ike ? REASON_IN_IKE : REASON_IN_STREAM, 1);
 		count(dataplane, reason == REASON_COUNT ? REASON_OUT_HANDOFF : reason, 1);
 	}
+}
+
+/* One message, and the descriptor that came with it: -1: none. Further ones the kernel has closed. */
+static ssize_t receive(struct relay *relay, int *descriptor)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = {.iov_base = relay->message, .iov_len = BUNDLE_LEN_MAX};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = CMSG_LEN(sizeof(int)), /* padding is room, too */
+	};
+	ssize_t received = recvmsg(relay->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header = received < 0 ? NULL : CMSG_FIRSTHDR(&message);
+
+	*descriptor = -1;
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+		header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(descriptor, CMSG_DATA(header), sizeof(int));
+	return received;
+}
+
+/* What came with a descriptor is a transfer, or nothing that we know. */
+static void take_transfer(struct dataplane *dataplane, const uint8_t *message, size_t len, int memfd)
+{
+	struct transfer_head head;
+
+	if (len == sizeof(head)) {
+		memcpy(&head, message, sizeof(head));
+		if (head.magic == TRANSFER_MAGIC)
+			connections_install(dataplane, &head, memfd);
+	}
+	close(memfd);
 }
 
 bool relay_receive(struct dataplane *dataplane)
@@ -216,13 +278,21 @@ bool relay_receive(struct dataplane *dataplane)
 	struct relay *relay = &dataplane->relay;
 
 	for (unsigned int i = 0; i < RELAY_MESSAGES; i++) {
-		ssize_t received = recv(relay->fd, relay->message, BUNDLE_LEN_MAX, MSG_DONTWAIT);
+		ssize_t received;
+		int descriptor;
 
+		/* A transfer is answered: without room for that, it waits. */
+		if (ring_room(&dataplane->tables.events[0]) == 0)
+			return true;
+		received = receive(relay, &descriptor);
 		if (received < 0)
 			return errno == EAGAIN || errno == EINTR;
-		if (received == 0)
+		if (descriptor >= 0)
+			take_transfer(dataplane, relay->message, (size_t)received, descriptor);
+		else if (received == 0)
 			return false;
-		relay_take(dataplane, relay->message, (size_t)received);
+		else
+			relay_take(dataplane, relay->message, (size_t)received);
 	}
 	return true;
 }

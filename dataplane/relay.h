@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ESP of sessions whose transport is TCP, on its way between workers and sluiced, which has their connections (tables/
- * bundle.h says how it travels). Outbound a worker encrypts as for any session and leaves the packet in a ring; inbound
- * the main thread gives it to the worker that owns its SA, as another worker would hand it over, with an outer header
- * of addresses alone before it. Where sluiced takes nothing, or is away, packets are dropped and counted.
+ * Between workers and sluiced (tables/bundle.h says how it travels): ESP of sessions whose TCP connections sluiced has,
+ * and IKE messages in connections that workers own. Outbound a worker encrypts as for any session and leaves the packet
+ * in a ring; inbound the main thread gives it to the worker that owns its SA, as another worker would hand it over, with
+ * an outer header of addresses alone before it. Where sluiced takes nothing, or is away, packets are dropped and counted.
+ * Connections come to the workers the same way (tables/transfer.h).
  */
 #pragma once
 

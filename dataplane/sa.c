@@ -142,7 +142,7 @@ static void outer_point(struct sa_store *store, uint32_t index)
 }
 
 void sa_session_move(struct sa_store *store, struct rte_rcu_qsbr *qsbr, uint32_t index, const struct endpoint *local,
-	const struct endpoint *remote, uint32_t encapsulation)
+	const struct endpoint *remote, uint32_t encapsulation, uint32_t connection)
 {
 	struct sa_session *session = &store->sessions[index];
 	struct sa_outer *next = session->outer == &session->outers[0] ? &session->outers[1] : &session->outers[0];
@@ -150,6 +150,7 @@ void sa_session_move(struct sa_store *store, struct rte_rcu_qsbr *qsbr, uint32_t
 	/* Workers may still read the one before last; two moves within one of their turns are rare. */
 	rte_rcu_qsbr_check(qsbr, session->outer_retired, true);
 	sa_outer_fill(next, local, remote, encapsulation);
+	next->connection = connection;
 	session->outer = next;
 	for (uint32_t child = session->first_child; child != TABLES_NONE; child = store->children[child].next)
 		outer_point(store, child);

@@ -123,7 +123,7 @@ void sa_outer_fill(struct sa_outer *outer, const struct endpoint *local, const s
 
 /* New endpoints for all SAs of a session. Waits where its last move is so recent that a worker may not have seen it. */
 void sa_session_move(struct sa_store *store, struct rte_rcu_qsbr *qsbr, uint32_t index, const struct endpoint *local,
-	const struct endpoint *remote, uint32_t encapsulation);
+	const struct endpoint *remote, uint32_t encapsulation, uint32_t connection);
 
 /* 0 or -ENOMEM. */
 int sa_store_init(struct sa_store *store, uint32_t n_sessions, uint32_t n_children, uint16_t n_workers,
