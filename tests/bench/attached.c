@@ -83,14 +83,18 @@ void attached_net_install(struct attached *attached)
 static int session_claim(struct attached *attached, const struct attached_sa *sa, uint32_t *index)
 {
 	struct tables_session values = {
-		.encapsulation = sa->udp ? TABLES_ENCAPSULATION_UDP : TABLES_ENCAPSULATION_ESP,
+		.encapsulation = sa->encapsulation,
 		.established_at = time(NULL),
 	};
 
 	values.local.address = address_ipv4(plan_gateway);
 	values.remote.address = address_ipv4(plan_branch(sa->session));
-	if (sa->udp)
+	if (sa->encapsulation == TABLES_ENCAPSULATION_UDP)
 		values.local.port = values.remote.port = PLAN_NAT_PORT;
+	if (sa->encapsulation == TABLES_ENCAPSULATION_STREAM) {
+		values.local.port = PLAN_TCP_PORT;
+		values.remote.port = PLAN_TCP_BRANCH_PORT;
+	}
 	snprintf(values.peer, sizeof(values.peer), "branch%u", sa->session);
 	return writer_session_claim(attached->writer, &values, index);
 }

@@ -34,7 +34,7 @@ void attached_net_install(struct attached *attached);
 
 struct attached_sa {
 	uint32_t suite;	  /* enum esp_suite_id */
-	bool udp;	  /* RFC 3948 on the plan's port */
+	uint32_t encapsulation; /* enum tables_encapsulation; on the plan's ports */
 	uint32_t session; /* of the plan */
 	uint32_t spi_out;
 };

@@ -63,7 +63,7 @@ static int replace_one(struct churn *churn)
 	uint32_t place = (uint32_t)(churn->n_installs % settings->keep);
 	struct attached_sa sa = {
 		.suite = settings->suite,
-		.udp = settings->udp,
+		.encapsulation = settings->encapsulation,
 		.session = settings->first_session + place,
 		.spi_out = PLAN_SPI_OUT + settings->first_session + place,
 	};

@@ -11,7 +11,7 @@
 
 struct churn_settings {
 	uint32_t suite;
-	bool udp;
+	uint32_t encapsulation; /* enum tables_encapsulation */
 	uint32_t first_session; /* of the plan, that is not in use */
 	uint32_t rate;		/* sessions a second */
 	uint32_t seconds;

@@ -5,6 +5,7 @@
  */
 #include "attached.h"
 #include "churn.h"
+#include "connected.h"
 #include "plan.h"
 
 #include <errno.h>
@@ -25,13 +26,16 @@ static const char usage[] =
 	"  -n, --sessions N   sessions that carry traffic (1)\n"
 	"  -s, --suite NAME   of ESP, as in the configuration (aes128gcm)\n"
 	"  -u, --udp          ESP in UDP, port 4500 (RFC 3948)\n"
+	"  -c, --tcp          in TCP connections (RFC 9329), which the workers get as the plan's handshake left them\n"
+	"  -T, --timestamps   of TCP (RFC 7323)\n"
 	"  -r, --rate M       churn: sessions a second (1000)\n"
 	"  -t, --seconds T    churn: for so long (5)\n"
 	"  -k, --keep K       churn: how many of them are installed at the same time (1000)\n";
 
 struct options {
 	uint32_t sessions, suite, rate, seconds, keep;
-	bool udp;
+	uint32_t encapsulation; /* enum tables_encapsulation */
+	bool timestamps;
 };
 
 static volatile sig_atomic_t stop_asked;
@@ -67,18 +71,20 @@ static int install_one(struct attached *attached, const struct attached_sa *sa, 
 /* Installs all, waits until all are live, and publishes their SPIs. 0 or 1. */
 static int sessions_install(struct attached *attached, const struct options *options, const char *file)
 {
-	static uint32_t spis[PLAN_SESSIONS_MAX];
-	uint32_t live = 0, session, child;
+	static uint32_t spis[PLAN_SESSIONS_MAX], sessions[PLAN_SESSIONS_MAX];
+	uint32_t live = 0, child;
 	int rc;
 
 	attached_net_install(attached);
 	attached->done = count_live;
 	attached->context = &live;
 	for (uint32_t i = 0; i < options->sessions; i++) {
-		struct attached_sa sa = {
-			.suite = options->suite, .udp = options->udp, .session = i, .spi_out = PLAN_SPI_OUT + i};
+		struct attached_sa sa = {.suite = options->suite,
+			.encapsulation = options->encapsulation,
+			.session = i,
+			.spi_out = PLAN_SPI_OUT + i};
 
-		rc = install_one(attached, &sa, &session, &child);
+		rc = install_one(attached, &sa, &sessions[i], &child);
 		if (rc < 0) {
 			fprintf(stderr, "load: session %u: %s (dataplane.max_sessions?)\n", i, strerror(-rc));
 			return 1;
@@ -91,6 +97,15 @@ static int sessions_install(struct attached *attached, const struct options *opt
 			return 1;
 		}
 	attached->done = NULL;
+	if (options->encapsulation == TABLES_ENCAPSULATION_STREAM) {
+		const struct connected_settings settings = {.sessions = sessions,
+			.count = options->sessions,
+			.timestamps = options->timestamps,
+			.stop = &stop_asked};
+
+		if (connected_install(attached, &settings) < 0)
+			return 1;
+	}
 	rc = plan_publish(file, spis, options->sessions);
 	if (rc < 0)
 		fprintf(stderr, "load: %s: %s\n", file, strerror(-rc));
@@ -101,7 +116,7 @@ static int churn(struct attached *attached, const struct options *options)
 {
 	const struct churn_settings settings = {
 		.suite = options->suite,
-		.udp = options->udp,
+		.encapsulation = options->encapsulation,
 		.first_session = options->sessions,
 		.rate = options->rate,
 		.seconds = options->seconds,
@@ -116,16 +131,19 @@ static int options_read(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {{"sessions", required_argument, NULL, 'n'},
 		{"suite", required_argument, NULL, 's'}, {"udp", no_argument, NULL, 'u'},
+		{"tcp", no_argument, NULL, 'c'}, {"timestamps", no_argument, NULL, 'T'},
 		{"rate", required_argument, NULL, 'r'}, {"seconds", required_argument, NULL, 't'},
 		{"keep", required_argument, NULL, 'k'}, {"help", no_argument, NULL, 'h'}, {0}};
 	int option;
 
 	*options = (struct options){.sessions = 1, .suite = ESP_AES128_GCM, .rate = 1000, .seconds = 5, .keep = 1000};
-	while ((option = getopt_long(argc, argv, "n:s:ur:t:k:h", names, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "n:s:ucTr:t:k:h", names, NULL)) != -1) {
 		switch (option) {
 		case 'n': options->sessions = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 's': options->suite = esp_suite_find(optarg); break;
-		case 'u': options->udp = true; break;
+		case 'u': options->encapsulation = TABLES_ENCAPSULATION_UDP; break;
+		case 'c': options->encapsulation = TABLES_ENCAPSULATION_STREAM; break;
+		case 'T': options->timestamps = true; break;
 		case 'r': options->rate = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 't': options->seconds = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'k': options->keep = (uint32_t)strtoul(optarg, NULL, 10); break;

@@ -53,14 +53,22 @@ gateway() {
 		env LD_PRELOAD="$DEVICE" "$@"
 }
 
-# traffic DIRECTION SUITE SIZE UDP: the two device strings, LAN side and ESP side, into CLEAR and PROTECTED.
-traffic() {
-	local source="suite=$2,size=$3,udp=$4,train=$TRAIN,windows=$WINDOWS,steer=$STEER,sessions=$WORK/sessions,result=$WORK/result"
+# What carries ESP, for the device and for the control plane of the measurement: traffic's and sluice_start's CARRIER.
+declare -A DEVICE_CARRIERS=([esp]=udp=0 [udp]=udp=4500 [tcp]=tcp=plain [tcp-ts]=tcp=timestamps)
+declare -A LOAD_CARRIERS=([esp]='' [udp]=--udp [tcp]=--tcp [tcp-ts]='--tcp --timestamps')
 
+# traffic DIRECTION SUITE SIZE CARRIER: the two device strings, LAN side and ESP side, into CLEAR and PROTECTED.
+traffic() {
+	local source="suite=$2,size=$3,train=$TRAIN,windows=$WINDOWS,steer=$STEER,sessions=$WORK/sessions,result=$WORK/result"
+
+	source+=",${DEVICE_CARRIERS[$4]},acknowledge=$ACKNOWLEDGE,rtt=$RTT,offload=$OFFLOAD"
 	[[ -z $FAULT ]] || source+=",fault=$FAULT"
 	CLEAR=net_bench0 PROTECTED=net_bench1
 	case $1 in
-	out) CLEAR+=",mode=out,$source" ;;
+	out)
+		CLEAR+=",mode=out,$source"
+		[[ $4 != tcp* ]] || PROTECTED+=",mode=peers,offload=$OFFLOAD"
+		;;
 	in) PROTECTED+=",mode=in,$source" ;;
 	esac
 	rm -f "$WORK/sessions" "$WORK/result"
@@ -115,16 +123,16 @@ sluice_configuration() {
 				{ name = "wan0"; device = "$PROTECTED"; rx_descriptors = $RING; tx_descriptors = $RING; }
 			);
 		};
-		ike = { identity = "bench"; };
+		ike = { identity = "bench"; tcp_ports = [4009]; };
 		peers = ();
 	CONFIGURATION
 }
 
-# sluice_start LOAD_VERB SUITE UDP: after traffic.
+# sluice_start LOAD_VERB SUITE CARRIER: after traffic.
 sluice_start() {
-	local options=(--sessions "$SESSIONS" --suite "$2")
+	local options
 
-	(($3 == 0)) || options+=(--udp)
+	read -ra options <<<"--sessions $SESSIONS --suite $2 ${LOAD_CARRIERS[$3]}"
 	[[ $1 != churn ]] || options+=(--rate "$RATE" --seconds "$((WINDOWS / 50))" --keep "$KEEP")
 	sluice_configuration >"$WORK/sluice.cfg"
 	gateway gateway.log "$DATAPLANE" -c "$WORK/sluice.cfg"
@@ -134,25 +142,28 @@ sluice_start() {
 
 # Each variant: measure_VARIANT DIRECTION SUITE SIZE. Prints the result; false without one, 3 when it has no such suite.
 
-measure_sluice() {
-	local status=0
+# sluice CARRIER DIRECTION SUITE SIZE
+sluice() {
+	local carrier=$1 status=0
 
-	traffic "$1" "$2" "$3" 0
-	sluice_start hold "$2" 0
+	shift
+	traffic "$@" "$carrier"
+	sluice_start hold "$2" "$carrier"
 	result || status=1
 	jobs_stop
 	return $status
 }
 
-measure_sluice-udp() {
-	local status=0
+measure_sluice() { sluice esp "$@"; }
+measure_sluice-udp() { sluice udp "$@"; }
 
-	traffic "$1" "$2" "$3" 4500
-	sluice_start hold "$2" 4500
-	result || status=1
-	jobs_stop
-	return $status
+# The device's peers send what AES-GCM has sealed, and no other suite.
+sluice_in_tcp() {
+	[[ $2 == out || $3 == *gcm ]] || return 3
+	sluice "$@"
 }
+measure_sluice-tcp() { sluice_in_tcp tcp "$@"; }
+measure_sluice-tcp-ts() { sluice_in_tcp tcp-ts "$@"; }
 
 # What it can hold: one worker's settings here, and its table of policies has no more places.
 SECGW_SESSIONS_MAX=1024
@@ -164,7 +175,7 @@ secgw() {
 	shift 4
 	((WORKERS == 1 && SESSIONS <= SECGW_SESSIONS_MAX)) || return 3
 	[[ $suite != *gcm ]] || driver=crypto_aesni_gcm0
-	traffic "$direction" "$suite" "$size" 0
+	traffic "$direction" "$suite" "$size" esp
 	"$BENCH_BUILD/tests/bench/bench-secgw" "$WORK/sessions" "$SESSIONS" "$suite" "$crypto" >"$WORK/secgw.cfg" || return
 	gateway gateway.log "$SECGW" -l "$CORE" -n 4 --in-memory --no-pci --no-telemetry -m 512 \
 		--vdev "$CLEAR" --vdev "$PROTECTED" --vdev "$driver" \

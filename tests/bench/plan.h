@@ -10,6 +10,9 @@
  * More branches than private networks of this size: those from 65,536 on have 11.0.0.0 and so on inside, which no
  * packet takes out of the measured process.
  *
+ * Sessions in TCP (RFC 9329): the branch has connected to the gateway's port, and both ends are where their handshake
+ * left them. The sequence numbers are past 2^32 after a few thousand packets.
+ *
  * Inbound SPIs are the gateway's to choose. Whoever installed the sessions publishes them in a file; that file's
  * appearing is what starts the traffic.
  */
@@ -22,7 +25,17 @@ enum {
 	PLAN_SESSIONS_MAX = 130816, /* the rest of 198.18.0.0/15 */
 	PLAN_NAT_PORT = 4500,
 	PLAN_SPI_OUT = 0x1000, /* of session 0; then one after the other */
+
+	PLAN_TCP_PORT = 4009, /* the gateway's */
+	PLAN_TCP_BRANCH_PORT = 40000,
+	PLAN_TCP_MSS = 1460,	      /* both ways, less what timestamps take */
+	PLAN_TCP_SCALE = 7,	      /* both windows' (RFC 7323 section 2.2) */
+	PLAN_TCP_WINDOW = 32767 << 7, /* both: the first that is offered, bytes */
+	PLAN_TCP_TIMESTAMP = 1000000, /* the gateway's first one */
 };
+
+/* The first bytes of both directions. */
+static const uint32_t plan_tcp_gateway_first = 0xfff00000, plan_tcp_branch_first = 0xffe00000;
 
 static const uint32_t plan_gateway = 198u << 24 | 18u << 16 | 1;
 static const uint32_t plan_router = 198u << 24 | 18u << 16 | 254;

@@ -35,7 +35,7 @@ class Case:
     """All repetitions of one variant, direction, suite and size."""
 
     def __init__(self):
-        self.best, self.bad, self.checked, self.empty, self.lost, self.missing = None, 0, 0, 0, 0, 0
+        self.best, self.bad, self.checked, self.empty, self.lost, self.missing, self.again = None, 0, 0, 0, 0, 0, 0
 
     def add(self, result):
         if not result or not result["received"]:
@@ -43,6 +43,7 @@ class Case:
             return
         self.bad += result["bad"]
         self.checked += result["checked"]
+        self.again += result["again"]
         self.missing = max(self.missing, result["sent"] - result["received"])
         self.lost = max(self.lost, 1 - result["received"] / result["sent"])
         if not self.best or result["mpps"] > self.best["mpps"]:
@@ -58,6 +59,8 @@ class Case:
             found.append("nothing was checked")
         if self.lost > LOST:
             found.append(f"{self.lost:.1%} lost")
+        if self.again:
+            found.append(f"{self.again} segments came again")
         return found
 
 
@@ -89,6 +92,13 @@ def peers_best(key, cases):
     return max(rates, default=None)
 
 
+def beside_udp(key, cases):
+    """The rate of a TCP variant against that in UDP, everything else the same; None for others, or without it."""
+    udp, own = cases.get(key._replace(variant="sluice-udp")), cases[key]
+    tcp = key.variant.startswith("sluice-tcp")
+    return own.best["mpps"] / udp.best["mpps"] if tcp and udp and udp.best and own.best else None
+
+
 def fewest(key, cases, name):
     """The same with the fewest sessions or workers; None when this is it."""
     other = key._replace(**{name: min(getattr(k, name) for k in cases)})
@@ -105,7 +115,7 @@ def cell(form, width, value):
 
 
 def line(key, case, cases, crypto):
-    text = f"{key.suite:<16} {key.direction:<4} {key.size:>5}  {key.variant:<12} {key.sessions:>8} {key.workers:>7}"
+    text = f"{key.suite:<16} {key.direction:<4} {key.size:>5}  {key.variant:<13} {key.sessions:>8} {key.workers:>7}"
     if case.best:
         best = case.best
         ours = key.variant.startswith("sluice")
@@ -113,6 +123,7 @@ def line(key, case, cases, crypto):
         text += f" {best['mpps']:7.3f} {best['inner_gbps']:7.2f} {best['cycles']:7.0f} {best['device_cycles']:7.0f} "
         text += crypto_share(crypto, key.suite, key.direction, key.size, best["cycles"]) if ours else " " * 12
         text += cell(".2f", 7, best["mpps"] / peer if ours and peer else None)
+        text += cell(".2f", 7, beside_udp(key, cases))
         text += cell(".2f", 9, best["cycles"] / single["cycles"] if single else None)
         text += cell(".2f", 9, best["mpps"] / one["mpps"] if one else None)
     return "  ".join([text.rstrip(), *case.troubles()]).rstrip()
@@ -138,11 +149,11 @@ def main():
     print(f"machine: {machine()}{''.join(rates)}; {sys.argv[5]}")
     print(f"setting: {sys.argv[4]}")
     print("cycles: of the TSC, a packet, of all workers, without the device's own, which stand beside them; ratio: to the best")
-    print("peer; sess x: cycles against the fewest sessions; work x: rate against the fewest workers")
+    print("peer; to udp: of TCP's rate to that in UDP; sess x: cycles against the fewest sessions; work x: rate against the fewest workers")
     print()
-    heads = f"{'Mpps':>7} {'Gbit/s':>7} {'cycles':>7} {'device':>7} {'crypto':>6} {'share':>5} {'ratio':>6}"
+    heads = f"{'Mpps':>7} {'Gbit/s':>7} {'cycles':>7} {'device':>7} {'crypto':>6} {'share':>5} {'ratio':>6} {'to udp':>6}"
     heads += f" {'sess x':>8} {'work x':>8}"
-    print(f"{'suite':<16} {'dir':<4} {'size':>5}  {'who':<12} {'sessions':>8} {'workers':>7} {heads}")
+    print(f"{'suite':<16} {'dir':<4} {'size':>5}  {'who':<13} {'sessions':>8} {'workers':>7} {heads}")
     for key, case in cases.items():
         print(line(key, case, cases, crypto))
     for row in churn:

@@ -236,6 +236,11 @@ void clients_free(struct clients *clients)
 	free(clients);
 }
 
+void clients_begin_floated(struct clients *clients)
+{
+	clients->local.port = clients->remote.port = 4500;
+}
+
 int clients_dial(struct clients *clients, size_t client)
 {
 	struct client *at = &clients->clients[client];

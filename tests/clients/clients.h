@@ -3,7 +3,7 @@
  * Many initiators in one process, each an IKE engine with an identity of its own, to try and to measure a gateway with:
  * aggressive mode and one quick mode each. Client number n is clientN.example, with an inner address of its own and the
  * public address 10.64.0.0 + n. It thinks that its address is 192.168.0.1, so the gateway finds a NAT and everything
- * floats to UDP 4500. Who makes the clients carries their messages.
+ * floats to UDP 4500, or begins there: in TCP (RFC 9329). Who makes the clients carries their messages.
  */
 #pragma once
 
@@ -37,6 +37,9 @@ size_t clients_number(const struct address *address);
 struct clients *clients_new(
 	size_t count, size_t first, uint16_t group, const struct address *gateway, const struct clients_hooks *hooks);
 void clients_free(struct clients *clients);
+
+/* Those that begin from now on do so at port 4500, as in TCP. */
+void clients_begin_floated(struct clients *clients);
 
 /* Begins a client's negotiation. 0 or negative errno. */
 int clients_dial(struct clients *clients, size_t client);

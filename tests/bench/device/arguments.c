@@ -60,7 +60,8 @@ static int read_path(const char *text, char *out)
 
 static int read_name(const char *key, const char *value, struct arguments *out)
 {
-	static const char *const modes[] = {"sink", "out", "in", NULL};
+	static const char *const modes[] = {"sink", "out", "in", "peers", NULL};
+	static const char *const tcps[] = {"no", "plain", "timestamps", NULL};
 	static const char *const faults[] = {"none", "key", "silent", NULL};
 	static const char *const steers[] = {"owner", "hash", NULL};
 	int choice;
@@ -69,6 +70,8 @@ static int read_name(const char *key, const char *value, struct arguments *out)
 		out->mode = (enum mode)(choice = read_choice(value, modes));
 	else if (strcmp(key, "fault") == 0)
 		out->fault = (enum fault)(choice = read_choice(value, faults));
+	else if (strcmp(key, "tcp") == 0)
+		out->tcp = (enum tcp)(choice = read_choice(value, tcps));
 	else
 		out->steer = (enum steer)(choice = read_choice(value, steers));
 	return choice < 0 ? -EINVAL : 0;
@@ -78,7 +81,8 @@ static int read_one(const char *key, const char *value, struct arguments *out)
 {
 	uint32_t number;
 
-	if (strcmp(key, "mode") == 0 || strcmp(key, "fault") == 0 || strcmp(key, "steer") == 0)
+	if (strcmp(key, "mode") == 0 || strcmp(key, "fault") == 0 || strcmp(key, "steer") == 0 ||
+		strcmp(key, "tcp") == 0)
 		return read_name(key, value, out);
 	if (strcmp(key, "suite") == 0) {
 		out->suite = esp_suite_find(value);
@@ -90,6 +94,16 @@ static int read_one(const char *key, const char *value, struct arguments *out)
 		out->udp = (uint16_t)number;
 		return 0;
 	}
+	if (strcmp(key, "offload") == 0) {
+		if (read_number(value, 0, 1, &number) < 0)
+			return -EINVAL;
+		out->offload = number;
+		return 0;
+	}
+	if (strcmp(key, "acknowledge") == 0)
+		return read_number(value, 1, 1000, &out->acknowledge);
+	if (strcmp(key, "rtt") == 0)
+		return read_number(value, 0, 100000, &out->rtt_us);
 	if (strcmp(key, "size") == 0)
 		return read_size(value, out);
 	if (strcmp(key, "train") == 0)
@@ -122,13 +136,20 @@ int arguments_parse(const char *text, struct arguments *out)
 		.sizes = {64},
 		.n_sizes = 1,
 		.train = 1,
+		.acknowledge = 2,
+		.rtt_us = 200,
+		.offload = true,
 		.warm_ms = 300,
 		.windows = 75};
 	if (!list)
 		return -EINVAL;
 	rc = rte_kvargs_process(list, NULL, on_argument, out) < 0 ? -EINVAL : 0;
-	if (rc == 0 && out->mode != MODE_SINK && (!out->sessions[0] || !out->result[0])) {
+	if (rc == 0 && (out->mode == MODE_OUT || out->mode == MODE_IN) && (!out->sessions[0] || !out->result[0])) {
 		fprintf(stderr, "net_bench: a device that sends needs sessions=FILE and result=FILE\n");
+		rc = -EINVAL;
+	}
+	if (rc == 0 && out->mode == MODE_IN && out->tcp != TCP_NO && esp_suite_get(out->suite)->mode != ESP_MODE_GCM) {
+		fprintf(stderr, "net_bench: streams are made of AES-GCM packets alone\n");
 		rc = -EINVAL;
 	}
 	rte_kvargs_free(list);

@@ -9,9 +9,17 @@
 #include <stdint.h>
 
 enum mode {
-	MODE_SINK, /* sends nothing, takes everything */
-	MODE_OUT,  /* sends what is to be encrypted */
-	MODE_IN,   /* sends ESP */
+	MODE_SINK,  /* sends nothing, takes everything */
+	MODE_OUT,   /* sends what is to be encrypted */
+	MODE_IN,    /* sends ESP */
+	MODE_PEERS, /* acknowledges the TCP segments that come out; see peers.h */
+};
+
+/* RFC 9329: is ESP in TCP connections? */
+enum tcp {
+	TCP_NO,
+	TCP_PLAIN,
+	TCP_TIMESTAMPS, /* RFC 7323 */
 };
 
 /* Each one makes a measurement fail in a known way: the harness checks itself with them. */
@@ -40,9 +48,13 @@ struct arguments {
 	uint32_t suite;			     /* enum esp_suite_id */
 	uint16_t sizes[ARGUMENTS_SIZES_MAX]; /* of inner packets, bytes; packet n has the size n % n_sizes */
 	uint32_t n_sizes;
-	uint32_t train;	  /* packets in a row of the same session */
-	uint16_t udp;	  /* RFC 3948 port; 0: bare ESP */
-	uint32_t warm_ms; /* before the first window */
+	uint32_t train; /* packets in a row of the same session */
+	uint16_t udp;	/* RFC 3948 port; 0: bare ESP, or TCP */
+	enum tcp tcp;
+	uint32_t acknowledge; /* every so many segments */
+	uint32_t rtt_us;      /* until such an acknowledgement arrives */
+	bool offload;	      /* the device does TCP checksums */
+	uint32_t warm_ms;     /* before the first window */
 	uint32_t windows;
 	char sessions[PATH_MAX]; /* see plan.h */
 	char result[PATH_MAX];	 /* written when the last window has ended */

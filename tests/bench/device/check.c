@@ -33,23 +33,30 @@ static const uint8_t *outer_open(const struct traffic *traffic, const uint8_t *p
 	return packet + esp_at;
 }
 
-static bool check_out(const struct traffic *traffic, const uint8_t *packet, uint32_t len)
+bool check_esp(uint32_t session, const uint8_t *esp, uint32_t esp_len)
 {
-	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)packet;
-	uint32_t esp_len = 0, session, spi;
-	const uint8_t *esp = outer_open(traffic, packet, len, &esp_len);
+	const struct traffic *traffic = traffic_current();
 	uint8_t inner[ESP_ROOM];
+	uint32_t spi;
 	int inner_len;
 
-	if (!esp)
+	if (esp_len <= ESP_HDR_LEN || esp_len > ESP_ROOM)
 		return false;
 	memcpy(&spi, esp, sizeof(spi));
-	session = rte_be_to_cpu_32(spi) - PLAN_SPI_OUT;
-	if (session >= traffic->n_sessions || ip->dst_addr != rte_cpu_to_be_32(plan_branch(session)))
+	if (rte_be_to_cpu_32(spi) != PLAN_SPI_OUT + session)
 		return false;
 	inner_len = reference_open(traffic->suite, traffic->keymat, esp, esp_len, inner);
 	return inner_len > 0 && size_is_ours(traffic->arguments, (uint32_t)inner_len) &&
 	       frame_is_inner(inner, (uint32_t)inner_len, plan_lan_host, plan_branch_host(session));
+}
+
+static bool check_out(const struct traffic *traffic, const uint8_t *packet, uint32_t len)
+{
+	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)packet;
+	uint32_t esp_len = 0, session = rte_be_to_cpu_32(ip->dst_addr) - plan_branch(0);
+	const uint8_t *esp = outer_open(traffic, packet, len, &esp_len);
+
+	return esp && session < traffic->n_sessions && check_esp(session, esp, esp_len);
 }
 
 static bool check_in(const struct traffic *traffic, const uint8_t *packet, uint32_t len)

@@ -4,6 +4,9 @@
 
 #include <rte_mbuf.h>
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum check_verdict {
 	CHECK_GOOD,
 	CHECK_BAD,
@@ -11,3 +14,6 @@ enum check_verdict {
 };
 
 enum check_verdict check_frame(const struct rte_mbuf *frame);
+
+/* Is this the ESP packet of a packet that the LAN host sent to that session? */
+bool check_esp(uint32_t session, const uint8_t *esp, uint32_t esp_len);

@@ -5,14 +5,19 @@
  * nothing but the gateway's own work and memory is between them. Two devices make a measurement: one sends, one takes.
  *
  *   net_bench0,mode=out|in,suite=NAME,size=BYTES|imix,sessions=FILE,result=FILE[,udp=PORT][,train=N][,warm=MS]
- *              [,windows=N][,steer=owner|hash][,fault=key|silent]
+ *              [,windows=N][,steer=owner|hash][,fault=key|silent][,tcp=no|plain|timestamps]
  *   net_bench1                                    takes everything
+ *
+ * With tcp (RFC 9329), the device on the ESP side is the other end of the TCP connections (peers.h), also where it
+ * takes: net_bench1,mode=peers. The one that sends has their settings, acknowledge=N and rtt=MICROSECONDS; offload=0
+ * there leaves TCP's checksums to the gateway.
  *
  * A queue each way for every worker. The file with the sessions starts it (plan.h), the file with the result ends it
  * (meter.h).
  */
 #include "arguments.h"
 #include "meter.h"
+#include "peers.h"
 #include "sink.h"
 #include "source.h"
 
@@ -38,6 +43,13 @@ static struct device *device_of(struct rte_eth_dev *dev)
 	return dev->data->dev_private;
 }
 
+/* Is it the one with the other ends of TCP connections? */
+static bool has_peers(const struct device *device)
+{
+	return device->arguments.mode == MODE_PEERS ||
+	       (device->arguments.mode == MODE_IN && device->arguments.tcp != TCP_NO);
+}
+
 static uint16_t receive_nothing(void *queue, struct rte_mbuf **packets, uint16_t count)
 {
 	(void)queue;
@@ -51,7 +63,7 @@ static int on_configure(struct rte_eth_dev *dev)
 	struct device *device = device_of(dev);
 
 	device->source.n_queues = dev->data->nb_rx_queues;
-	if (device->arguments.mode != MODE_SINK)
+	if (device->arguments.mode == MODE_OUT || device->arguments.mode == MODE_IN)
 		meter.n_queues = dev->data->nb_rx_queues;
 	return 0;
 }
@@ -75,6 +87,8 @@ static int on_close(struct rte_eth_dev *dev)
 	for (uint16_t i = 0; i < METER_QUEUES_MAX; i++) {
 		source_free(device->sources[i]);
 		sink_free(device->sinks[i]);
+		peers_free(device->source.peers[i]);
+		device->source.peers[i] = NULL;
 		device->sources[i] = NULL;
 		device->sinks[i] = NULL;
 	}
@@ -85,7 +99,6 @@ static int on_close(struct rte_eth_dev *dev)
 
 static int on_info(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
-	(void)dev;
 	info->max_mac_addrs = 1;
 	info->max_rx_pktlen = FRAME_MAX;
 	info->max_mtu = FRAME_MAX - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN;
@@ -96,10 +109,22 @@ static int on_info(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 		(struct rte_eth_desc_lim){.nb_max = DESCRIPTORS_MAX, .nb_min = 64, .nb_align = 32};
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_CHECKSUM;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+	if (device_of(dev)->arguments.offload)
+		info->tx_offload_capa |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 	info->flow_type_rss_offloads = RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_ESP;
 	info->reta_size = 128;
 	info->hash_key_size = 40;
 	return 0;
+}
+
+/* Of the queue, made when its first direction is set up. */
+static struct peers *peers_of(struct device *device, uint16_t queue, uint16_t descriptors)
+{
+	struct peers **peers = &device->source.peers[queue];
+
+	if (!*peers)
+		*peers = peers_new(&device->source, queue, descriptors);
+	return *peers;
 }
 
 static int on_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t descriptors, unsigned int socket,
@@ -111,6 +136,14 @@ static int on_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t d
 	(void)conf;
 	dev->data->rx_queues[queue] = device;
 	if (device->arguments.mode == MODE_SINK)
+		return 0;
+	if (has_peers(device)) {
+		if (!peers_of(device, queue, descriptors))
+			return -errno;
+		peers_pool_set(device->source.peers[queue], pool);
+		dev->data->rx_queues[queue] = device->source.peers[queue];
+	}
+	if (device->arguments.mode == MODE_PEERS)
 		return 0;
 	if (!device->sources[queue])
 		device->sources[queue] = source_new(&device->source, queue);
@@ -127,6 +160,10 @@ static int on_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t d
 
 	(void)socket;
 	(void)conf;
+	if (has_peers(device)) {
+		dev->data->tx_queues[queue] = peers_of(device, queue, descriptors);
+		return dev->data->tx_queues[queue] ? 0 : -errno;
+	}
 	sink_free(device->sinks[queue]);
 	device->sinks[queue] = sink_new(queue, descriptors);
 	dev->data->tx_queues[queue] = device->sinks[queue];
@@ -190,6 +227,15 @@ static const struct eth_dev_ops operations = {
 	.dev_supported_ptypes_get = on_packet_types,
 };
 
+static eth_rx_burst_t receive_function(const struct device *device)
+{
+	switch (device->arguments.mode) {
+	case MODE_SINK: return receive_nothing;
+	case MODE_PEERS: return peers_receive;
+	default: return source_receive;
+	}
+}
+
 static int on_probe(struct rte_vdev_device *vdev)
 {
 	struct rte_eth_dev *dev = rte_eth_vdev_allocate(vdev, sizeof(struct device));
@@ -213,8 +259,8 @@ static int on_probe(struct rte_vdev_device *vdev)
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
 	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	dev->dev_ops = &operations;
-	dev->rx_pkt_burst = device->arguments.mode == MODE_SINK ? receive_nothing : source_receive;
-	dev->tx_pkt_burst = sink_transmit;
+	dev->rx_pkt_burst = receive_function(device);
+	dev->tx_pkt_burst = has_peers(device) ? peers_transmit : sink_transmit;
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 }

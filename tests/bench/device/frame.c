@@ -17,7 +17,7 @@ void frame_write_ethernet(uint8_t *frame, const struct rte_ether_addr *to, uint1
 	ether->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
 }
 
-static void ipv4_write(uint8_t *packet, uint32_t source, uint32_t destination, uint8_t protocol, uint16_t total_len)
+void frame_write_ipv4(uint8_t *packet, uint32_t source, uint32_t destination, uint8_t protocol, uint16_t total_len)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)packet;
 
@@ -44,7 +44,7 @@ static void udp_write(uint8_t *datagram, uint16_t port, uint16_t len)
 
 void frame_write_inner(uint8_t *packet, uint32_t source, uint32_t destination, uint16_t size)
 {
-	ipv4_write(packet, source, destination, IPPROTO_UDP, size);
+	frame_write_ipv4(packet, source, destination, IPPROTO_UDP, size);
 	udp_write(packet + sizeof(struct rte_ipv4_hdr), INNER_PORT, (uint16_t)(size - sizeof(struct rte_ipv4_hdr)));
 	memset(packet + FRAME_PAYLOAD_AT, FRAME_PAYLOAD, (size_t)size - FRAME_PAYLOAD_AT);
 }
@@ -54,7 +54,7 @@ void frame_write_outer(uint8_t *packet, uint32_t source, uint32_t destination, u
 	uint16_t udp_len = (uint16_t)(port ? sizeof(struct rte_udp_hdr) + esp_len : 0);
 	uint16_t payload_len = port ? udp_len : esp_len;
 
-	ipv4_write(packet, source, destination, port ? IPPROTO_UDP : IPPROTO_ESP,
+	frame_write_ipv4(packet, source, destination, port ? IPPROTO_UDP : IPPROTO_ESP,
 		(uint16_t)(sizeof(struct rte_ipv4_hdr) + payload_len));
 	if (port)
 		udp_write(packet + sizeof(struct rte_ipv4_hdr), port, udp_len);

@@ -26,6 +26,9 @@ static inline uint16_t frame_esp_at(bool udp)
 /* From the port's only station to `to`, the gateway's own address there. */
 void frame_write_ethernet(uint8_t *frame, const struct rte_ether_addr *to, uint16_t port);
 
+/* An IPv4 header, without options; addresses in host order. */
+void frame_write_ipv4(uint8_t *packet, uint32_t source, uint32_t destination, uint8_t protocol, uint16_t total_len);
+
 /* An IPv4 packet with UDP, `size` bytes in all; addresses in host order. */
 void frame_write_inner(uint8_t *packet, uint32_t source, uint32_t destination, uint16_t size);
 

@@ -67,7 +67,7 @@ static double best_tenth(double *cycles, uint32_t count)
 
 /* Over all windows and workers. */
 struct total {
-	uint64_t sent, received, device_cycles, checked, bad, starved;
+	uint64_t sent, received, device_cycles, checked, bad, segments, again, starved;
 };
 
 static struct total total_make(void)
@@ -83,6 +83,8 @@ static struct total total_make(void)
 		total.device_cycles += last->queues[i].device_cycles - first->queues[i].device_cycles;
 		total.checked += counts->checked;
 		total.bad += counts->bad;
+		total.segments += counts->segments;
+		total.again += counts->again;
 		total.starved += counts->starved;
 	}
 	return total;
@@ -103,9 +105,9 @@ static void result_print(FILE *file)
 	fprintf(file,
 		"{\"windows\": %" PRIu32 ", \"window_ms\": %d, \"queues\": %u, \"tsc_hz\": %.0f, \"sent\": %" PRIu64
 		", \"received\": %" PRIu64 ", \"starved\": %" PRIu64 ", \"checked\": %" PRIu64 ", \"bad\": %" PRIu64
-		", \"inner_bytes\": %.2f",
+		", \"segments\": %" PRIu64 ", \"again\": %" PRIu64 ", \"inner_bytes\": %.2f",
 		n_marks - 1, METER_WINDOW_MS, meter.n_queues, hz, total.sent, total.received, total.starved,
-		total.checked, total.bad, inner);
+		total.checked, total.bad, total.segments, total.again, inner);
 	if (total.received > 0)
 		fprintf(file,
 			", \"cycles\": %.1f, \"mpps\": %.4f, \"inner_gbps\": %.4f, \"device_cycles\": %.1f, "

@@ -23,11 +23,12 @@ enum { METER_QUEUES_MAX = 8 };
 
 /* Of one queue of both devices; its worker alone writes, and nothing else is on these lines. */
 struct meter_counts {
-	_Atomic uint64_t sent;		/* handed to the gateway */
-	_Atomic uint64_t received;	/* came back from it */
-	_Atomic uint64_t device_cycles; /* spent inside the devices */
-	_Atomic uint64_t checked, bad;	/* samples of what came back */
-	_Atomic uint64_t starved;	/* bursts that could not be sent: the gateway's packet pool was empty */
+	_Atomic uint64_t sent;		  /* handed to the gateway */
+	_Atomic uint64_t received;	  /* came back from it */
+	_Atomic uint64_t device_cycles;	  /* spent inside the devices */
+	_Atomic uint64_t checked, bad;	  /* samples of what came back */
+	_Atomic uint64_t segments, again; /* TCP: of the gateway; those of data that had come already */
+	_Atomic uint64_t starved;	  /* bursts that could not be sent: the gateway's packet pool was empty */
 } __attribute__((aligned(128)));
 
 struct meter {

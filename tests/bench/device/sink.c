@@ -9,7 +9,6 @@
 #include <errno.h>
 
 enum {
-	BURST_MAX = 64,
 	SAMPLE_FIRST = 256, /* packets that are all checked */
 	SAMPLE_SHIFT = 14,  /* then one burst in so many packets, as a power of two */
 };
@@ -59,17 +58,11 @@ static __rte_noinline void sample(struct sink *sink, struct rte_mbuf **packets, 
 	}
 }
 
-uint16_t sink_transmit(void *queue, struct rte_mbuf **packets, uint16_t count)
+void sink_keep(struct sink *sink, struct rte_mbuf **packets, uint16_t count)
 {
-	struct rte_mbuf *sent[BURST_MAX];
-	struct sink *sink = queue;
-	uint64_t begin = rte_rdtsc();
+	struct rte_mbuf *sent[SINK_BURST_MAX];
 	unsigned int n_sent = 0;
 
-	count = RTE_MIN(count, (uint16_t)BURST_MAX);
-	if (unlikely(sample_is_due(sink->taken, count)))
-		sample(sink, packets, count);
-	sink->taken += count;
 	for (uint16_t i = 0; i < count; i++) {
 		struct rte_mbuf *oldest = sink->ring[sink->head];
 
@@ -81,6 +74,18 @@ uint16_t sink_transmit(void *queue, struct rte_mbuf **packets, uint16_t count)
 	}
 	if (n_sent > 0)
 		rte_pktmbuf_free_bulk(sent, n_sent);
+}
+
+uint16_t sink_transmit(void *queue, struct rte_mbuf **packets, uint16_t count)
+{
+	struct sink *sink = queue;
+	uint64_t begin = rte_rdtsc();
+
+	count = RTE_MIN(count, (uint16_t)SINK_BURST_MAX);
+	if (unlikely(sample_is_due(sink->taken, count)))
+		sample(sink, packets, count);
+	sink->taken += count;
+	sink_keep(sink, packets, count);
 	meter_add(&sink->counts->received, count);
 	meter_exclude(sink->counts, begin);
 	return count;

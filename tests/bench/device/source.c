@@ -3,7 +3,8 @@
 
 #include "esp/esp.h"
 #include "meter.h"
-#include "tables/layout.h"
+#include "peers.h"
+#include "stream.h"
 
 #include <rte_malloc.h>
 #include <rte_memcpy.h>
@@ -17,18 +18,6 @@
 
 enum { BURST_MAX = 32, ASK_MS = 1 /* between two looks for the sessions */ };
 
-/* A session of this queue. */
-struct turn_session {
-	uint32_t session;
-	uint32_t sequence; /* the last one given out */
-};
-
-/* The packets that come next, in the order of the ring. */
-struct turn {
-	uint32_t at, left; /* in the list of sessions; of its train */
-	uint32_t place;	   /* in the mixture of sizes */
-};
-
 struct source {
 	struct source_device *device;
 	struct meter_counts *counts;
@@ -40,10 +29,8 @@ struct source {
 	struct rte_mbuf **ring;
 	uint32_t ring_size, head;
 
-	const struct traffic *traffic;
-	struct turn_session *sessions;
-	uint32_t n_sessions;
 	struct turn turn;
+	struct stream *stream; /* NULL: packets of their own, no TCP */
 	struct esp_engine *engine;
 	struct esp_key *key;
 };
@@ -67,7 +54,8 @@ void source_free(struct source *source)
 	if (!source)
 		return;
 	source_ring_free(source);
-	rte_free(source->sessions);
+	turn_free(&source->turn);
+	stream_free(source->stream);
 	rte_free(source->key);
 	esp_engine_free(source->engine);
 	rte_free(source);
@@ -94,7 +82,7 @@ void source_ring_free(struct source *source)
 
 static int engine_make(struct source *source)
 {
-	const struct traffic *traffic = source->traffic;
+	const struct traffic *traffic = traffic_current();
 
 	source->engine = esp_engine_new();
 	source->key = rte_zmalloc("key", esp_key_size(), ESP_KEY_ALIGN);
@@ -104,35 +92,19 @@ static int engine_make(struct source *source)
 		esp_suite_keymat_len(traffic->suite), source->key);
 }
 
-static bool session_comes_here(const struct source *source, uint32_t session)
+/* What is sent goes into TCP connections. */
+static int stream_make(struct source *source)
 {
-	const struct source_device *device = source->device;
-	uint32_t where = tables_spi_index(source->traffic->spis_in[session]);
+	struct source_device *device = source->device;
+	const struct segment_way way = {
+		.mac = device->mac,
+		.port = device->port,
+		.timestamps = device->arguments->tcp == TCP_TIMESTAMPS,
+		.offload = device->arguments->offload,
+	};
 
-	if (device->arguments->mode == MODE_OUT)
-		return true;
-	if (device->arguments->steer == STEER_HASH)
-		where = session * 0x9e3779b1u >> 16; /* the golden ratio's */
-	return where % device->n_queues == source->number;
-}
-
-/* The workers begin at different places, so that no two are at the same session all the time. */
-static int sessions_list(struct source *source)
-{
-	uint32_t total = source->traffic->n_sessions;
-	uint32_t first = (uint32_t)((uint64_t)total * source->number / source->device->n_queues);
-
-	source->sessions = rte_zmalloc("sessions", total * sizeof(*source->sessions), RTE_CACHE_LINE_SIZE);
-	if (!source->sessions)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < total; i++) {
-		uint32_t session = (first + i) % total;
-
-		if (session_comes_here(source, session))
-			source->sessions[source->n_sessions++].session = session;
-	}
-	source->turn.left = source->device->arguments->train;
-	return 0;
+	source->stream = stream_new(&source->turn, device->peers[source->number], &way);
+	return source->stream ? 0 : -errno;
 }
 
 /* For all queues. -ENOENT: the sessions are not there yet. */
@@ -147,12 +119,13 @@ static int traffic_begin(struct source_device *device)
 
 static int queue_begin(struct source *source)
 {
-	int rc;
+	const struct arguments *arguments = source->device->arguments;
+	int rc = turn_make(&source->turn, source->device, source->number);
 
-	source->traffic = traffic_current();
-	rc = sessions_list(source);
 	if (rc == 0)
 		rc = engine_make(source);
+	if (rc == 0 && arguments->mode == MODE_IN && arguments->tcp != TCP_NO)
+		rc = stream_make(source);
 	source->ready = rc == 0;
 	return rc;
 }
@@ -187,26 +160,6 @@ static __rte_noinline void source_look(struct source *source)
 	atomic_store_explicit(&device->ready, true, memory_order_release);
 }
 
-/* Moves on by one packet. */
-static const struct template_shape *turn_take(
-	struct source *source, struct turn_session **session, const struct template_session **own)
-{
-	const struct source_device *device = source->device;
-	struct turn *turn = &source->turn;
-	uint8_t shape = device->templates.shape_of[turn->place];
-
-	*session = &source->sessions[turn->at];
-	*own = template_session(&device->templates, (*session)->session, shape);
-	if (++turn->place == device->arguments->n_sizes)
-		turn->place = 0;
-	if (--turn->left == 0) {
-		turn->left = device->arguments->train;
-		if (++turn->at == source->n_sessions)
-			turn->at = 0;
-	}
-	return &device->templates.shapes[shape];
-}
-
 /* Sealing makes header, trailer and ICV anew; the template has the inner packet at its place between them. */
 static struct esp_packet seal_wanted(const struct source *source, struct rte_mbuf *packet,
 	const struct turn_session *session, const struct template_shape *shape)
@@ -219,7 +172,7 @@ static struct esp_packet seal_wanted(const struct source *source, struct rte_mbu
 		.len = shape->size,
 		.headroom = (uint16_t)(shape->inner_at - shape->esp_at),
 		.tailroom = (uint16_t)(rte_pktmbuf_tailroom(packet) + shape->frame_len - shape->inner_at - shape->size),
-		.spi = source->traffic->spis_in[session->session],
+		.spi = source->turn.traffic->spis_in[session->session],
 		.sequence = session->sequence,
 		.next_header = IPPROTO_IPIP,
 	};
@@ -237,7 +190,7 @@ static void packet_describe(const struct source_device *device, struct rte_mbuf 
 }
 
 /* Writes the next packets into fresh buffers, as the card's DMA would. */
-static void source_fill(struct source *source, struct rte_mbuf **packets, uint16_t count)
+static void packets_fill(struct source *source, struct rte_mbuf **packets, uint16_t count)
 {
 	bool udp = source->device->arguments->udp != 0;
 	struct esp_packet seals[BURST_MAX];
@@ -248,38 +201,54 @@ static void source_fill(struct source *source, struct rte_mbuf **packets, uint16
 		const struct template_session *own;
 		const struct template_shape *shape;
 		struct turn_session *session;
-		uint32_t wire;
 
-		shape = turn_take(source, &session, &own);
+		shape = turn_take(&source->turn, &session, &own);
 		template_write(shape, own, data);
 		packet_describe(source->device, packets[i], shape->frame_len, shape->esp_at && !udp);
 		if (!shape->esp_at)
 			continue;
-		session->sequence++;
-		if (!shape->patch) {
-			seals[n_seals++] = seal_wanted(source, packets[i], session, shape);
+		if (shape->patch) {
+			turn_number(session, shape, data);
 			continue;
 		}
-		wire = rte_cpu_to_be_32(session->sequence);
-		memcpy(data + shape->esp_at + 4, &wire, sizeof(wire));
-		patch_apply(shape->patch, session->sequence, data + shape->icv_at);
+		session->sequence++;
+		seals[n_seals++] = seal_wanted(source, packets[i], session, shape);
 	}
 	if (n_seals > 0)
 		esp_seal(source->engine, seals, n_seals);
 }
 
-/* The first time round there is nothing in the ring yet. */
+/* Returns how many: fewer than `count` where TCP may not send more. */
+static uint16_t source_fill(struct source *source, struct rte_mbuf **packets, uint16_t count)
+{
+	uint32_t frames = count;
+
+	if (source->stream)
+		count = stream_fill(source->stream, packets, count, &frames);
+	else
+		packets_fill(source, packets, count);
+	meter_add(&source->counts->sent, frames);
+	return count;
+}
+
+/* The first time round there is nothing in the ring yet. It gets shorter where the windows have no room for all of it.
+ */
 static bool source_prime(struct source *source)
 {
 	for (uint32_t at = 0; at < source->ring_size; at += BURST_MAX) {
-		uint16_t count = (uint16_t)RTE_MIN((uint32_t)BURST_MAX, source->ring_size - at);
+		uint16_t count = (uint16_t)RTE_MIN((uint32_t)BURST_MAX, source->ring_size - at), filled;
 
 		if (rte_pktmbuf_alloc_bulk(source->pool, source->ring + at, count) < 0)
 			return false;
-		source_fill(source, source->ring + at, count);
+		filled = source_fill(source, source->ring + at, count);
+		if (filled == count)
+			continue;
+		rte_pktmbuf_free_bulk(source->ring + at + filled, count - filled);
+		memset(source->ring + at + filled, 0, (count - filled) * sizeof(*source->ring));
+		source->ring_size = at + filled;
 	}
-	source->primed = true;
-	return true;
+	source->primed = source->ring_size > 0;
+	return source->primed;
 }
 
 static bool source_begin(struct source *source, uint64_t now)
@@ -293,7 +262,7 @@ static bool source_begin(struct source *source, uint64_t now)
 	}
 	if (source->number == 0 && unlikely(now >= meter.due) && meter.running)
 		meter_turn(now);
-	if (!atomic_load_explicit(&meter.running, memory_order_relaxed) || source->n_sessions == 0 ||
+	if (!atomic_load_explicit(&meter.running, memory_order_relaxed) || source->turn.n_sessions == 0 ||
 		device->arguments->fault == FAULT_SILENT)
 		return false;
 	return likely(source->primed) || source_prime(source);
@@ -304,6 +273,7 @@ uint16_t source_receive(void *queue, struct rte_mbuf **packets, uint16_t count)
 	struct source *source = queue;
 	struct rte_mbuf *fresh[BURST_MAX];
 	uint64_t begin = rte_rdtsc();
+	uint16_t filled;
 
 	count = RTE_MIN(count, (uint16_t)BURST_MAX);
 	if (!source_begin(source, begin))
@@ -312,14 +282,15 @@ uint16_t source_receive(void *queue, struct rte_mbuf **packets, uint16_t count)
 		meter_add(&source->counts->starved, 1);
 		count = 0;
 	}
-	source_fill(source, fresh, count);
-	for (uint16_t i = 0; i < count; i++) {
+	filled = source_fill(source, fresh, count);
+	if (unlikely(filled < count))
+		rte_pktmbuf_free_bulk(fresh + filled, count - filled);
+	for (uint16_t i = 0; i < filled; i++) {
 		packets[i] = source->ring[source->head];
 		source->ring[source->head] = fresh[i];
 		if (++source->head == source->ring_size)
 			source->head = 0;
 	}
-	meter_add(&source->counts->sent, count);
 	meter_exclude(source->counts, begin);
-	return count;
+	return filled;
 }

@@ -14,25 +14,13 @@
  */
 #pragma once
 
-#include "template.h"
+#include "turn.h"
 
-#include <rte_ether.h>
 #include <rte_mbuf.h>
 
-#include <stdatomic.h>
 #include <stdint.h>
 
 struct source;
-
-/* What the queues of a device have in common. */
-struct source_device {
-	const struct arguments *arguments; /* must stay */
-	struct rte_ether_addr mac;	   /* the gateway's address on it */
-	uint16_t port;
-	uint16_t n_queues;
-	struct templates templates; /* queue 0: makes */
-	atomic_bool ready;	    /* there are templates; queue 0: sets */
-};
 
 /* Queue `number` of the device, which must stay. NULL with errno. */
 struct source *source_new(struct source_device *device, uint16_t number);

@@ -1,37 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Dials a gateway with many clients over UDP, some of them at the same time, and afterwards keeps their sessions for as
- * long as asked. Meanwhile it asks the gateway over sessions that stand whether it is there (RFC 3706), and measures how
- * long the answers take: to that, and to quick mode. What this program was busy with when an answer arrived is not the
- * gateway's delay, so an answer's time is the kernel's of its arrival. Wants the network 10.64.0.0/12 as addresses of this host, see tests/bench/ike.
+ * Dials a gateway with many clients over UDP, or TCP (RFC 9329), some of them at the same time, and afterwards keeps
+ * their sessions for as long as asked. Meanwhile it asks the gateway over sessions that stand whether it is there (RFC
+ * 3706), and measures how long the answers take: to that, and to quick mode. What this program was busy with when an
+ * answer arrived is not the gateway's delay, so an answer's time is the kernel's of its arrival (over TCP, that of its
+ * reading). Wants the network 10.64.0.0/12 as addresses of this host, see tests/bench/ike.
  */
 #include "../../clients/clients.h"
+#include "datagrams.h"
+#include "links.h"
 #include "samples.h"
 
 #include "config/proposal.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
 	PROBES_MAX = 1 << 20,
-	MARKER_LEN = 4,
 	EXCHANGE_AT = 18,
 	INFORMATIONAL = 5,
 	QUICK_MODE = 32,
-	BATCH = 4, /* clients or messages before something else has its turn: each may cost a key exchange */
+	BATCH = 4, /* clients before something else has its turn: each may cost a key exchange */
 	PROGRESS_EVERY_US = 2000000,
 	TIMERS_EVERY_US = 100000,
-	RECEIVE_BUFFER = 8 << 20,
 };
 
 struct plan {
@@ -39,18 +36,21 @@ struct plan {
 	size_t count, first, at_once;
 	uint16_t group;
 	unsigned keep_s, probe_us;
+	bool tcp;
 };
 
 struct dialer {
 	const struct plan *plan;
 	struct clients *clients;
 	struct address gateway;
-	int fd[2]; /* UDP 500, and 4500 */
+	struct datagrams *datagrams; /* one of these two */
+	struct links *links;
 	size_t begun, connected, failed;
-	bool *stands; /* of each client */
-	size_t probed; /* the client that has been asked and has not answered; SIZE_MAX: none */
+	bool *stands;	    /* of each client */
+	size_t probed;	    /* the client that has been asked and has not answered; SIZE_MAX: none */
 	uint64_t probed_us; /* by the real-time clock, as the kernel's time of the answer's arrival */
-	uint64_t *quick_us; /* of each client: when quick mode's first message went, likewise; 0: it has been answered */
+	uint64_t
+		*quick_us; /* of each client: when quick mode's first message went, likewise; 0: it has been answered */
 	struct samples probes, quicks;
 	size_t unanswered;
 };
@@ -83,39 +83,17 @@ static uint64_t now_us(void)
 
 /* --- the clients' host -------------------------------------------------------------------------------------------- */
 
-/* From the client's public address, by the socket of its port. */
 static void on_send(void *context, size_t client, bool floated, const uint8_t *message, size_t message_len)
 {
-	static const uint8_t marker[MARKER_LEN];
 	struct dialer *dialer = context;
-	struct address source = clients_address(dialer->plan->first + client);
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(floated ? 4500 : 500)};
-	struct iovec parts[] = {{(void *)marker, floated ? MARKER_LEN : 0}, {(void *)message, message_len}};
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(struct in_pktinfo))];
-	} control = {.header = {
-			     .cmsg_level = IPPROTO_IP,
-			     .cmsg_type = IP_PKTINFO,
-			     .cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo)),
-		     }};
-	struct in_pktinfo info = {0};
-	struct msghdr datagram = {
-		.msg_name = &to,
-		.msg_namelen = sizeof(to),
-		.msg_iov = parts,
-		.msg_iovlen = 2,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
-	};
+	int rc;
 
 	if (message[EXCHANGE_AT] == QUICK_MODE && !dialer->stands[client] && dialer->quick_us[client] == 0)
 		dialer->quick_us[client] = clock_us(CLOCK_REALTIME);
-	memcpy(&to.sin_addr, dialer->gateway.bytes, sizeof(to.sin_addr));
-	memcpy(&info.ipi_spec_dst, source.bytes, sizeof(info.ipi_spec_dst));
-	memcpy(CMSG_DATA(&control.header), &info, sizeof(info));
-	if (sendmsg(dialer->fd[floated], &datagram, MSG_DONTWAIT) < 0 && errno != EAGAIN)
-		fprintf(stderr, "bench-ike-dial: a message was not sent: %s\n", strerror(errno));
+	rc = dialer->links ? links_send(dialer->links, client, message, message_len)
+			   : datagrams_send(dialer->datagrams, client, floated, message, message_len);
+	if (rc < 0)
+		fprintf(stderr, "bench-ike-dial: a message was not sent: %s\n", strerror(-rc));
 }
 
 static void on_connected(void *context, size_t client)
@@ -131,23 +109,11 @@ static void on_failed(void *context, size_t client, const char *why)
 	struct dialer *dialer = context;
 
 	if (dialer->failed++ == 0)
-		fprintf(stderr, "bench-ike-dial: client %zu was not connected: %s\n", dialer->plan->first + client, why);
+		fprintf(stderr, "bench-ike-dial: client %zu was not connected: %s\n", dialer->plan->first + client,
+			why);
 }
 
 /* --- the network -------------------------------------------------------------------------------------------------- */
-
-static int open_socket(uint16_t port)
-{
-	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int on = 1, buffer = RECEIVE_BUFFER, fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0 ||
-		setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0 ||
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) < 0 ||
-		bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
-		return -errno;
-	return fd;
-}
 
 /* Something for this client has arrived. What was there before we asked is a question of the gateway's own. */
 static void answered(struct dialer *dialer, size_t client, uint8_t exchange, uint64_t arrived_us)
@@ -161,64 +127,23 @@ static void answered(struct dialer *dialer, size_t client, uint8_t exchange, uin
 	}
 }
 
-/* The address that a datagram was sent to, and when it arrived. False when the kernel does not say. */
-static bool read_control(struct msghdr *datagram, struct address *to, uint64_t *arrived_us)
+static void on_message(
+	void *context, size_t client, bool floated, const uint8_t *message, size_t message_len, uint64_t arrived_us)
 {
-	bool has_address = false, has_time = false;
-	struct in_pktinfo info;
-	struct timespec time;
+	struct dialer *dialer = context;
 
-	for (struct cmsghdr *header = CMSG_FIRSTHDR(datagram); header; header = CMSG_NXTHDR(datagram, header)) {
-		if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
-			memcpy(&info, CMSG_DATA(header), sizeof(info));
-			memcpy(to->bytes, &info.ipi_addr, sizeof(info.ipi_addr));
-			has_address = true;
-		} else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_TIMESTAMPNS) {
-			memcpy(&time, CMSG_DATA(header), sizeof(time));
-			*arrived_us = in_us(&time);
-			has_time = true;
-		}
-	}
-	return has_address && has_time;
-}
-
-/* One datagram. False when none waits. */
-static bool receive_one(struct dialer *dialer, bool floated)
-{
-	static uint8_t buffer[65536];
-	union {
-		struct cmsghdr header;
-		char space[256];
-	} control;
-	struct iovec part = {buffer, sizeof(buffer)};
-	struct msghdr datagram = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
-	ssize_t len = recvmsg(dialer->fd[floated], &datagram, MSG_DONTWAIT);
-	size_t skip = floated ? MARKER_LEN : 0, client;
-	struct address to = {.family = ADDRESS_IPV4};
-	uint64_t arrived_us = 0;
-
-	if (len < 0)
-		return false;
-	if (!read_control(&datagram, &to, &arrived_us) || (size_t)len <= skip + EXCHANGE_AT)
-		return true;
-	client = clients_number(&to) - dialer->plan->first;
-	if (client >= dialer->plan->count)
-		return true;
-	answered(dialer, client, buffer[skip + EXCHANGE_AT], arrived_us);
-	clients_input(dialer->clients, client, floated, buffer + skip, (size_t)len - skip);
-	return true;
+	if (message_len <= EXCHANGE_AT)
+		return;
+	answered(dialer, client, message[EXCHANGE_AT], arrived_us);
+	clients_input(dialer->clients, client, floated, message, message_len);
 }
 
 static void receive_all(struct dialer *dialer, int wait_ms)
 {
-	struct pollfd ready[] = {{dialer->fd[0], POLLIN, 0}, {dialer->fd[1], POLLIN, 0}};
-
-	if (poll(ready, 2, wait_ms) <= 0)
-		return;
-	for (int i = 0; i < 2; i++)
-		for (int batch = 0; batch < BATCH && receive_one(dialer, i == 1); batch++)
-			;
+	if (dialer->links)
+		links_receive(dialer->links, wait_ms);
+	else
+		datagrams_receive(dialer->datagrams, wait_ms);
 }
 
 /* --- the load ----------------------------------------------------------------------------------------------------- */
@@ -291,12 +216,27 @@ static void show_progress(const struct dialer *dialer, uint64_t *next_us)
 	fprintf(stderr, "  %zu of %zu clients are connected\n", dialer->connected, dialer->plan->count);
 }
 
+/* What carries the clients' messages. 0 or negative errno. */
+static int carrier_open(struct dialer *dialer)
+{
+	const struct plan *plan = dialer->plan;
+
+	if (!plan->tcp) {
+		dialer->datagrams = datagrams_new(plan->count, plan->first, &dialer->gateway, on_message, dialer);
+		return dialer->datagrams ? 0 : -errno;
+	}
+	dialer->links = links_new(plan->count, plan->first, &dialer->gateway, on_message, dialer);
+	clients_begin_floated(dialer->clients);
+	return dialer->links ? 0 : -errno;
+}
+
 static int run(const struct plan *plan)
 {
 	struct dialer dialer = {.plan = plan, .probed = SIZE_MAX};
 	struct clients_hooks hooks = {
 		.context = &dialer, .send = on_send, .connected = on_connected, .failed = on_failed};
 	uint64_t next_timers = 0, next_probe = 0, begun = now_us(), next_progress = begun + PROGRESS_EVERY_US, end;
+	int rc;
 
 	if (address_parse(plan->gateway, &dialer.gateway) < 0 || dialer.gateway.family != ADDRESS_IPV4)
 		return -EINVAL;
@@ -304,11 +244,12 @@ static int run(const struct plan *plan)
 	dialer.quick_us = calloc(plan->count, sizeof(*dialer.quick_us));
 	if (samples_init(&dialer.probes, PROBES_MAX) < 0 || samples_init(&dialer.quicks, plan->count) < 0)
 		return -ENOMEM;
-	dialer.fd[0] = open_socket(500);
-	dialer.fd[1] = open_socket(4500);
 	dialer.clients = clients_new(plan->count, plan->first, plan->group, &dialer.gateway, &hooks);
-	if (dialer.fd[0] < 0 || dialer.fd[1] < 0 || !dialer.stands || !dialer.quick_us || !dialer.clients)
-		return dialer.fd[0] < 0 ? dialer.fd[0] : dialer.fd[1] < 0 ? dialer.fd[1] : -ENOMEM;
+	if (!dialer.stands || !dialer.quick_us || !dialer.clients)
+		return -ENOMEM;
+	rc = carrier_open(&dialer);
+	if (rc < 0)
+		return rc;
 	begun = now_us();
 	while (!stopped && dialer.connected + dialer.failed < plan->count) {
 		dial_more(&dialer);
@@ -326,6 +267,8 @@ static int run(const struct plan *plan)
 	if (plan->keep_s)
 		report(&dialer, "kept", "kept_probes", (uint64_t)plan->keep_s * 1000000);
 	clients_free(dialer.clients);
+	links_free(dialer.links);
+	datagrams_free(dialer.datagrams);
 	free(dialer.stands);
 	free(dialer.quick_us);
 	samples_free(&dialer.probes);
@@ -333,27 +276,28 @@ static int run(const struct plan *plan)
 	return dialer.failed ? -EPROTO : 0;
 }
 
-static const char usage[] =
-	"Usage: bench-ike-dial GATEWAY [OPTION...]\n"
-	"  -n COUNT    clients (default 100)\n"
-	"  -f FIRST    number of the first (0)\n"
-	"  -o COUNT    negotiations at the same time (32)\n"
-	"  -g GROUP    of phase 1: modp2048, ecp256, ... (modp2048)\n"
-	"  -k SECONDS  how long sessions are kept afterwards (0), or until SIGTERM\n"
-	"  -p MS       asks a session that stands whether the gateway is there, so often (never)\n";
+static const char usage[] = "Usage: bench-ike-dial GATEWAY [OPTION...]\n"
+			    "  -n COUNT    clients (default 100)\n"
+			    "  -f FIRST    number of the first (0)\n"
+			    "  -o COUNT    negotiations at the same time (32)\n"
+			    "  -g GROUP    of phase 1: modp2048, ecp256, ... (modp2048)\n"
+			    "  -k SECONDS  how long sessions are kept afterwards (0), or until SIGTERM\n"
+			    "  -t          over TCP (RFC 9329), a connection each\n"
+			    "  -p MS       asks a session that stands whether the gateway is there, so often (never)\n";
 
 int main(int argc, char **argv)
 {
 	struct plan plan = {.count = 100, .at_once = 32, .group = IKE_GROUP_MODP2048};
 	int option, rc;
 
-	while ((option = getopt(argc, argv, "n:f:o:g:k:p:h")) != -1) {
+	while ((option = getopt(argc, argv, "n:f:o:g:k:p:th")) != -1) {
 		switch (option) {
 		case 'n': plan.count = strtoul(optarg, NULL, 10); break;
 		case 'f': plan.first = strtoul(optarg, NULL, 10); break;
 		case 'o': plan.at_once = strtoul(optarg, NULL, 10); break;
 		case 'k': plan.keep_s = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 'p': plan.probe_us = (unsigned)strtoul(optarg, NULL, 10) * 1000; break;
+		case 't': plan.tcp = true; break;
 		case 'g':
 			if (ike_group_parse(optarg, &plan.group) < 0) {
 				fprintf(stderr, "bench-ike-dial: there is no group %s\n", optarg);
