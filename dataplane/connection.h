@@ -4,9 +4,10 @@
  * control plane hands it over, the endpoint is dataplane/tcp.
  *
  *   in:   classify -> the owner (handed over where another worker received it) -> tcp_input -> frames.h
- *         -> ESP: inbound.h, as any; IKE: the control plane (relay.h)
+ *         -> ESP: inbound.h, as any; IKE: the control plane (relay.h)                      connection_input.h
  *   out:  outbound.h -> the owner -> backlog (not encrypted yet) -> while there is room: ESP -> frame -> segments
- *         -> neighbour, port
+ *         -> neighbour, port                                                               connection_output.h
+ *   time, commands, life                                                                   connection_worker.h
  *
  * The main thread makes a connection, shows it to the workers' lookup, hides it, and frees it after the grace period. In
  * between all of it is the owner's, whom the main thread asks by commands; each comes back as an answer.
@@ -37,6 +38,7 @@ enum connection_phase {
 	CONNECTION_HELD,
 	CONNECTION_LIVE,
 	CONNECTION_ENDING,
+	CONNECTION_GONE, /* the owner has let go of it: the main thread frees it after the grace period */
 };
 
 /* What a segment is found by; without gaps, for it is hashed as it stands. Ports in network order. */
@@ -65,13 +67,16 @@ struct connection {
 	bool told;	     /* TABLES_EVENT_CONNECTION_ENDED was raised */
 	bool waits;	     /* in the worker's list of those that have something to send */
 	bool scheduled;      /* in the worker's wheel */
+	bool changed;	     /* its figures, since they were published */
 	TAILQ_ENTRY(connection) waiting;
 	LIST_ENTRY(connection) timed;
 	uint64_t due;        /* microseconds: when the wheel looks at it */
+	uint64_t publish_at; /* microseconds: no earlier */
 	struct rte_mbuf *held_first, *held_last; /* linked by mbuf->next; each of one segment otherwise */
 	uint16_t n_held;
 	struct connection_command *ending; /* the END command, to come back when all is said */
 	struct connection_counters counters;
+	struct rte_mbuf *lent; /* to the reader; NULL while one is lent to it: that frame is thrown away */
 	struct frame_reader reader;
 	struct backlog backlog;
 	struct tcp tcp;

@@ -114,3 +114,21 @@ void encap_write(uint8_t *esp, uint32_t esp_len, const struct sa_outer *outer, s
 	else
 		write_ipv4(esp, esp_len, outer, fields, id);
 }
+
+uint8_t encap_write_addresses(uint8_t *esp, const union ip_address *remote, const union ip_address *local)
+{
+	if (!ip_is_ipv4(remote)) {
+		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)esp - 1;
+
+		*ip = (struct rte_ipv6_hdr){.vtc_flow = rte_cpu_to_be_32(6u << 28)};
+		memcpy(ip->src_addr, remote, sizeof(ip->src_addr));
+		memcpy(ip->dst_addr, local, sizeof(ip->dst_addr));
+		return sizeof(*ip);
+	} else {
+		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)esp - 1;
+
+		*ip = (struct rte_ipv4_hdr){
+			.version_ihl = RTE_IPV4_VHL_DEF, .src_addr = remote->ipv4, .dst_addr = local->ipv4};
+		return sizeof(*ip);
+	}
+}

@@ -16,6 +16,12 @@ static inline uint16_t encap_len(const struct sa_outer *outer)
 	return outer->header_len;
 }
 
+/*
+ * An outer header as far as anybody looks at it, whence and whither, right before an ESP packet that came in a stream.
+ * Returns its length, bytes; there is room for them.
+ */
+uint8_t encap_write_addresses(uint8_t *esp, const union ip_address *remote, const union ip_address *local);
+
 /* Fills what follows from a peer's endpoints: header_len and checksum. */
 void encap_prepare(struct sa_outer *outer);
 

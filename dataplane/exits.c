@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exits.h"
 
+#include "connection.h"
 #include "dataplane.h"
 #include "fragment.h"
 #include "header.h"
+#include "tables/bundle.h"
 
 #include <rte_ethdev.h>
 
@@ -101,9 +103,9 @@ void exit_flush(struct worker *worker)
 			transmit_flush(worker, port);
 }
 
-void exit_stream(struct worker *worker, struct rte_mbuf *packet, uint32_t session)
+static void to_relay(struct worker *worker, struct rte_mbuf *packet, const struct bundle_head *head, enum reason reason)
 {
-	if (!relay_head_write(packet, session)) {
+	if (!relay_head_write(packet, head)) {
 		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
 		return;
 	}
@@ -111,8 +113,26 @@ void exit_stream(struct worker *worker, struct rte_mbuf *packet, uint32_t sessio
 		exit_drop(worker, packet, REASON_DROP_STREAM_FULL);
 		return;
 	}
-	worker_count(worker, REASON_OUT_STREAM, 1);
+	worker_count(worker, reason, 1);
 	worker->wants_main = true;
+}
+
+void exit_stream(struct worker *worker, struct rte_mbuf *packet, uint32_t session)
+{
+	const struct bundle_head head = {
+		.index = session, .kind = BUNDLE_ESP, .packet_len = rte_pktmbuf_data_len(packet)};
+
+	to_relay(worker, packet, &head, REASON_OUT_STREAM);
+}
+
+void exit_ike(struct worker *worker, struct rte_mbuf *packet, const struct connection *connection)
+{
+	const struct bundle_head head = {.index = connection->index,
+		.id = connection->id,
+		.kind = BUNDLE_IKE,
+		.packet_len = rte_pktmbuf_data_len(packet)};
+
+	to_relay(worker, packet, &head, REASON_OUT_IKE);
 }
 
 void exit_handoff(struct worker *worker, struct rte_mbuf *packet, uint16_t owner)

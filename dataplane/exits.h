@@ -4,6 +4,7 @@
 
 #include "worker.h"
 
+struct connection;
 struct rte_mbuf;
 
 /* Frees a packet under a name. */
@@ -36,6 +37,9 @@ void exit_flush(struct worker *worker);
 
 /* An ESP packet of a session whose transport is TCP, to the main thread (relay.h). */
 void exit_stream(struct worker *worker, struct rte_mbuf *packet, uint32_t session);
+
+/* An IKE message that came in a TCP connection of this worker, to the main thread (relay.h). */
+void exit_ike(struct worker *worker, struct rte_mbuf *packet, const struct connection *connection);
 
 /* To the ring of worker `owner`. */
 void exit_handoff(struct worker *worker, struct rte_mbuf *packet, uint16_t owner);

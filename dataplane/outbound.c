@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "outbound.h"
 
+#include "connection_output.h"
 #include "dataplane.h"
 #include "encap.h"
 #include "exits.h"
@@ -11,8 +12,6 @@
 #include "mss.h"
 #include "numbers.h"
 #include "transport.h"
-
-#include <netinet/in.h>
 
 /* A burst between its steps; position i of each array is one packet. */
 struct outbound {
@@ -200,7 +199,6 @@ static void burst_send(struct worker *worker, struct outbound *burst)
 	burst->count = 0;
 }
 
-/* The payload of ESP: the whole packet, or in transport mode what follows its header, which goes. */
 static void burst_add(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
 {
 	const struct sa_out *out = &worker->dataplane->sas.out[child];
@@ -216,20 +214,22 @@ static void burst_add(struct worker *worker, struct outbound *burst, struct rte_
 	if (unlikely(atomic_load_explicit(&out->outer_mtu, memory_order_relaxed) != UINT16_MAX))
 		burst->fields[burst->count].df = false;
 	burst->count++;
-	esp->next_header = header_is_ipv6(header) ? IPPROTO_IPV6 : IPPROTO_IPIP;
-	if (out->transport) {
-		esp->next_header = ((const struct rte_ipv4_hdr *)header)->next_proto_id;
-		packet_begin_move(packet, (int)sizeof(struct rte_ipv4_hdr));
-	}
-	esp->key = out->key;
-	esp->data = rte_pktmbuf_mtod(packet, uint8_t *);
-	esp->len = rte_pktmbuf_data_len(packet);
-	esp->headroom = rte_pktmbuf_headroom(packet);
-	esp->tailroom = rte_pktmbuf_tailroom(packet);
-	esp->owner = packet;
+	outbound_payload(out, packet, esp);
 }
 
-/* Steps 3 and 4 for a packet, and into the burst with it. */
+/* What fits goes into the burst, or waits for its TCP connection. */
+static void packet_add(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
+{
+	const struct sa_outer *outer =
+		atomic_load_explicit(&worker->dataplane->sas.out[child].outer, memory_order_acquire);
+
+	if (unlikely(outer->connection != TABLES_NONE))
+		connection_send(worker, packet, child, outer->connection);
+	else
+		burst_add(worker, burst, packet, child);
+}
+
+/* Steps 3 and 4 for a packet, and on with it. */
 static void enter(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
 {
 	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
@@ -244,12 +244,12 @@ static void enter(struct worker *worker, struct outbound *burst, struct rte_mbuf
 	}
 	outbound_clamp_mss(out, packet);
 	if (likely(rte_pktmbuf_data_len(packet) <= mtu)) {
-		burst_add(worker, burst, packet, child);
+		packet_add(worker, burst, packet, child);
 		return;
 	}
 	n_pieces = fit_long(worker, out, packet, mtu, pieces);
 	for (uint16_t piece = 0; piece < n_pieces; piece++)
-		burst_add(worker, burst, pieces[piece], child);
+		packet_add(worker, burst, pieces[piece], child);
 }
 
 /* What the steps from 3 on will read of an SA. */

@@ -26,7 +26,8 @@ enum packet_kind {
 	PACKET_IP,      /* at its IP header: to be classified, or to be forwarded */
 	PACKET_ESP,     /* at its ESP header, and its outer headers still stand before that */
 	PACKET_SEGMENT, /* at its IP header: a TCP segment, whole, of a connection that a worker owns */
-	PACKET_SEND,    /* at its inner IP header: to be sent by the child SA `index`, whose session's TCP connection a worker owns */
+	PACKET_SEND,    /* at its inner IP header: to be sent by the child SA with the inbound `spi`, in its session's TCP
+	                   connection, which a worker owns */
 	PACKET_IKE,     /* at the IKE message's header: to be sent in the TCP connection `index` */
 };
 
@@ -37,7 +38,9 @@ struct packet {
 			uint8_t outer_len; /* ESP: the outer headers' bytes, UDP's included; SEGMENT: the IP header's */
 			uint8_t reserved;
 		};
-		uint32_t index;
+		uint32_t index;            /* IKE */
+		uint32_t spi;              /* SEND: it tells, later, whether the SA is still that one */
+		uint16_t frame_offset;     /* of a frame in a TCP connection's send queue: where it begins in its buffer */
 	};
 	uint8_t source; /* enum packet_source */
 	uint8_t kind;   /* enum packet_kind */

@@ -3,6 +3,7 @@
 
 #include "connection.h"
 #include "dataplane.h"
+#include "encap.h"
 #include "header.h"
 #include "tables/bundle.h"
 #include "tables/transfer.h"
@@ -63,14 +64,12 @@ void relay_attach(struct dataplane *dataplane, int fd)
 
 /* --- out ---------------------------------------------------------------------------------------------------------- */
 
-bool relay_head_write(struct rte_mbuf *packet, uint32_t session)
+bool relay_head_write(struct rte_mbuf *packet, const struct bundle_head *head)
 {
-	struct bundle_head head = {.index = session, .packet_len = rte_pktmbuf_data_len(packet)};
-
-	if (rte_pktmbuf_headroom(packet) < sizeof(head))
+	if (rte_pktmbuf_headroom(packet) < sizeof(*head))
 		return false;
-	packet_begin_move(packet, -(int)sizeof(head));
-	memcpy(rte_pktmbuf_mtod(packet, void *), &head, sizeof(head));
+	packet_begin_move(packet, -(int)sizeof(*head));
+	memcpy(rte_pktmbuf_mtod(packet, void *), head, sizeof(*head));
 	return true;
 }
 
@@ -81,6 +80,8 @@ static bool head_complete(const struct dataplane *dataplane, struct rte_mbuf *pa
 	struct bundle_head head;
 
 	memcpy(&head, begin, sizeof(head));
+	if (head.kind == BUNDLE_IKE)
+		return true;
 	head.id = dataplane->sas.sessions[head.index].id;
 	memcpy(begin, &head, sizeof(head));
 	return head.id != 0;
@@ -137,25 +138,6 @@ unsigned int relay_send(struct dataplane *dataplane)
 
 /* --- in ----------------------------------------------------------------------------------------------------------- */
 
-/* An outer header as far as anybody looks at it: whence and whither. Its length. */
-static uint8_t outer_write(uint8_t *esp, const struct sa_outer *outer)
-{
-	if (outer->ipv6) {
-		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)esp - 1;
-
-		*ip = (struct rte_ipv6_hdr){.vtc_flow = rte_cpu_to_be_32(6u << 28)};
-		memcpy(ip->src_addr, &outer->remote, sizeof(ip->src_addr));
-		memcpy(ip->dst_addr, &outer->local, sizeof(ip->dst_addr));
-		return sizeof(*ip);
-	} else {
-		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)esp - 1;
-
-		*ip = (struct rte_ipv4_hdr){
-			.version_ihl = RTE_IPV4_VHL_DEF, .src_addr = outer->remote.ipv4, .dst_addr = outer->local.ipv4};
-		return sizeof(*ip);
-	}
-}
-
 static struct rte_mbuf *packet_make(struct dataplane *dataplane, const uint8_t *esp, uint32_t len)
 {
 	struct rte_mbuf *packet = rte_pktmbuf_alloc(dataplane->packets);
@@ -186,6 +168,7 @@ static enum reason hand_over(struct dataplane *dataplane, struct rte_mbuf *packe
 /* To the worker that owns the SA. */
 static enum reason take_esp(struct dataplane *dataplane, const uint8_t *esp, uint32_t len)
 {
+	const struct sa_outer *outer;
 	struct rte_mbuf *packet;
 	struct sa_in *in;
 
@@ -197,11 +180,12 @@ static enum reason take_esp(struct dataplane *dataplane, const uint8_t *esp, uin
 	packet = packet_make(dataplane, esp, len);
 	if (!packet)
 		return REASON_DROP_NO_BUFFER;
+	outer = dataplane->sas.sessions[in->session].outer;
 	*packet_of(packet) = (struct packet){
 		.kind = PACKET_ESP,
 		.stream = true,
-		.outer_len =
-			outer_write(rte_pktmbuf_mtod(packet, uint8_t *), dataplane->sas.sessions[in->session].outer),
+		.outer_len = encap_write_addresses(
+			rte_pktmbuf_mtod(packet, uint8_t *), &outer->remote, &outer->local),
 	};
 	return hand_over(dataplane, packet, in->owner);
 }

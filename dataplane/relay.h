@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bundle_head;
 struct dataplane;
 struct rte_mbuf;
 struct rte_ring;
@@ -26,8 +27,9 @@ struct relay {
 int relay_init(struct dataplane *dataplane, const char *name);
 void relay_fini(struct dataplane *dataplane);
 
-/* Worker: before a packet goes into the ring. False: there is no room before it. */
-bool relay_head_write(struct rte_mbuf *packet, uint32_t session);
+/* Worker: before a packet goes into the ring; the id of a session is the main thread's to fill in. False: there is no
+ * room before it. */
+bool relay_head_write(struct rte_mbuf *packet, const struct bundle_head *head);
 
 /* Main thread: sluiced has attached, by this connection; the caller closes it. -1: it is away. */
 void relay_attach(struct dataplane *dataplane, int fd);

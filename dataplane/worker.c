@@ -2,6 +2,9 @@
 #include "worker.h"
 
 #include "classify.h"
+#include "connection_input.h"
+#include "connection_output.h"
+#include "connection_worker.h"
 #include "crypto.h"
 #include "dataplane.h"
 #include "exits.h"
@@ -63,7 +66,9 @@ int worker_init(struct worker *worker, struct dataplane *dataplane, uint16_t num
 	worker->reassembly = reassembly_new(&limits);
 	snprintf(ring_name, sizeof(ring_name), "%s-handoff-%u", name, number);
 	worker->handoff = rte_ring_create(ring_name, WORKER_HANDOFF_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
-	return worker->engine && worker->reassembly && worker->handoff ? 0 : -ENOMEM;
+	if (!worker->engine || !worker->reassembly || !worker->handoff)
+		return -ENOMEM;
+	return connection_worker_init(worker);
 }
 
 void worker_fini(struct worker *worker)
@@ -72,6 +77,7 @@ void worker_fini(struct worker *worker)
 
 	while (worker->handoff && rte_ring_dequeue(worker->handoff, &packet) == 0)
 		exit_drop(worker, packet, REASON_DROP_HANDOFF);
+	connection_worker_fini(worker);
 	reassembly_free(worker->reassembly, worker);
 	esp_engine_free(worker->engine);
 	rte_ring_free(worker->handoff);
@@ -107,8 +113,11 @@ bool worker_allowance_take(struct worker *worker, struct worker_allowance *bucke
 
 /*
  * The packet's way:
+ *   classified.segments --connection--> ESP
  *   classified.esp --inbound--> inner packets --\
  *   classified.plain ----------------------------+--outbound--> policy: ESP, else in the clear --> forward
+ * and where ESP goes by a TCP connection
+ *   outbound --> its backlog; classified.sends --> backlog; at the end of the turn ESP --> segments --> forward
  */
 static void work(struct worker *worker, struct classified *classified)
 {
@@ -118,6 +127,10 @@ static void work(struct worker *worker, struct classified *classified)
 		outbound_process(worker, classified->esp, inner);
 	if (classified->n_plain > 0)
 		outbound_process(worker, classified->plain, classified->n_plain);
+	if (unlikely(classified->n_segments > 0))
+		connection_input(worker, classified->connections, classified->segments, classified->n_segments);
+	if (unlikely(classified->n_sends > 0))
+		connection_take_sends(worker, classified->sends, classified->n_sends);
 }
 
 void worker_input(struct worker *worker, uint16_t port, struct rte_mbuf **packets, uint16_t count)
@@ -181,13 +194,13 @@ static void wake_main(struct worker *worker)
 		return;
 }
 
-unsigned int worker_turn(struct worker *worker)
+unsigned int worker_turn_at(struct worker *worker, uint64_t now)
 {
 	struct dataplane *dataplane = worker->dataplane;
 	struct rte_mbuf *packets[BURST];
 	unsigned int total = 0;
 
-	worker->now = rte_rdtsc();
+	worker->now = now;
 	for (uint16_t port = 0; port < dataplane->n_ports; port++) {
 		uint16_t count = rte_eth_rx_burst(dataplane->ports[port].device, worker->number, packets, BURST);
 
@@ -196,11 +209,17 @@ unsigned int worker_turn(struct worker *worker)
 		total += count + take_from_kernel(worker, port);
 	}
 	total += take_handed_over(worker);
+	total += connection_worker_turn(worker);
 	exit_flush(worker);
 	reassemble_expire(worker);
 	if (worker->wants_main)
 		wake_main(worker);
 	return total;
+}
+
+unsigned int worker_turn(struct worker *worker)
+{
+	return worker_turn_at(worker, rte_rdtsc());
 }
 
 /* While it sleeps nobody waits for its quiescence. */

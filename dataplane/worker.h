@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+struct connection_worker;
 struct dataplane;
 struct reassembly;
 
@@ -49,6 +50,7 @@ struct worker {
 
 	/* this worker's own */
 	struct reassembly *reassembly;
+	struct connection_worker *connections; /* TCP connections that it owns */
 	struct worker_transmit transmit[TABLES_PORTS_MAX];
 	struct worker_allowance kernel, segments, icmp;
 	uint16_t ipv4_id_first, ipv4_id_last; /* this worker's part of them */
@@ -66,8 +68,11 @@ struct worker {
 int worker_init(struct worker *worker, struct dataplane *dataplane, uint16_t number, const char *name);
 void worker_fini(struct worker *worker);
 
-/* One turn: receive, work, transmit. Returns the number of packets that came in. */
+/* One turn: receive, work, transmit. Returns how much there was to do: packets that came in, and the like. */
 unsigned int worker_turn(struct worker *worker);
+
+/* The same at a time of the caller's, TSC, which never goes back. */
+unsigned int worker_turn_at(struct worker *worker, uint64_t now);
 
 /* Everything that a received burst needs; worker_turn calls it for each queue. */
 void worker_input(struct worker *worker, uint16_t port, struct rte_mbuf **packets, uint16_t count);

@@ -6,7 +6,8 @@
  *   | length | ESP packet ... |        | length | 0 0 0 0 | IKE message ... |
  *
  * Reading: a frame that lies whole in one piece of the stream stays there, to be decrypted in place. One that spans
- * pieces is copied once, into a buffer that the caller lends while such a frame is under way.
+ * pieces is copied once, into a buffer that the caller lends while such a frame is under way; or, where there is room
+ * behind the piece that it begins in, only what is missing is copied.
  */
 #pragma once
 
@@ -44,7 +45,7 @@ struct frame_reader {
 enum frame_result {
 	FRAME_READY,	    /* *frame is one, valid until the piece's memory is given up */
 	FRAME_PIECE_DONE,   /* the piece has no more */
-	FRAME_NEEDS_BUFFER, /* frame->len bytes: lend it with frame_lend, and call again */
+	FRAME_NEEDS_BUFFER, /* frame->len bytes: lend it with frame_lend or frame_stay, and call again */
 	FRAME_BROKEN, /* a length below 2, or another prefix: the stream can't be read any more, and must be closed */
 };
 
@@ -57,6 +58,18 @@ enum frame_result frame_next(struct frame_reader *reader, struct tcp_piece *piec
 static inline void frame_lend(struct frame_reader *reader, uint8_t *buffer)
 {
 	reader->buffer = buffer;
+}
+
+/*
+ * The piece's own memory is lent: the frame's beginning, with which the piece ends, stays where it is, and the rest will
+ * be put behind it, where there is room for frame->len bytes in all.
+ */
+static inline void frame_stay(struct frame_reader *reader, struct tcp_piece *piece)
+{
+	reader->buffer = piece->data;
+	reader->n_copied = piece->len;
+	piece->data += piece->len;
+	piece->len = 0;
 }
 
 /* The buffer that was lent and did not come back, to be freed when the stream ends; or NULL. */

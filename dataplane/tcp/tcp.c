@@ -41,21 +41,27 @@ static bool is_consistent(const struct tcp_established *established)
 	       (outstanding == 0) == (established->unacknowledged == NULL);
 }
 
-/* What the kernel sent and the peer has not acknowledged: as if it had been sent now. */
-static int install_unacknowledged(struct tcp *tcp, const struct tcp_established *established, uint64_t now)
+int tcp_send_before(struct tcp *tcp, uint8_t *bytes, uint32_t len, void *owner, uint64_t now)
 {
-	uint32_t len = established->snd_nxt - established->snd_una;
-	int error;
+	int error = send_append(tcp, bytes, len, owner, TCP_SLOT_LAST);
 
-	if (len == 0)
-		return 0;
-	error = send_append(tcp, established->unacknowledged, len, established->unacknowledged_owner, TCP_SLOT_LAST);
 	if (error)
 		return error;
 	while (tcp->send.unsent != TCP_NONE)
 		send_transmitted(tcp, tcp->send.unsent, now);
+	tcp->round_end = tcp->send.nxt;
 	timer_restart_rto(tcp, now);
 	return 0;
+}
+
+/* What the kernel sent and the peer has not acknowledged: as if it had been sent now. */
+static int install_unacknowledged(struct tcp *tcp, const struct tcp_established *established, uint64_t now)
+{
+	uint32_t len = established->snd_nxt - established->snd_una;
+
+	if (len == 0)
+		return 0;
+	return tcp_send_before(tcp, established->unacknowledged, len, established->unacknowledged_owner, now);
 }
 
 static void install_timers(struct tcp *tcp, uint64_t now)
@@ -130,6 +136,8 @@ uint32_t tcp_send_room(const struct tcp *tcp)
 
 	if (tcp->state != TCP_STATE_ESTABLISHED && tcp->state != TCP_STATE_CLOSE_WAIT)
 		return 0;
+	if (tcp->send.una == tcp->send.end && room == 0)
+		return 1; /* only what was given makes us ask again for a window that is closed */
 	room = room < window ? room : window;
 	return room > unsent ? room - unsent : 0;
 }

@@ -74,6 +74,12 @@ struct tcp_established {
 int tcp_install(struct tcp *tcp, const struct tcp_settings *settings, struct tcp_pool *pool,
 	const struct tcp_established *established, uint64_t now);
 
+/*
+ * The same bytes as `unacknowledged`, for a caller that has them in several buffers: right after tcp_install with snd_nxt
+ * as snd_una, and once for each. They count as sent now. 0; -ENOBUFS: too few free slots; the buffer stays the caller's.
+ */
+int tcp_send_before(struct tcp *tcp, uint8_t *bytes, uint32_t len, void *owner, uint64_t now);
+
 /* Gives all slots and buffers back. Nothing is sent. */
 void tcp_uninstall(struct tcp *tcp);
 
@@ -100,7 +106,7 @@ bool tcp_read(struct tcp *tcp, struct tcp_piece *piece);
 
 /*
  * Bytes that may leave now beyond what was given with tcp_send: by cwnd and the peer's window. As long as it is not 0,
- * one more frame may be encrypted and given, though it be longer.
+ * one more frame may be encrypted and given, though it be longer. With nothing outstanding, that is always so.
  */
 uint32_t tcp_send_room(const struct tcp *tcp);
 

@@ -64,6 +64,8 @@ struct harness {
 	uint32_t n_events;
 	uint32_t n_done, n_refused;
 	int last_result; /* of the last "done" */
+	uint32_t n_done_of[TABLES_CONNECTION_INSTALL + 1]; /* "done" by kind of change */
+	uint64_t tsc;	 /* the workers' clock; 0: the processor's */
 };
 extern struct harness harness;
 
@@ -112,6 +114,10 @@ bool harness_receive_kernel(uint16_t port, struct wire_frame *frame);
 
 /* Fails the test when there is one on any port or for any kernel interface. */
 void harness_expect_no_frame(void);
+
+/* From now on the workers' clock stands still, but for what it is put forward: microseconds. */
+void harness_clock_stop(void);
+void harness_clock_advance(uint64_t microseconds);
 
 /* All workers take turns until nothing is left to do; the second takes all frames from the port, and counts them. */
 void harness_turn(void);

@@ -113,6 +113,16 @@ void harness_expect_no_frame(void)
 	}
 }
 
+void harness_clock_stop(void)
+{
+	harness.tsc = rte_rdtsc();
+}
+
+void harness_clock_advance(uint64_t microseconds)
+{
+	harness.tsc += microseconds * (rte_get_tsc_hz() / 1000) / 1000 + 1;
+}
+
 void harness_turn(void)
 {
 	unsigned int work = 1;
@@ -120,7 +130,8 @@ void harness_turn(void)
 	for (int turn = 0; work > 0 && turn < TURNS_MAX; turn++) {
 		work = 0;
 		for (uint16_t i = 0; i < harness.dataplane.n_workers; i++)
-			work += worker_turn(&harness.dataplane.workers[i]);
+			work += worker_turn_at(
+				&harness.dataplane.workers[i], harness.tsc ? harness.tsc : rte_rdtsc());
 	}
 }
 
@@ -146,6 +157,8 @@ void harness_take_events(void)
 				harness.n_done++;
 				harness.n_refused += event.result < 0;
 				harness.last_result = event.result;
+				if (event.change <= TABLES_CONNECTION_INSTALL)
+					harness.n_done_of[event.change]++;
 			} else {
 				assert_true(harness.n_events < HARNESS_EVENTS);
 				harness.events[harness.n_events++] = event;

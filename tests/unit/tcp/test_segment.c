@@ -2,6 +2,7 @@
 /* The wire format: what is written is parsed the same, what contradicts itself is refused. */
 #include "tcp/segment.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,6 +102,40 @@ static void lengths(void **state)
 }
 
 /* The sum of the captured segment between 192.0.2.1 and 192.0.2.2, added up by hand; odd lengths, split anywhere. */
+/* RFC 1071, word by word. */
+static uint16_t slow_sum(uint32_t sum, const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		sum += (uint32_t)bytes[i] << (i % 2 ? 0 : 8);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* Every length and alignment, and bytes that carry in each way there is. */
+static void checksum_of_any_length(void **state)
+{
+	static const uint8_t address[4];
+	static uint8_t bytes[65535 + 32];
+	uint32_t noise = 1;
+
+	(void)state;
+	for (int fill = 0; fill < 3; fill++) {
+		for (size_t i = 0; i < sizeof(bytes); i++) {
+			noise = noise * 1664525 + 1013904223;
+			bytes[i] = fill == 0 ? 0xff : fill == 1 ? 0x80 : (uint8_t)(noise >> 24);
+		}
+		for (size_t len = 0; len < 600; len++)
+			for (size_t at = 0; at < 32; at += 3) {
+				uint16_t sum = tcp_checksum(address, address, 4, bytes + at, 0, bytes + at, len);
+
+				assert_int_equal(be16toh(sum), slow_sum(6 + (uint32_t)len, bytes + at, len));
+			}
+		assert_int_equal(be16toh(tcp_checksum(address, address, 4, bytes, 32, bytes + 32, 65503)),
+			slow_sum(6 + 65535, bytes, 65535));
+	}
+}
+
 static void checksum(void **state)
 {
 	static const uint8_t source[4] = {192, 0, 2, 1}, destination[4] = {192, 0, 2, 2};
@@ -134,6 +169,7 @@ int main(void)
 		cmocka_unit_test(sack_blocks_round_trip),
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(checksum),
+		cmocka_unit_test(checksum_of_any_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

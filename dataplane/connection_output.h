@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From inner packets to TCP segments. A packet waits in its connection's backlog, unencrypted; when the turn ends, and
+ * the endpoint says that there is room, it is numbered and encrypted, in bursts across connections, framed and given to
+ * the endpoint, and what that lets go is sent. A frame that is one segment leaves in the packet's own buffer, and so
+ * does the first segment of a longer one: TCP, IP and Ethernet headers are written before it, and the endpoint keeps a
+ * reference until it is acknowledged. All other segments are copied.
+ */
+#pragma once
+
+#include "connection.h"
+#include "worker.h"
+
+/* An inner packet that the child SA `child` is to carry, by the TCP connection `index`. It leaves. */
+void connection_send(struct worker *worker, struct rte_mbuf *packet, uint32_t child, uint32_t index);
+
+/* What other workers and the main thread have handed over: PACKET_SEND and PACKET_IKE. They leave. */
+void connection_take_sends(struct worker *worker, struct rte_mbuf **packets, uint16_t count);
+
+/* Serves those that wait, at the end of a turn. Returns how many. */
+unsigned int connection_output(struct worker *worker);
+
+/* What waits to be encrypted goes. */
+void connection_drop_backlog(struct worker *worker, struct connection *connection);

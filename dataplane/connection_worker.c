@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connection_worker.h"
+
+#include "connection_output.h"
+#include "connections.h"
+#include "dataplane.h"
+#include "exits.h"
+
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+
+#include <errno.h>
+
+enum {
+	MICROSECONDS = 1000000, /* of a second */
+	MILLISECOND = 1000,
+	SHARE = 2,	   /* all connections together take no more than a part of the packet buffers: 1 / SHARE, */
+	ASIDE_SHARE = 4,   /* of which this part is for those beside the slots', */
+	RESERVE_SHARE = 4, /* and this part of the slots is not for data that waits to be encrypted; */
+	HELD_SHARE = 2,	   /* nor does one connection hold more than this part out of order */
+	FRAME_SLOTS = 256, /* that a burst of frames may need, where there are so many slots */
+	TIME_WAIT = 2 * MICROSECONDS, /* a FIN that is sent again finds us; longer, and slots of records run short */
+};
+
+static void release(void *context, void *owner)
+{
+	(void)context;
+	rte_pktmbuf_free(owner);
+}
+
+static void settings_fill(struct connection_worker *own, const struct config *config, uint32_t buffers)
+{
+	tcp_settings_default(&own->tcp);
+	own->tcp.held_max = RTE_MIN(own->tcp.held_max, own->pool.count / HELD_SHARE);
+	own->tcp.time_wait = TIME_WAIT;
+	own->tcp.release = release;
+	backlog_settings_default(&own->backlog);
+	own->backlog.time_max = (uint64_t)config->ike.tcp_delay * MILLISECOND;
+	own->backlog_reserve = own->pool.count / RESERVE_SHARE;
+	own->frame_reserve = RTE_MIN((uint32_t)FRAME_SLOTS, own->backlog_reserve / 2);
+	own->aside_max = buffers / ASIDE_SHARE;
+}
+
+int connection_worker_init(struct worker *worker)
+{
+	const struct config *config = worker->dataplane->config;
+	uint32_t buffers = config->dataplane.packet_buffers / SHARE / worker->dataplane->n_workers;
+	uint32_t n_slots = buffers - buffers / ASIDE_SHARE;
+	struct connection_worker *own = rte_zmalloc("connection-worker", sizeof(*own), RTE_CACHE_LINE_SIZE);
+
+	worker->connections = own;
+	if (!own)
+		return -ENOMEM;
+	TAILQ_INIT(&own->waiting);
+	own->slots = rte_malloc("tcp-slots", n_slots * sizeof(struct tcp_slot), RTE_CACHE_LINE_SIZE);
+	own->sink = rte_malloc("frame-sink", FRAME_MAX, RTE_CACHE_LINE_SIZE);
+	if (!own->slots || !own->sink)
+		return -ENOMEM;
+	tcp_pool_init(&own->pool, own->slots, n_slots);
+	settings_fill(own, config, buffers);
+	worker->now = rte_rdtsc();
+	wheel_init(&own->wheel, connection_worker_now(worker));
+	return 0;
+}
+
+void connection_worker_fini(struct worker *worker)
+{
+	struct connection_store *store = &worker->dataplane->connections;
+
+	if (!worker->connections)
+		return;
+	for (uint32_t i = 0; store->by_index && i < store->capacity; i++) {
+		struct connection *connection = connections_find(store, i);
+
+		if (connection && connection->owner == worker->number)
+			connection_let_go(worker, connection);
+	}
+	rte_free(worker->connections->slots);
+	rte_free(worker->connections->sink);
+	rte_free(worker->connections);
+	worker->connections = NULL;
+}
+
+uint64_t connection_worker_now(struct worker *worker)
+{
+	struct connection_worker *own = worker->connections;
+	uint64_t hz = rte_get_tsc_hz(), tsc = worker->now;
+
+	if (own->now_tsc != tsc || own->now == 0) {
+		own->now_tsc = tsc;
+		own->now = tsc / hz * MICROSECONDS + tsc % hz * MICROSECONDS / hz + 1;
+	}
+	return own->now;
+}
+
+void connection_end(struct worker *worker, struct connection *connection, int result)
+{
+	struct tables_event event = {.kind = TABLES_EVENT_CONNECTION_ENDED,
+		.index = connection->index,
+		.id = connection->id,
+		.result = result};
+
+	connection_drop_backlog(worker, connection);
+	connection->phase = CONNECTION_ENDING;
+	connection_touch(worker, connection);
+	if (connection->told || connection->ending)
+		return;
+	connection->told = true;
+	worker_event(worker, &event);
+}
+
+void connection_let_go(struct worker *worker, struct connection *connection)
+{
+	struct connection_worker *own = worker->connections;
+	struct rte_mbuf *held;
+
+	while ((held = connection->held_first) != NULL) {
+		connection->held_first = held->next;
+		held->next = NULL;
+		exit_drop(worker, held, REASON_DROP_CONNECTION_ENDED);
+	}
+	own->n_aside -= connection->n_held;
+	connection->n_held = 0;
+	if (connection->phase != CONNECTION_HELD && connection->phase != CONNECTION_GONE) {
+		connection_drop_backlog(worker, connection);
+		tcp_uninstall(&connection->tcp);
+		if (connection->lent) {
+			rte_pktmbuf_free(connection->lent);
+			connection->lent = NULL;
+			own->n_aside--;
+		}
+	}
+	if (connection->waits)
+		TAILQ_REMOVE(&own->waiting, connection, waiting);
+	connection->waits = false;
+	wheel_remove(&own->wheel, connection);
+	connection->phase = CONNECTION_GONE;
+}
+
+/* What has come due: the endpoint's timers, and figures to be published. */
+static unsigned int look_at_due(struct worker *worker)
+{
+	struct connection_worker *own = worker->connections;
+	uint64_t now = connection_worker_now(worker);
+	struct connection *connection;
+	unsigned int n = 0;
+
+	for (; (connection = wheel_next(&own->wheel, now)) != NULL; n++) {
+		if (tcp_deadline(&connection->tcp) <= now)
+			tcp_timeout(&connection->tcp, now);
+		connection_touch(worker, connection);
+	}
+	return n;
+}
+
+/* An idle data plane, and one whose peers all come by UDP, does no more here than three comparisons. */
+unsigned int connection_worker_turn(struct worker *worker)
+{
+	struct connection_worker *own = worker->connections;
+	struct connection_command *command;
+	unsigned int n = 0;
+
+	for (; unlikely((command = connections_command(worker)) != NULL); n++)
+		connection_obey(worker, command);
+	if (own->wheel.count > 0)
+		n += look_at_due(worker);
+	return TAILQ_EMPTY(&own->waiting) ? n : n + connection_output(worker);
+}
