@@ -139,8 +139,7 @@ static void lend(struct worker *worker, struct connection *connection, uint32_t 
 	}
 	if (connection->lent)
 		own->n_aside++;
-	frame_lend(&connection->reader,
-		connection->lent ? rte_pktmbuf_mtod(connection->lent, uint8_t *) : own->sink);
+	frame_lend(&connection->reader, connection->lent ? rte_pktmbuf_mtod(connection->lent, uint8_t *) : own->sink);
 }
 
 /* All frames that a piece of the stream ends. False: it can't be read any more. */

@@ -20,7 +20,7 @@ struct connection_worker {
 	struct tcp_slot *slots;
 	struct tcp_settings tcp;
 	struct backlog_settings backlog;
-	uint32_t frame_reserve;		/* slots that are free before a packet is encrypted: then its frame finds room */
+	uint32_t frame_reserve;	     /* slots that are free before a packet is encrypted: then its frame finds room */
 	uint32_t backlog_reserve;    /* slots that data waiting to be encrypted leaves free */
 	uint32_t n_aside, aside_max; /* buffers beside the slots': of segments held, and lent to frame readers */
 	uint64_t now, now_tsc;	     /* this turn's time in microseconds, and in what it was computed of */

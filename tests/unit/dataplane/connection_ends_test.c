@@ -42,7 +42,8 @@ static int run_until_ended(uint32_t steps, uint64_t step)
 		far_end_step(&far, step);
 	assert_int_equal(harness_count_events(TABLES_EVENT_CONNECTION_ENDED), 1);
 	assert_int_equal(harness_last_event(TABLES_EVENT_CONNECTION_ENDED)->index, far.index);
-	assert_int_equal(harness_last_event(TABLES_EVENT_CONNECTION_ENDED)->id, harness.tables.connections[far.index].id);
+	assert_int_equal(
+		harness_last_event(TABLES_EVENT_CONNECTION_ENDED)->id, harness.tables.connections[far.index].id);
 	return harness_last_event(TABLES_EVENT_CONNECTION_ENDED)->result;
 }
 
@@ -101,8 +102,8 @@ static uint32_t ike_frame(uint8_t *at, uint32_t len)
 }
 
 /*
- * What the kernel had sent and was not acknowledged, what it had not sent yet, beginning within a frame, and what it had
- * received, ending within one.
+ * What the kernel had sent and was not acknowledged, what it had not sent yet, beginning within a frame, and what it
+ * had received, ending within one.
  */
 static void test_transfer_with_bytes(void **state)
 {

@@ -337,7 +337,8 @@ void far_end_send_frame(struct far_end *far, enum frame_kind kind, const void *b
 	uint32_t frame_len;
 
 	assert_non_null(owner);
-	memcpy(owner + FRAME_LENGTH_LEN + FRAME_MARKER_LEN, bytes, len);
+	if (len > 0)
+		memcpy(owner + FRAME_LENGTH_LEN + FRAME_MARKER_LEN, bytes, len);
 	begin = frame_write_head(kind, owner + FRAME_LENGTH_LEN + FRAME_MARKER_LEN, (uint32_t)len, &frame_len);
 	assert_non_null(begin);
 	far->buffers++;
@@ -402,6 +403,7 @@ static void frame_check(struct far_end *far, const struct frame *read)
 	assert_true(far->peer->hq_sequence > far->hq_highest);
 	far->n_gaps += far->peer->hq_sequence != far->hq_highest + 1;
 	far->hq_highest = far->peer->hq_sequence;
+	far->n_marked += (wire_tos(inner) & 3) == 3;
 	number_seen(&far->out, inner);
 }
 
@@ -448,6 +450,22 @@ static void far_acts(struct far_end *far)
 	far->events |= tcp_take_events(&far->tcp);
 }
 
+size_t far_end_make_ack(struct far_end *far, uint8_t *packet)
+{
+	const struct tcp_header header = {
+		.source_port = FAR_END_PORT,
+		.destination_port = HARNESS_TCP_PORT,
+		.seq = far->tcp.send.nxt,
+		.ack = far->tcp.receive.nxt,
+		.window = UINT16_MAX,
+		.flags = TCP_FLAG_ACK,
+		.has_timestamps = true,
+		.ts_value = tcp_timestamp(&far->tcp, far_end_now()),
+	};
+
+	return packet_make(far, packet, tcp_header_write(&header, packet + WIRE_IPV4_LEN));
+}
+
 static void lan_sends(struct far_end *far)
 {
 	static uint8_t packet[WIRE_MAX];
@@ -456,6 +474,10 @@ static void lan_sends(struct far_end *far)
 		size_t payload_len = far->payload_len < LAN_PAYLOAD_MAX ? far->payload_len : LAN_PAYLOAD_MAX;
 		size_t len = peer_inner_back(far->peer, payload_len, packet);
 
+		if (far->out_tos) {
+			packet[1] = far->out_tos;
+			wire_ipv4_checksum(packet);
+		}
 		number_write(packet, far->out.sent++);
 		harness_send_ip(1, 0, LAN_HOST, packet, len);
 	}

@@ -42,6 +42,8 @@ struct far_end {
 	size_t payload_len;	       /* of the inner packets' UDP */
 	uint32_t burst;		       /* of the LAN's packets, a step */
 	uint64_t hq_highest;	       /* ESP's number in the last packet from HQ */
+	uint8_t out_tos;	       /* of the LAN's packets */
+	uint32_t n_marked;	       /* of these, packets that say that they met congestion */
 	uint32_t n_gaps;	       /* numbers that HQ left out */
 	uint32_t ike_received;
 	uint32_t buffers; /* that the endpoint has */
@@ -86,6 +88,9 @@ void far_end_expect_all(const struct far_end *far);
 /* A frame of the far end: a packet of its own to HQ's LAN, with that number; or an IKE message. */
 void far_end_send_packet(struct far_end *far, uint32_t number);
 void far_end_send_frame(struct far_end *far, enum frame_kind kind, const void *bytes, size_t len);
+
+/* A segment of its that says nothing new, as a packet; its length. */
+size_t far_end_make_ack(struct far_end *far, uint8_t *packet);
 
 /* Bytes of its stream, whatever they are. */
 void far_end_send_bytes(struct far_end *far, const void *bytes, size_t len);
