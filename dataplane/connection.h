@@ -62,6 +62,8 @@ struct connection {
 	uint64_t id, session_id;
 	uint16_t owner;      /* worker */
 
+	_Atomic uint64_t too_big; /* any worker: the MTU that a router named, below the number of the segment; 0: none */
+
 	/* The owner's. */
 	uint8_t phase;       /* enum connection_phase */
 	bool told;	     /* TABLES_EVENT_CONNECTION_ENDED was raised */

@@ -322,6 +322,7 @@ unsigned int connection_output(struct worker *worker)
 	for (; n < SERVED && !TAILQ_EMPTY(&own->waiting); n++) {
 		served[n] = TAILQ_FIRST(&own->waiting);
 		take_events(worker, served[n]);
+		connection_obey_mtu(worker, served[n]);
 		TAILQ_REMOVE(&own->waiting, served[n], waiting);
 		served[n]->waits = false;
 		gather(worker, served[n], &sealing);

@@ -5,9 +5,12 @@
 #include "connections.h"
 #include "dataplane.h"
 #include "exits.h"
+#include "mtu.h"
 
 #include <rte_cycles.h>
+#include <rte_ip.h>
 #include <rte_malloc.h>
+#include <rte_tcp.h>
 
 #include <errno.h>
 
@@ -135,6 +138,43 @@ void connection_let_go(struct worker *worker, struct connection *connection)
 	connection->waits = false;
 	wheel_remove(&own->wheel, connection);
 	connection->phase = CONNECTION_GONE;
+}
+
+void connection_learn_mtu(struct worker *worker, const struct learn_message *message)
+{
+	const struct connection_ends ends = {
+		.local = message->local,
+		.remote = message->remote,
+		.local_port = rte_cpu_to_be_16(message->local_port),
+		.remote_port = rte_cpu_to_be_16(message->remote_port),
+		.ipv6 = !ip_is_ipv4(&message->local),
+	};
+	struct connection *connection = connection_lookup_find(&worker->dataplane->connections.lookup, &ends);
+
+	if (!connection)
+		return;
+	atomic_store_explicit(
+		&connection->too_big, (uint64_t)message->sequence << 32 | message->mtu, memory_order_relaxed);
+	if (connection->owner == worker->number && connection->phase == CONNECTION_LIVE)
+		connection_touch(worker, connection);
+}
+
+void connection_obey_mtu(struct worker *worker, struct connection *connection)
+{
+	uint64_t told = atomic_load_explicit(&connection->too_big, memory_order_relaxed);
+	uint32_t header_len = sizeof(struct rte_tcp_hdr), mtu = (uint32_t)told, floor;
+	struct tcp *tcp = &connection->tcp;
+
+	if (likely(told == 0))
+		return;
+	atomic_store_explicit(&connection->too_big, 0, memory_order_relaxed);
+	if ((uint32_t)(told >> 32) - tcp->send.una >= tcp->send.nxt - tcp->send.una)
+		return;
+	header_len += connection->ends.ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
+	floor = connection->ends.ipv6 ? MTU_FLOOR_IPV6 : MTU_FLOOR;
+	mtu = RTE_MAX(mtu, floor);
+	if (mtu - header_len < tcp->send.mss + (tcp->timestamps.enabled ? TCP_TIMESTAMPS_LEN : 0u))
+		tcp_set_mss(tcp, (uint16_t)(mtu - header_len), connection_worker_now(worker));
 }
 
 /* What has come due: the endpoint's timers, and figures to be published. */

@@ -58,5 +58,12 @@ void connection_let_go(struct worker *worker, struct connection *connection);
 /* What the main thread asks for. */
 void connection_obey(struct worker *worker, struct connection_command *command);
 
+/*
+ * A router says that a segment was too long for the path (RFC 1191, RFC 8201), in whichever worker that came: the owner
+ * looks at it when the connection is served next.
+ */
+void connection_learn_mtu(struct worker *worker, const struct learn_message *message);
+void connection_obey_mtu(struct worker *worker, struct connection *connection);
+
 /* Writes its figures into the shared tables, where they may have changed and it is time. */
 void connection_publish(struct worker *worker, struct connection *connection);

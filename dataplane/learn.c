@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "learn.h"
 
+#include "connection_worker.h"
 #include "dataplane.h"
 #include "header.h"
 #include "mtu.h"
 
 #include <rte_cycles.h>
+#include <rte_tcp.h>
 #include <rte_udp.h>
 
 #include <netinet/in.h>
@@ -19,11 +21,25 @@ enum {
 	ICMP_LEN = 8,		   /* of either family: type, code, checksum, and a word that ends in the MTU */
 };
 
+/* Of a segment, a router quotes 8 bytes at least: ports and sequence number. */
+static bool quote_read_segment(const struct rte_tcp_hdr *tcp, uint32_t len, struct learn_message *message)
+{
+	if (len < offsetof(struct rte_tcp_hdr, recv_ack))
+		return false;
+	message->local_port = rte_be_to_cpu_16(tcp->src_port);
+	message->remote_port = rte_be_to_cpu_16(tcp->dst_port);
+	message->sequence = rte_be_to_cpu_32(tcp->sent_seq);
+	return true;
+}
+
 /* The ports and the ESP header of the quoted packet; false: too little was quoted, or it is another kind of packet. */
 static bool quote_read(uint8_t protocol, const uint8_t *payload, uint32_t len, struct learn_message *message)
 {
 	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)payload;
 
+	message->tcp = protocol == IPPROTO_TCP;
+	if (message->tcp)
+		return quote_read_segment((const struct rte_tcp_hdr *)payload, len, message);
 	message->udp = protocol == IPPROTO_UDP;
 	if (protocol != IPPROTO_ESP && !message->udp)
 		return false;
@@ -117,6 +133,10 @@ void learn_notice(struct worker *worker, const struct rte_mbuf *packet)
 
 	if (atomic_load_explicit(&slot->full, memory_order_acquire) || !message_read(packet, slot))
 		return;
+	if (slot->tcp) { /* what it is about is another worker's, if not this one's */
+		connection_learn_mtu(worker, slot);
+		return;
+	}
 	atomic_store_explicit(&slot->full, true, memory_order_release);
 	worker->wants_main = true;
 }

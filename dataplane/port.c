@@ -24,12 +24,39 @@ static int device_find(const struct config_port *config, uint16_t *device)
 	return rte_eth_dev_get_port_by_name(name, device);
 }
 
+/* net_tap says so and adds them up by itself, slower than we do. */
+static bool has_tcp_checksums(const struct rte_eth_dev_info *info)
+{
+	return strcmp(info->driver_name, "net_tap") != 0;
+}
+
+/*
+ * A device that has checked a checksum saves us doing so (classify.c, connection_input.c); transmitted ones are complete
+ * as they are, but those of TCP segments of our own, which pass over all that was encrypted.
+ */
+static void offloads_choose(const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
+{
+	uint64_t receive = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM, transmit = 0;
+
+	if (has_tcp_checksums(info)) {
+		receive |= RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+		transmit |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	}
+	conf->rxmode.offloads = receive & info->rx_offload_capa;
+	conf->txmode.offloads = transmit & info->tx_offload_capa;
+}
+
+/*
+ * `port`: that the device is the wire of. An exception port has none: the kernel's frames, which go on to the wire, come
+ * with their checksums only where nobody has said that they need not.
+ */
 static int queues_start(uint16_t device, uint16_t n_queues, uint16_t rx_descriptors, uint16_t tx_descriptors,
-	struct rte_mempool *packets)
+	struct rte_mempool *packets, struct port *port)
 {
 	int socket = rte_eth_dev_socket_id(device), rc = 0;
 	struct rte_eth_conf conf = {.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE};
 	struct rte_eth_dev_info info;
+	struct rte_eth_txconf transmit;
 
 	rc = rte_eth_dev_info_get(device, &info);
 	if (rc < 0)
@@ -39,9 +66,12 @@ static int queues_start(uint16_t device, uint16_t n_queues, uint16_t rx_descript
 		conf.rx_adv_conf.rss_conf.rss_hf =
 			(RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP) & info.flow_type_rss_offloads;
 	}
-	/* A device that has checked a checksum saves us doing so (classify.c); transmitted ones are complete as they are. */
-	conf.rxmode.offloads =
-		(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM) & info.rx_offload_capa;
+	if (port) {
+		offloads_choose(&info, &conf);
+		port->adds_tcp_checksum = conf.txmode.offloads != 0;
+	}
+	transmit = info.default_txconf;
+	transmit.offloads = conf.txmode.offloads;
 	rc = rte_eth_dev_configure(device, n_queues, n_queues, &conf);
 	if (rc == 0)
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(device, &rx_descriptors, &tx_descriptors);
@@ -50,7 +80,7 @@ static int queues_start(uint16_t device, uint16_t n_queues, uint16_t rx_descript
 			device, queue, rx_descriptors, (unsigned int)socket, &info.default_rxconf, packets);
 		if (rc == 0)
 			rc = rte_eth_tx_queue_setup(
-				device, queue, tx_descriptors, (unsigned int)socket, &info.default_txconf);
+				device, queue, tx_descriptors, (unsigned int)socket, &transmit);
 	}
 	return rc == 0 ? rte_eth_dev_start(device) : rc;
 }
@@ -75,7 +105,7 @@ static int exception_start(struct port *port, struct rte_mempool *packets)
 	if (rc == 0)
 		rc = rte_eth_dev_get_port_by_name(name, &port->exception);
 	if (rc == 0)
-		rc = queues_start(port->exception, 1, EXCEPTION_DESCRIPTORS, EXCEPTION_DESCRIPTORS, packets);
+		rc = queues_start(port->exception, 1, EXCEPTION_DESCRIPTORS, EXCEPTION_DESCRIPTORS, packets, NULL);
 	/* net_tap takes no more than 1,504 bytes: larger packets to us are cut on their way to the kernel. */
 	if (rc == 0 && rte_eth_dev_set_mtu(port->exception, port->mtu) < 0)
 		rc = rte_eth_dev_get_mtu(port->exception, &port->kernel_mtu);
@@ -136,7 +166,7 @@ int port_start(struct port *port, const struct config_port *config, uint16_t num
 	rc = wire_check(port, n_queues);
 	if (rc < 0)
 		return rc;
-	rc = queues_start(port->device, n_queues, config->rx_descriptors, config->tx_descriptors, packets);
+	rc = queues_start(port->device, n_queues, config->rx_descriptors, config->tx_descriptors, packets, port);
 	/* Devices that can't be told (net_af_packet, rings) have the MTU of what they stand for. */
 	if (rc == 0)
 		(void)rte_eth_dev_set_mtu(port->device, port->mtu);

@@ -40,6 +40,7 @@ struct port {
 	uint16_t exception; /* DPDK's number of the exception port; PORT_NONE: none */
 	uint16_t mtu;
 	uint16_t kernel_mtu; /* of the exception port, which may take less than the wire */
+	bool adds_tcp_checksum; /* to segments that ask for it */
 	struct rte_ether_addr mac;
 	struct port_address ipv4, ipv6; /* one of each family that the kernel has there */
 	struct rte_ring *to_kernel;   /* workers -> main */

@@ -226,17 +226,32 @@ static uint64_t checksum_add_payload(uint64_t sum, const uint8_t *bytes, size_t 
 }
 #endif
 
-uint16_t tcp_checksum(const void *source, const void *destination, size_t address_len, const uint8_t *header,
-	size_t header_len, const uint8_t *payload, size_t payload_len)
+static uint64_t checksum_add_pseudo(
+	uint64_t sum, const void *source, const void *destination, size_t address_len, size_t len)
 {
-	uint64_t sum = htobe32((uint32_t)(header_len + payload_len));
-
+	sum += htobe32((uint32_t)len);
 	sum += htobe32(IPPROTO_TCP);
 	sum = checksum_add(sum, source, address_len);
-	sum = checksum_add(sum, destination, address_len);
-	sum = checksum_add_payload(sum, header, header_len);
-	sum = checksum_add_payload(sum, payload, payload_len);
+	return checksum_add(sum, destination, address_len);
+}
+
+static uint16_t checksum_end(uint64_t sum)
+{
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)~sum;
+}
+
+uint16_t tcp_checksum_pseudo(const void *source, const void *destination, size_t address_len, size_t len)
+{
+	return checksum_end(checksum_add_pseudo(0, source, destination, address_len, len));
+}
+
+uint16_t tcp_checksum(const void *source, const void *destination, size_t address_len, const uint8_t *header,
+	size_t header_len, const uint8_t *payload, size_t payload_len)
+{
+	uint64_t sum = checksum_add_pseudo(0, source, destination, address_len, header_len + payload_len);
+
+	sum = checksum_add_payload(sum, header, header_len);
+	return checksum_end(checksum_add_payload(sum, payload, payload_len));
 }

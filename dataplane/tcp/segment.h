@@ -74,3 +74,6 @@ uint32_t tcp_header_write(const struct tcp_header *header, uint8_t wire[TCP_HEAD
 uint16_t tcp_checksum(const void *source, const void *destination, size_t address_len, const uint8_t *header,
 	size_t header_len, const uint8_t *payload, size_t payload_len);
 enum { TCP_CHECKSUM_OFFSET = 16 };
+
+/* The same over the pseudo-header alone, of a segment of `len` bytes. */
+uint16_t tcp_checksum_pseudo(const void *source, const void *destination, size_t address_len, size_t len);

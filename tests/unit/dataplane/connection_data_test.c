@@ -7,6 +7,9 @@
 #include "relay.h"
 #include "tcp/frames.h"
 
+#include <rte_ip.h>
+#include <rte_tcp.h>
+
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -251,6 +254,83 @@ static void test_no_buffers(void **state)
 	close_both();
 }
 
+/* An ICMP message of a router's about a packet of HQ's, of which it quotes the beginning. */
+static void send_too_big(const uint8_t *quoted, uint16_t mtu)
+{
+	const struct wire_ipv4 header = {.source = GATEWAY, .destination = HQ_WAN, .protocol = IPPROTO_ICMP};
+	uint8_t icmp[8 + WIRE_IPV4_LEN + 8] = {3, 4};
+	uint16_t sum;
+
+	wire_write16(icmp + 6, mtu);
+	memcpy(icmp + 8, quoted, sizeof(icmp) - 8);
+	sum = wire_checksum(icmp, sizeof(icmp));
+	wire_write16(icmp + 2, sum);
+	harness_send_ip(0, 0, GATEWAY, packet, wire_ipv4(packet, &header, icmp, sizeof(icmp)));
+	harness_turn();
+}
+
+/* A path that takes less: what was on its way goes again, in pieces, and no router is believed about anything else. */
+static void test_path_mtu(void **state)
+{
+	static struct wire_frame frame;
+	uint8_t *ip = frame.bytes + WIRE_ETHERNET_LEN;
+
+	(void)state;
+	open_live();
+	far.payload_len = 1300;
+	far.burst = 1;
+	far.out.to_send++;
+	far.hold_frames = true;
+	far_end_step(&far, MILLISECOND);
+	assert_true(harness_receive(0, &frame));
+	wire_write32(ip + WIRE_IPV4_LEN + 4, wire_read32(ip + WIRE_IPV4_LEN + 4) - 1);
+	send_too_big(ip, 1000);
+	assert_int_equal(far.connection->tcp.send.mss, 1448);
+	wire_write32(ip + WIRE_IPV4_LEN + 4, wire_read32(ip + WIRE_IPV4_LEN + 4) + 1);
+	send_too_big(ip, 1000);
+	assert_int_equal(far.connection->tcp.send.mss, 1000 - 20 - 32);
+	far.hold_frames = false;
+	far.out.to_send += 100;
+	far_end_run(&far, 1000, MILLISECOND);
+	far_end_expect_all(&far);
+	assert_int_equal(far.connection->counters.dropped_late, 0);
+	while (harness_receive_kernel(0, &frame))
+		; /* the kernel gets such messages, too */
+	close_both();
+}
+
+/* A port that can adds the sum up itself: it is told where, and that of the pseudo-header stands there. */
+static void test_port_adds_checksum(void **state)
+{
+	void *sent = NULL;
+	struct rte_mbuf *mbuf;
+	const struct rte_ipv4_hdr *ip;
+
+	(void)state;
+	open_live();
+	harness.dataplane.ports[0].adds_tcp_checksum = true;
+	far.burst = 1;
+	far.out.to_send++;
+	far.hold_frames = true;
+	far_end_step(&far, MILLISECOND);
+	assert_int_equal(rte_ring_dequeue(harness_wire_out(0, 0), &sent), 0);
+	mbuf = sent;
+	ip = rte_pktmbuf_mtod_offset(mbuf, const struct rte_ipv4_hdr *, WIRE_ETHERNET_LEN);
+	assert_int_equal(rte_validate_tx_offload(mbuf), 0);
+	assert_int_equal(mbuf->ol_flags & RTE_MBUF_F_TX_L4_MASK, RTE_MBUF_F_TX_TCP_CKSUM);
+	assert_int_equal(mbuf->ol_flags & (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6), RTE_MBUF_F_TX_IPV4);
+	assert_int_equal(mbuf->l2_len, WIRE_ETHERNET_LEN);
+	assert_int_equal(mbuf->l3_len, WIRE_IPV4_LEN);
+	assert_int_equal(mbuf->l4_len, 32);
+	assert_int_equal(((const struct rte_tcp_hdr *)(ip + 1))->cksum, rte_ipv4_phdr_cksum(ip, mbuf->ol_flags));
+	rte_pktmbuf_free(mbuf);
+	harness.dataplane.ports[0].adds_tcp_checksum = false;
+	far.hold_frames = false;
+	far_end_run(&far, 3000, MILLISECOND);
+	far_end_expect_all(&far);
+	close_both();
+}
+
 /* --- what is told ------------------------------------------------------------------------------------------------- */
 
 static uint64_t figure(unsigned int which)
@@ -287,6 +367,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sa_goes, harness_setup, harness_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, harness_setup, harness_teardown),
 		cmocka_unit_test_setup_teardown(test_no_buffers, harness_setup, harness_teardown),
+		cmocka_unit_test_setup_teardown(test_path_mtu, harness_setup, harness_teardown),
+		cmocka_unit_test_setup_teardown(test_port_adds_checksum, harness_setup, harness_teardown),
 		cmocka_unit_test_setup_teardown(test_figures, harness_setup, harness_teardown),
 	};
 

@@ -491,7 +491,7 @@ void far_end_step(struct far_end *far, uint64_t step)
 	harness_turn();
 	while (harness_receive(1, &frame))
 		number_seen(&far->in, frame.bytes + WIRE_ETHERNET_LEN);
-	while (harness_receive(0, &frame))
+	while (!far->hold_frames && harness_receive(0, &frame))
 		carry(far, false, frame.bytes + WIRE_ETHERNET_LEN, frame.len - WIRE_ETHERNET_LEN);
 	harness_clock_advance(step);
 }

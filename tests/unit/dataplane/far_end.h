@@ -38,6 +38,7 @@ struct far_end {
 	struct tcp_settings settings;
 	struct frame_reader reader;
 	struct far_end_network network;
+	bool hold_frames; /* what HQ sends stays at its port */
 	struct far_end_frames in, out; /* to HQ's LAN, and from it */
 	size_t payload_len;	       /* of the inner packets' UDP */
 	uint32_t burst;		       /* of the LAN's packets, a step */
