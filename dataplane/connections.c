@@ -2,135 +2,13 @@
 #include "connections.h"
 
 #include "changes.h"
-#include "connection.h"
+#include "connection_entry.h"
 #include "dataplane.h"
 #include "follow.h"
 
 #include <rte_malloc.h>
 
 #include <errno.h>
-#include <stdio.h>
-
-/* How far a connection is. */
-enum connection_step {
-	STEP_SHOWN,    /* until every worker has seen it */
-	STEP_DRAINING, /* until the kernel has got what workers had for it before */
-	STEP_HELD,
-	STEP_INSTALLING, /* until the owner answers */
-	STEP_LIVE,
-	STEP_LEAVING, /* until the owner answers */
-	STEP_HIDDEN,  /* until no worker can look at it any more */
-};
-
-struct connection_entry {
-	struct connection connection;
-	struct connection_command command; /* the owner's while STEP_INSTALLING or STEP_LEAVING */
-	struct transfer transfer;
-	struct endpoint local, remote;
-	TAILQ_ENTRY(connection_entry) watched;
-	uint64_t token;			       /* SHOWN, HIDDEN: of the grace period */
-	uint32_t kernel_marks[TABLES_PORTS_MAX]; /* DRAINING */
-	int32_t position;		       /* in the lookup */
-	uint8_t step;			       /* enum connection_step */
-	uint32_t asked;			       /* TABLES_CONNECTION_RELEASE or _END, to be answered; TABLES_CHANGE_NONE */
-	bool at_once;
-};
-
-/* --- the store ---------------------------------------------------------------------------------------------------- */
-
-/* A ring that takes one of each connection. */
-static struct rte_ring *ring_make(const char *name, const char *what, uint16_t number, uint32_t capacity, unsigned int flags)
-{
-	char full[RTE_RING_NAMESIZE];
-
-	snprintf(full, sizeof(full), "%s-%s-%u", name, what, number);
-	return rte_ring_create(full, rte_align32pow2(capacity + 1), SOCKET_ID_ANY, flags);
-}
-
-int connections_init(struct dataplane *dataplane, const char *name)
-{
-	struct connection_store *store = &dataplane->connections;
-	uint32_t capacity = dataplane->tables.n_connections;
-
-	TAILQ_INIT(&store->watched);
-	store->capacity = capacity;
-	store->by_index = rte_calloc("connections", capacity, sizeof(*store->by_index), RTE_CACHE_LINE_SIZE);
-	store->entries = rte_calloc("connections", capacity, sizeof(struct connection_entry *), 0);
-	store->answers = ring_make(name, "answers", 0, capacity, RING_F_SC_DEQ);
-	if (!store->by_index || !store->entries || !store->answers)
-		return -ENOMEM;
-	for (uint16_t i = 0; i < dataplane->n_workers; i++) {
-		struct worker *worker = &dataplane->workers[i];
-
-		worker->commands = ring_make(name, "commands", i, capacity, RING_F_SP_ENQ | RING_F_SC_DEQ);
-		if (!worker->commands)
-			return -ENOMEM;
-	}
-	return connection_lookup_init(&store->lookup, name, capacity);
-}
-
-void connections_fini(struct dataplane *dataplane)
-{
-	struct connection_store *store = &dataplane->connections;
-
-	for (uint16_t i = 0; dataplane->workers && i < dataplane->n_workers; i++)
-		rte_ring_free(dataplane->workers[i].commands);
-	for (uint32_t i = 0; store->entries && i < store->capacity; i++)
-		if (store->entries[i]) {
-			transfer_close(&store->entries[i]->transfer);
-			rte_free(store->entries[i]);
-		}
-	connection_lookup_free(&store->lookup);
-	rte_ring_free(store->answers);
-	rte_free(store->entries);
-	rte_free(store->by_index);
-}
-
-void connections_answer(struct worker *worker, struct connection_command *command)
-{
-	(void)rte_ring_mp_enqueue(worker->dataplane->connections.answers, command);
-	worker->wants_main = true;
-}
-
-static struct connection_entry *entry_of(const struct dataplane *dataplane, uint32_t index, uint64_t id)
-{
-	const struct connection_store *store = &dataplane->connections;
-	struct connection_entry *entry = index < store->capacity ? store->entries[index] : NULL;
-
-	return entry && id != 0 && entry->connection.id == id ? entry : NULL;
-}
-
-struct connection *connections_live(const struct dataplane *dataplane, uint32_t index, uint64_t id)
-{
-	struct connection_entry *entry = entry_of(dataplane, index, id);
-
-	return entry && entry->step == STEP_LIVE ? &entry->connection : NULL;
-}
-
-static struct connection_ends ends_of(const struct endpoint *local, const struct endpoint *remote)
-{
-	return (struct connection_ends){
-		.local = ip_of_address(&local->address),
-		.remote = ip_of_address(&remote->address),
-		.local_port = rte_cpu_to_be_16(local->port),
-		.remote_port = rte_cpu_to_be_16(remote->port),
-		.ipv6 = local->address.family == ADDRESS_IPV6,
-	};
-}
-
-uint32_t connections_between(const struct dataplane *dataplane, uint32_t session, const struct endpoint *local,
-	const struct endpoint *remote)
-{
-	struct connection_ends ends = ends_of(local, remote);
-	const struct connection *connection = connection_lookup_find(&dataplane->connections.lookup, &ends);
-
-	if (!connection || connection->session != session ||
-		connection->session_id != dataplane->sas.sessions[session].id ||
-		dataplane->connections.entries[connection->index]->step != STEP_LIVE ||
-		dataplane->connections.entries[connection->index]->asked != TABLES_CHANGE_NONE)
-		return TABLES_NONE;
-	return connection->index;
-}
 
 /* --- steps -------------------------------------------------------------------------------------------------------- */
 
@@ -241,7 +119,7 @@ static int hold(struct dataplane *dataplane, const struct tables_change *change)
 		return -ENOMEM;
 	entry->local = *local;
 	entry->remote = *remote;
-	entry->connection.ends = ends_of(local, remote);
+	entry->connection.ends = connection_ends_of(local, remote);
 	entry->connection.index = index;
 	entry->connection.id = change->id;
 	entry->connection.session = change->connection.session;
@@ -265,7 +143,7 @@ static int hold(struct dataplane *dataplane, const struct tables_change *change)
 /* Asked for again, it is answered once, as it was asked for last. */
 static int let_go(struct dataplane *dataplane, const struct tables_change *change)
 {
-	struct connection_entry *entry = entry_of(dataplane, change->index, change->id);
+	struct connection_entry *entry = connection_entry_of(dataplane, change->index, change->id);
 
 	if (!entry)
 		return -ENOENT;
@@ -292,7 +170,7 @@ void connections_change(struct dataplane *dataplane, const struct tables_change 
 
 void connections_install(struct dataplane *dataplane, const struct transfer_head *head, int memfd)
 {
-	struct connection_entry *entry = entry_of(dataplane, head->index, head->id);
+	struct connection_entry *entry = connection_entry_of(dataplane, head->index, head->id);
 	int rc = -ENOENT;
 
 	if (entry && (entry->step != STEP_HELD || entry->asked != TABLES_CHANGE_NONE))
@@ -313,6 +191,7 @@ static void installed(struct dataplane *dataplane, struct connection_entry *entr
 	const struct sa_session *session = session_of_entry(dataplane, entry);
 	uint32_t claimed = TABLES_CLAIMED;
 
+	entry->mss = (uint16_t)(entry->transfer.state.mss - (entry->transfer.state.timestamps ? TCP_TIMESTAMPS_LEN : 0));
 	transfer_close(&entry->transfer);
 	if (entry->command.result < 0) {
 		entry->step = STEP_HELD;

@@ -86,6 +86,9 @@ static inline bool connections_are_watched(const struct connection_store *store)
 /* The one in that record, as its owner sees it; NULL unless it is live. */
 struct connection *connections_live(const struct dataplane *dataplane, uint32_t index, uint64_t id);
 
+/* Payload bytes of a segment of that connection, when it was taken over; 0: there is none. */
+uint16_t connections_mss(const struct dataplane *dataplane, uint32_t index);
+
 /* The live connection of a session between these ends: what its outer header names. TABLES_NONE: sluiced has it. */
 uint32_t connections_between(const struct dataplane *dataplane, uint32_t session, const struct endpoint *local,
 	const struct endpoint *remote);

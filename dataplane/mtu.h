@@ -7,6 +7,9 @@
  *
  * Nobody may ask IPv6 for packets shorter than 1,280 bytes (RFC 8200 section 5). So an SA for IPv6 takes as much,
  * however little fits, and what is too long then is cut after encryption (RFC 2473 section 7.1).
+ *
+ * In a TCP connection anything fits that its frames can hold, and TCP cuts it. What inner TCP connections are told to
+ * send is what one segment of the outer one holds, all the same: it leaves in its own buffer, and is not lost by halves.
  */
 #pragma once
 

@@ -108,7 +108,7 @@ void outbound_clamp_mss(const struct sa_out *out, struct rte_mbuf *packet)
 
 	/* The packet is asked first: it is at hand, an inbound packet's outbound SA is not. */
 	if (unlikely(mss_may_be_syn(header, len)) && out->tunnel.mss_clamp)
-		mss_clamp(header, len, atomic_load_explicit(&out->inner_mtu, memory_order_relaxed));
+		mss_clamp(header, len, atomic_load_explicit(&out->mss_mtu, memory_order_relaxed));
 }
 
 /*
@@ -234,7 +234,7 @@ static void enter(struct worker *worker, struct outbound *burst, struct rte_mbuf
 {
 	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
 	struct sa_out *out = &worker->dataplane->sas.out[child];
-	uint16_t mtu = (uint16_t)atomic_load_explicit(&out->inner_mtu, memory_order_relaxed), n_pieces;
+	uint16_t mtu = atomic_load_explicit(&out->inner_mtu, memory_order_relaxed), n_pieces;
 
 	if (!ttl_count_down(worker, out, packet))
 		return;

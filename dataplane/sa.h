@@ -73,7 +73,8 @@ struct sa_out {
 	} numbers __attribute__((aligned(64)));
 	uint32_t session; /* never changed while workers see it */
 	_Atomic(const struct sa_outer *) outer __attribute__((aligned(64))); /* main: writes; workers: read */
-	_Atomic uint32_t inner_mtu;          /* mtu.h; likewise */
+	_Atomic uint16_t inner_mtu;          /* mtu.h; likewise, as the next one: */
+	_Atomic uint16_t mss_mtu;            /* what MSS is lowered for */
 	uint32_t spi;
 	const struct esp_key *key;
 	uint64_t soft_packets, hard_packets; /* sequence numbers */

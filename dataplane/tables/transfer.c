@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,6 +65,47 @@ static uint64_t transfer_len(const struct transfer_state *state)
 }
 
 /* --- control plane ------------------------------------------------------------------------------------------------ */
+
+static int write_all(int fd, const void *data, size_t len)
+{
+	const uint8_t *bytes = data;
+
+	while (len > 0) {
+		ssize_t written = write(fd, bytes, len);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		bytes += written;
+		len -= (size_t)written;
+	}
+	return 0;
+}
+
+int transfer_make(const struct transfer_state *state, const void *unacknowledged, const void *unsent, const void *unread)
+{
+	int rc, fd;
+
+	if (transfer_len(state) > TRANSFER_LEN_MAX)
+		return -EFBIG;
+	fd = memfd_create("sluice-transfer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	rc = write_all(fd, state, sizeof(*state));
+	if (rc == 0)
+		rc = write_all(fd, unacknowledged, transfer_unacknowledged_len(state));
+	if (rc == 0)
+		rc = write_all(fd, unsent, state->unsent_len);
+	if (rc == 0)
+		rc = write_all(fd, unread, state->unread_len);
+	if (rc == 0 && fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+		rc = -errno;
+	if (rc == 0)
+		return fd;
+	close(fd);
+	return rc;
+}
 
 int transfer_send(int connection, const struct transfer_head *head, int memfd)
 {

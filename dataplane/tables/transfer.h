@@ -59,6 +59,9 @@ static inline uint32_t transfer_unacknowledged_len(const struct transfer_state *
 
 /* --- control plane ------------------------------------------------------------------------------------------------ */
 
+/* The sealed memfd, the caller's to close when it was sent; or negative errno: -EFBIG beyond TRANSFER_LEN_MAX. */
+int transfer_make(const struct transfer_state *state, const void *unacknowledged, const void *unsent, const void *unread);
+
 /* On the attachment's connection; the memfd stays the caller's. 0 or negative errno: -EAGAIN when its buffer is full. */
 int transfer_send(int connection, const struct transfer_head *head, int memfd);
 
