@@ -95,6 +95,7 @@ struct config_ike {
 	uint16_t tcp_ports[CONFIG_TCP_PORTS_MAX]; /* RFC 9329; none: nobody connects without having registered */
 	uint16_t n_tcp_ports;
 	uint32_t tcp_delay;               /* milliseconds that ESP waits for room in its TCP connection, at most */
+	bool tcp_takeover;                /* connections of sessions move into the data plane's workers */
 	char identity[CONFIG_IDENTITY_LEN];
 	char certificate[CONFIG_FILE_LEN], key[CONFIG_FILE_LEN]; /* PEM files; "": none */
 	char authorities[CONFIG_FILES_MAX][CONFIG_FILE_LEN];     /* whom we trust */

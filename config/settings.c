@@ -102,6 +102,7 @@ static const struct setting ike_settings[] = {
 		RANGE(1, 65535), .count_min = 1, ARRAY(config_ike, nat_ports, n_nat_ports)},
 	{"tcp_ports", SETTING_INTEGER, "[]", "a port", RANGE(1, 65535), ARRAY(config_ike, tcp_ports, n_tcp_ports)},
 	{"tcp_delay", SETTING_INTEGER, "50", "a time in milliseconds", RANGE(5, 5000), FIELD(config_ike, tcp_delay)},
+	{"tcp_takeover", SETTING_BOOLEAN, "true", "a boolean", "true or false", FIELD(config_ike, tcp_takeover)},
 	{"identity", SETTING_TEXT, NULL, "an identity", "the name that this host shows its peers, such as \"hq.example\"",
 		.min = 1, FIELD(config_ike, identity)},
 	{"certificate", SETTING_FILE, "", "a file", "the path of a PEM file", FIELD(config_ike, certificate)},

@@ -79,11 +79,6 @@ static void adopt_session(struct install *install, uint32_t index, const struct 
 	char remote[ENDPOINT_TEXT_LEN];
 
 	sessions_add(install->sessions, index, peer, install->tables->sessions[index].identity);
-	if (install->tables->sessions[index].encapsulation == TABLES_ENCAPSULATION_STREAM)
-		log_warning("event=session_paused session=%" PRIu64
-			    " peer=%s reason=\"its TCP connection ended with the former sluiced; its packets are dropped "
-			    "until the peer connects again\"",
-			install->sessions->sessions[index].id, peer->name);
 	if (install_session_follow(install, index))
 		log_info("event=session_moved session=%" PRIu64
 			 " peer=%s remote=%s reason=\"the data plane followed it meanwhile\"",

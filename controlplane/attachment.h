@@ -6,6 +6,7 @@
 #pragma once
 
 #include "tables/tables.h"
+#include "tables/transfer.h"
 
 #include <event2/event.h>
 
@@ -20,7 +21,7 @@ struct attachment_hooks {
 	void (*detached)(void *context);
 	/* Events may wait in the rings. */
 	void (*events)(void *context);
-	/* A message of ESP packets of streams (tables/bundle.h) came. */
+	/* A message of packets of TCP connections (tables/bundle.h) came. */
 	void (*bundle)(void *context, uint8_t *bytes, size_t len);
 };
 
@@ -38,6 +39,9 @@ void attachment_events_again(struct attachment *attachment);
  * take it.
  */
 int attachment_send_bundle(struct attachment *attachment, struct iovec *parts, size_t n_parts);
+
+/* The state of a TCP connection (tables/transfer.h), which is in `file`; that stays the caller's. Likewise. */
+int attachment_send_transfer(struct attachment *attachment, const struct transfer_head *head, int file);
 
 /* Why it is not attached, in a sentence; "" while it is. */
 const char *attachment_waits_for(const struct attachment *attachment);

@@ -2,6 +2,7 @@
 #include "events.h"
 
 #include "clock.h"
+#include "streams_takeover.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,7 +33,7 @@ static const struct session *event_session(const struct gateway *gateway, const 
 		       : &gateway->install->sessions->sessions[gateway->install->sessions->children[child].session];
 }
 
-static void take_done(struct gateway *gateway, const struct tables_event *event)
+static void take_child_done(struct gateway *gateway, const struct tables_event *event)
 {
 	const struct session *session = event_session(gateway, event);
 	const struct config_peer *peer = session ? session->peer : NULL;
@@ -44,6 +45,22 @@ static void take_done(struct gateway *gateway, const struct tables_event *event)
 	timeline_note(gateway->timeline, TIMELINE_DATAPLANE, ike_sa, peer, NULL, clock_now_ms(),
 		"the data plane refused child SA %08x: %s", refused, strerror(-event->result));
 	ike_child_delete(gateway->ike, refused);
+}
+
+static void take_done(struct gateway *gateway, const struct tables_event *event)
+{
+	if (event->change >= TABLES_CONNECTION_HOLD && event->change <= TABLES_CONNECTION_INSTALL) {
+		/* What comes of it may need the record, which may come free. */
+		streams_connection_done(gateway->streams, event);
+		(void)install_done(gateway->install, event);
+	} else {
+		take_child_done(gateway, event);
+	}
+}
+
+static void take_connection_ended(struct gateway *gateway, const struct tables_event *event)
+{
+	streams_connection_ended(gateway->streams, event);
 }
 
 /* The data plane followed the peer (dataplane/follow.h): record, IKE and the log follow the data. */
@@ -158,6 +175,7 @@ static void take(struct gateway *gateway, const struct tables_event *event)
 		[TABLES_EVENT_HARD_LIFETIME] = take_hard_lifetime,
 		[TABLES_EVENT_UNKNOWN_SPI] = take_unknown_spi,
 		[TABLES_EVENT_NEIGHBOUR_WANTED] = take_neighbour_wanted,
+		[TABLES_EVENT_CONNECTION_ENDED] = take_connection_ended,
 	};
 
 	if (event->kind < TABLES_EVENT_COUNT && takers[event->kind])

@@ -2,6 +2,8 @@
 #include "ferry.h"
 
 #include "clock.h"
+#include "config/log.h"
+#include "streams_takeover.h"
 #include "tables/bundle.h"
 
 #include <inttypes.h>
@@ -35,6 +37,14 @@ void ferry_to_dataplane(void *context, const struct stream_packet *packets, size
 }
 
 /* Packets that follow each other are mostly of one session: they go in one write. */
+static void send_some(struct gateway *gateway, const struct bundle_head *of, const struct stream_packet *packets,
+	size_t *count)
+{
+	if (*count > 0)
+		streams_send_esp(gateway->streams, of->index, of->id, packets, *count);
+	*count = 0;
+}
+
 void ferry_from_dataplane(void *context, uint8_t *bytes, size_t len)
 {
 	struct stream_packet packets[STREAM_BURST_MAX];
@@ -42,19 +52,23 @@ void ferry_from_dataplane(void *context, uint8_t *bytes, size_t len)
 	struct gateway *gateway = context;
 	struct bundle_packet next;
 	size_t count = 0, at = 0;
+	bool ike = false;
 
 	while (bundle_next(bytes, len, &at, &next)) {
-		bool differs = next.head.index != of.index || next.head.id != of.id;
-
-		if (count > 0 && (differs || count == STREAM_BURST_MAX)) {
-			streams_send_esp(gateway->streams, of.index, of.id, packets, count);
-			count = 0;
+		if (next.head.kind == BUNDLE_IKE) {
+			streams_connection_ike(
+				gateway->streams, next.head.index, next.head.id, next.data, next.head.packet_len);
+			ike = true;
+			continue;
 		}
+		if (next.head.index != of.index || next.head.id != of.id || count == STREAM_BURST_MAX)
+			send_some(gateway, &of, packets, &count);
 		of = next.head;
 		packets[count++] = (struct stream_packet){.data = next.data, .len = next.head.packet_len};
 	}
-	if (count > 0)
-		streams_send_esp(gateway->streams, of.index, of.id, packets, count);
+	send_some(gateway, &of, packets, &count);
+	if (ike)
+		gateway_settle(gateway);
 }
 
 void ferry_lost(void *context, uint32_t session, uint64_t id, const struct endpoint *remote, const char *why)
@@ -73,6 +87,47 @@ void ferry_lost(void *context, uint32_t session, uint64_t id, const struct endpo
 	timeline_note(gateway->timeline, TIMELINE_STREAM, of->ike_sa, of->peer, of->identity, clock_now_ms(),
 		"the TCP connection with %s has ended: %s; packets are dropped until the peer connects again", text,
 		why);
+}
+
+void ferry_moved(void *context, uint32_t session, uint64_t id, bool taken, const char *sentence)
+{
+	struct gateway *gateway = context;
+	const struct session *of = gateway->install ? &gateway->install->sessions->sessions[session] : NULL;
+
+	if (!of || !of->peer || of->id != id)
+		return;
+	log_write(taken ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+		"event=%s session=%" PRIu64 " peer=%s identity=\"%s\" reason=\"%s\"",
+		taken ? "stream_taken_over" : "stream_stays", of->id, of->peer->name, of->identity, sentence);
+	timeline_note(gateway->timeline, TIMELINE_STREAM, of->ike_sa, of->peer, of->identity, clock_now_ms(), "%s",
+		sentence);
+}
+
+void ferry_take_over(struct gateway *gateway, uint32_t session)
+{
+	const struct sessions *sessions = gateway->install->sessions;
+	uint32_t child = sessions->sessions[session].first_child;
+
+	while (child != TABLES_NONE && !sessions->children[child].active)
+		child = sessions->children[child].next;
+	if (child != TABLES_NONE && gateway->tables->sessions[session].encapsulation == TABLES_ENCAPSULATION_STREAM)
+		streams_take_over(gateway->streams, session, sessions->sessions[session].id);
+}
+
+void ferry_adopted(struct gateway *gateway)
+{
+	const struct sessions *sessions = gateway->install->sessions;
+
+	for (uint32_t i = 0; i < gateway->tables->n_sessions; i++) {
+		const struct session *session = &sessions->sessions[i];
+
+		if (session->peer && sessions_where(sessions, i).encapsulation == TABLES_ENCAPSULATION_STREAM &&
+			!streams_carry(gateway->streams, i, session->id))
+			log_warning("event=session_paused session=%" PRIu64
+				    " peer=%s reason=\"its TCP connection ended with the former sluiced; its packets "
+				    "are dropped until the peer connects again\"",
+				session->id, session->peer->name);
+	}
 }
 
 void ferry_follow(struct gateway *gateway, const struct config_peer *peer, const char *identity)

@@ -8,6 +8,7 @@
 #include "ferry.h"
 #include "host.h"
 #include "lost.h"
+#include "streams_takeover.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -123,6 +124,20 @@ static void mirror_start(struct gateway *gateway)
 			  "plane will not know where to send\"");
 }
 
+/* Takes the attachment apart. */
+static void install_stop(struct gateway *gateway)
+{
+	struct install *install = gateway->install;
+
+	mirror_free(gateway->mirror);
+	gateway->mirror = NULL;
+	gateway->install = NULL;
+	gateway->tables = NULL;
+	if (install)
+		install_close(install);
+	free(install);
+}
+
 int gateway_attached(struct gateway *gateway, struct tables *tables, int changes_fd)
 {
 	struct install *install = calloc(1, sizeof(*install));
@@ -138,6 +153,12 @@ int gateway_attached(struct gateway *gateway, struct tables *tables, int changes
 	/* First the ends of what the former process began: they free slots. */
 	events_drain(gateway);
 	gateway->adopted = adopt_all(install, gateway->peers);
+	rc = streams_attach(gateway->streams, install, gateway->attachment);
+	if (rc < 0) {
+		install_stop(gateway);
+		return rc;
+	}
+	ferry_adopted(gateway);
 	log_info("event=dataplane_attached workers=%u ports=%u max_sessions=%u max_children=%u adopted=%u",
 		tables->n_workers, tables->n_ports, tables->n_sessions, tables->n_children, gateway->adopted);
 	mirror_start(gateway);
@@ -150,26 +171,12 @@ static int on_attached(void *context, struct tables *tables, int changes_fd)
 	return gateway_attached(context, tables, changes_fd);
 }
 
-/* Takes the attachment apart. */
-static void install_stop(struct gateway *gateway)
-{
-	struct install *install = gateway->install;
-
-	mirror_free(gateway->mirror);
-	gateway->mirror = NULL;
-	gateway->install = NULL;
-	gateway->tables = NULL;
-	if (install)
-		install_close(install);
-	free(install);
-}
-
 void gateway_detached(struct gateway *gateway)
 {
 	uint32_t lost = gateway->install ? gateway->install->sessions->n_sessions : 0;
 
+	streams_detach(gateway->streams);
 	install_stop(gateway);
-	streams_forget_sessions(gateway->streams);
 	lost_begin(gateway);
 	log_warning("event=sessions_lost sessions=%u reason=\"peers are told when they can be reached again\"", lost);
 	gateway_settle(gateway);
@@ -203,6 +210,7 @@ int gateway_bind(struct gateway *gateway, const struct config *config, struct ev
 		.ike = on_stream_ike,
 		.esp = ferry_to_dataplane,
 		.lost = ferry_lost,
+		.moved = ferry_moved,
 		.settle = on_settle};
 
 	*gateway = (struct gateway){.config = config, .base = base, .started_at = clock_unix()};

@@ -105,16 +105,18 @@ static void host_child_activate(void *context, uint64_t child_id, uint32_t spi_i
 {
 	struct gateway *gateway = context;
 	const struct sessions *sessions;
-	uint32_t child;
+	uint32_t child, session;
 
 	if (!host_knows(gateway, child_id, spi_in))
 		return;
 	install_child_activate(gateway->install, spi_in);
 	sessions = gateway->install->sessions;
 	child = sessions_child_find(sessions, spi_in);
-	if (child != TABLES_NONE)
-		registrations_activated(
-			gateway->registrations, sessions->sessions[sessions->children[child].session].ike_sa);
+	if (child == TABLES_NONE)
+		return;
+	session = sessions->children[child].session;
+	registrations_activated(gateway->registrations, sessions->sessions[session].ike_sa);
+	ferry_take_over(gateway, session);
 }
 
 static void host_note_removed(struct gateway *gateway, uint32_t spi_in)
@@ -156,6 +158,7 @@ static void host_peer_moved(void *context, const struct config_peer *peer, const
 		    install_place_of(gateway->install, session, &data_local)))
 		return;
 	ferry_resume(gateway, session, &before);
+	ferry_take_over(gateway, session);
 	gateway->counters.sessions_moved++;
 	log_info("event=session_moved session=%" PRIu64 " peer=%s ike_sa=%" PRIu64
 		 " remote=%s reason=\"an authentic IKE message came from there\"",

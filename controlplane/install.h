@@ -50,6 +50,13 @@ bool install_session_follow(struct install *install, uint32_t session);
 void install_move_done(struct install *install, const struct tables_event *event);
 void install_session_remove(struct install *install, uint32_t session, const char *why);
 
+/* The TCP connection of a session, on its way from the kernel to a worker and in it: as tables/writer.h says. */
+int install_connection_hold(struct install *install, uint32_t session, const struct endpoint *local,
+	const struct endpoint *remote, uint32_t *connection);
+void install_connection_release(struct install *install, uint32_t connection);
+void install_connection_follow(struct install *install, uint32_t connection, uint32_t session);
+void install_connection_end(struct install *install, uint32_t connection, bool at_once);
+
 /* Records that are no session's or child's of ours: what a former process left and this one does not adopt. */
 void install_discard_child(struct install *install, uint32_t index);
 void install_discard_session(struct install *install, uint32_t index);

@@ -67,3 +67,24 @@ void install_move_done(struct install *install, const struct tables_event *event
 	if (session->n_moves == 0)
 		install_session_follow(install, event->index);
 }
+
+int install_connection_hold(struct install *install, uint32_t session, const struct endpoint *local,
+	const struct endpoint *remote, uint32_t *connection)
+{
+	return writer_connection_hold(install->writer, session, local, remote, connection);
+}
+
+void install_connection_release(struct install *install, uint32_t connection)
+{
+	writer_connection_release(install->writer, connection);
+}
+
+void install_connection_follow(struct install *install, uint32_t connection, uint32_t session)
+{
+	writer_connection_follow(install->writer, connection, session);
+}
+
+void install_connection_end(struct install *install, uint32_t connection, bool at_once)
+{
+	writer_connection_end(install->writer, connection, at_once);
+}

@@ -41,8 +41,7 @@ struct streams_one *streams_find(
 	for (; node; node = hashmap_next(node)) {
 		struct streams_one *one = hashmap_owner(node, struct streams_one, by_ends);
 
-		if (endpoint_equal(stream_local(one->stream), local) &&
-			endpoint_equal(stream_remote(one->stream), remote))
+		if (endpoint_equal(&one->local, local) && endpoint_equal(&one->remote, remote))
 			return one;
 	}
 	return NULL;
@@ -60,7 +59,7 @@ void streams_list_remove(struct streams_one *one)
 	}
 }
 
-static void sums_add(struct streams_counters *sums, const struct stream *stream)
+void streams_sums_add(struct streams_counters *sums, const struct stream *stream)
 {
 	const struct stream_counters *counters = stream_counters(stream);
 	const struct send_queue *queue = stream_queue(stream);
@@ -73,15 +72,19 @@ static void sums_add(struct streams_counters *sums, const struct stream *stream)
 	sums->dropped_late += queue->dropped_late;
 }
 
-/* It is out of all lists before anybody is told. */
-static void forget(struct streams_one *one)
+void streams_forget(struct streams_one *one)
 {
 	struct streams *streams = one->all;
 
 	streams_list_remove(one);
 	hashmap_remove(&streams->by_ends, &one->by_ends);
 	streams_session_set(one, TABLES_NONE, 0);
-	sums_add(&streams->counters, one->stream);
+	/* The kernel has the last word in one that was only held. */
+	if (one->owner == STREAMS_HOLDING && streams->install)
+		install_connection_release(streams->install, one->connection);
+	streams_connection_forget(one);
+	if (one->stream)
+		streams_sums_add(&streams->counters, one->stream);
 	streams->counters.ended++;
 	stream_free(one->stream);
 	free(one);
@@ -100,7 +103,8 @@ static void on_ended(void *context, struct stream *stream, const char *why)
 	log_write(one->proved ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
 		"event=stream_ended remote=%s proved=%s reason=\"%s\"", endpoint_format(&remote, text),
 		one->proved ? "yes" : "no", why);
-	forget(one);
+	/* Out of all lists before anybody is told. */
+	streams_forget(one);
 	if (session != TABLES_NONE)
 		streams->handler.lost(streams->handler.context, session, id, &remote, why);
 }
@@ -143,31 +147,44 @@ static void make_room(struct streams *streams)
 	stream_end(oldest->stream, "too many others have not proved either who they are");
 }
 
-int streams_take(struct streams *streams, int fd)
+struct streams_one *streams_add(struct streams *streams, struct stream *stream, const struct endpoint *local,
+	const struct endpoint *remote)
 {
 	struct streams_one *one = calloc(1, sizeof(*one));
-	struct stream_handler handler = {.context = one, .ike = on_ike, .esp = on_esp, .ended = on_ended};
-	char local[ENDPOINT_TEXT_LEN], remote[ENDPOINT_TEXT_LEN];
 
-	if (!one) {
-		close(fd);
-		return -ENOMEM;
-	}
-	one->stream = stream_open(streams->loop, fd, &streams->options, &handler);
-	if (!one->stream) {
-		free(one);
-		return -errno;
-	}
-	make_room(streams);
-	one->all = streams;
-	one->session = TABLES_NONE;
+	if (!one)
+		return NULL;
+	*one = (struct streams_one){.all = streams,
+		.stream = stream,
+		.local = *local,
+		.remote = *remote,
+		.session = TABLES_NONE,
+		.connection = TABLES_NONE};
 	TAILQ_INSERT_TAIL(&streams->unproved, one, next);
 	streams->n_unproved++;
-	hashmap_add(&streams->by_ends, &one->by_ends,
-		hash_of(streams, stream_local(one->stream), stream_remote(one->stream)));
+	hashmap_add(&streams->by_ends, &one->by_ends, hash_of(streams, local, remote));
+	return one;
+}
+
+int streams_take(struct streams *streams, int fd)
+{
+	struct stream_handler handler = {.ike = on_ike, .esp = on_esp, .ended = on_ended};
+	char local[ENDPOINT_TEXT_LEN], remote[ENDPOINT_TEXT_LEN];
+	struct stream *stream = stream_open(streams->loop, fd, &streams->options, &handler);
+	struct streams_one *one;
+
+	if (!stream)
+		return -errno;
+	make_room(streams);
+	one = streams_add(streams, stream, stream_local(stream), stream_remote(stream));
+	if (!one) {
+		stream_free(stream);
+		return -ENOMEM;
+	}
+	stream_set_context(stream, one);
 	streams->counters.opened++;
-	log_debug("event=stream_opened local=%s remote=%s", endpoint_format(stream_local(one->stream), local),
-		endpoint_format(stream_remote(one->stream), remote));
+	log_debug("event=stream_opened local=%s remote=%s", endpoint_format(&one->local, local),
+		endpoint_format(&one->remote, remote));
 	return 0;
 }
 
@@ -204,6 +221,7 @@ struct streams *streams_open(
 		return NULL;
 	streams->handler = *handler;
 	streams->unproved_max = config->half_open_max;
+	streams->takeover = config->tcp_takeover;
 	streams->options = (struct stream_options){
 		.payload_max = UNPROVED_FRAME_MAX,
 		.queue = {.esp_bytes = QUEUE_ESP_MAX, .esp_ms = config->tcp_delay, .ike_bytes = QUEUE_IKE_MAX},
@@ -228,7 +246,7 @@ struct streams *streams_open(
 static void close_list(struct streams_list *list)
 {
 	while (!TAILQ_EMPTY(list))
-		forget(TAILQ_FIRST(list));
+		streams_forget(TAILQ_FIRST(list));
 }
 
 void streams_close(struct streams *streams)
@@ -241,7 +259,20 @@ void streams_close(struct streams *streams)
 	hashmap_free(&streams->by_ends);
 	stream_loop_free(streams->loop);
 	free(streams->by_session);
+	free(streams->by_connection);
 	free(streams);
+}
+
+static int send_ike(struct streams_one *one, const uint8_t *message, size_t message_len)
+{
+	int rc;
+
+	if (one->owner != STREAMS_TAKEN)
+		return stream_send_ike(one->stream, message, message_len);
+	rc = streams_connection_send(one, message, message_len);
+	if (rc == 0)
+		one->all->counters.ike_out++;
+	return rc;
 }
 
 void streams_send_ike(struct streams *streams, const struct endpoint *local, const struct endpoint *remote,
@@ -249,7 +280,7 @@ void streams_send_ike(struct streams *streams, const struct endpoint *local, con
 {
 	struct streams_one *one = streams_find(streams, local, remote);
 	char text[ENDPOINT_TEXT_LEN];
-	int rc = one ? stream_send_ike(one->stream, message, message_len) : -ENOTCONN;
+	int rc = one ? send_ike(one, message, message_len) : -ENOTCONN;
 
 	if (rc == 0)
 		return;
@@ -263,23 +294,35 @@ struct streams_counters streams_counters(const struct streams *streams)
 	const struct streams_one *one;
 
 	for (one = TAILQ_FIRST(&streams->unproved); one; one = TAILQ_NEXT(one, next))
-		sums_add(&sums, one->stream);
+		streams_sums_add(&sums, one->stream);
 	for (one = TAILQ_FIRST(&streams->proved); one; one = TAILQ_NEXT(one, next))
-		sums_add(&sums, one->stream);
+		if (one->stream)
+			streams_sums_add(&sums, one->stream);
 	return sums;
 }
 
 static void each_of(const struct streams_list *list,
-	void (*each)(void *context, const struct stream *stream, bool proved, uint32_t session), void *context)
+	void (*each)(void *context, const struct streams_status *status), void *context)
 {
 	const struct streams_one *one;
 
 	for (one = TAILQ_FIRST(list); one; one = TAILQ_NEXT(one, next))
-		each(context, one->stream, one->proved, one->session);
+		each(context, &(struct streams_status){
+				      .local = &one->local,
+				      .remote = &one->remote,
+				      .stream = one->stream,
+				      .connection = one->connection,
+				      .proved = one->proved,
+				      .moving = one->owner == STREAMS_HOLDING || one->owner == STREAMS_MOVING,
+				      .session = one->session,
+				      .id = one->id,
+				      .stays = one->stays,
+				      .stays_error = one->stays_error,
+			      });
 }
 
-void streams_each(const struct streams *streams,
-	void (*each)(void *context, const struct stream *stream, bool proved, uint32_t session), void *context)
+void streams_each(const struct streams *streams, void (*each)(void *context, const struct streams_status *status),
+	void *context)
 {
 	each_of(&streams->unproved, each, context);
 	each_of(&streams->proved, each, context);

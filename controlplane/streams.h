@@ -2,7 +2,8 @@
 /*
  * The gateway's streams (stream/stream.h): TCP connections of peers, found by their endpoints where IKE wants to send,
  * and by their session where ESP is to go. One connection carries a session: the newest in which its peer has proved
- * who it is. A session whose connection has ended waits for another one, or for IKE to give it up.
+ * who it is. A session whose connection has ended waits for another one, or for IKE to give it up. Those
+ * of sessions move into the data plane's workers (streams_takeover.h).
  *
  * Whoever listens, or has registered a peer over TCP, gives the connected socket to streams_take; the peer begins with
  * "IKETCP" (RFC 9329) then. All that it sends in the beginning is bounded: bytes of a frame, time, and how many there
@@ -24,6 +25,8 @@ struct streams_handler {
 	void (*esp)(void *context, const struct stream_packet *packets, size_t count);
 	/* The connection of this session has ended, and no other one has taken its place yet. */
 	void (*lost)(void *context, uint32_t session, uint64_t id, const struct endpoint *remote, const char *why);
+	/* Its connection is a worker's now, or stays in the kernel for now: in a sentence. NULL: nobody wants to know. */
+	void (*moved)(void *context, uint32_t session, uint64_t id, bool taken, const char *sentence);
 	/* After each batch of the above. */
 	void (*settle)(void *context);
 };
@@ -37,6 +40,8 @@ struct streams_counters {
 	uint64_t esp_unproved;		     /* came before its peer had proved who it is */
 	uint64_t esp_no_stream;		     /* for a session whose connection has ended */
 	uint64_t dropped_full, dropped_late; /* of esp_out: waited for room in too large a crowd, or too long */
+	uint64_t taken, not_taken;	     /* into a worker; stayed in the kernel against our will */
+	uint64_t esp_moving;		     /* ESP that came here for a connection while it moved, or afterwards: dropped */
 };
 
 /* Listens on config->tcp_ports at the addresses of config->listen. NULL with errno, after a line in the log. */
@@ -75,11 +80,33 @@ void streams_send_esp(
 /* Once a second: ends what is of no use to anybody. `id_of`: the id of the session in a slot now, 0: none. */
 void streams_tick(struct streams *streams, uint64_t (*id_of)(void *context, uint32_t session), void *context);
 
-/* No data plane is attached, or another one: no session has a connection any more. */
-void streams_forget_sessions(struct streams *streams);
-
 struct streams_counters streams_counters(const struct streams *streams);
 
-/* For status: every connection, `session` TABLES_NONE where it carries none. */
-void streams_each(const struct streams *streams,
-	void (*each)(void *context, const struct stream *stream, bool proved, uint32_t session), void *context);
+/* Where a connection's move into a worker failed (streams_takeover.h). */
+enum streams_step {
+	STREAMS_STEP_NONE,
+	STREAMS_STEP_HOLD,
+	STREAMS_STEP_READ,
+	STREAMS_STEP_SEND,
+	STREAMS_STEP_INSTALL,
+};
+
+/* A connection as it is shown. */
+struct streams_status {
+	const struct endpoint *local, *remote;
+	const struct stream *stream; /* NULL: a worker has it, and its figures are in the tables: */
+	uint32_t connection;	     /* index of the record there; TABLES_NONE: none */
+	bool proved;
+	bool moving;	  /* on its way to a worker */
+	uint32_t session; /* TABLES_NONE: it carries none; and its id: */
+	uint64_t id;
+	enum streams_step stays; /* why it is not a worker's; STREAMS_STEP_NONE: nothing has failed */
+	int stays_error;	 /* negative errno */
+};
+
+void streams_each(const struct streams *streams, void (*each)(void *context, const struct streams_status *status),
+	void *context);
+
+/* "its state can't be read (...)". */
+enum { STREAMS_STAYS_LEN = 160 };
+void streams_stays_format(enum streams_step step, int error, char text[STREAMS_STAYS_LEN]);

@@ -3,6 +3,7 @@
 #include "streams_state.h"
 
 #include "clock.h"
+#include "config/log.h"
 #include "tables/layout.h"
 
 #include <stdlib.h>
@@ -34,7 +35,8 @@ void streams_confirm(struct streams *streams, const struct endpoint *local, cons
 	one->proved = true;
 	one->unused_ms = clock_now_ms();
 	TAILQ_INSERT_TAIL(&streams->proved, one, next);
-	stream_confirm(one->stream);
+	if (one->stream)
+		stream_confirm(one->stream);
 }
 
 /* Room for the slot in by_session. */
@@ -56,12 +58,15 @@ static bool sessions_reach(struct streams *streams, uint32_t session)
 	return true;
 }
 
-/* Not at once: who asks for it may be within a call that has more to send. */
+/*
+ * Not at once: who asks for it may be within a call that has more to send, and what was sent goes another way to a
+ * worker than the word that the connection ends: it needs a moment more.
+ */
 static void end_later(struct streams_one *one, const char *why, unsigned lingers)
 {
 	streams_session_set(one, TABLES_NONE, 0);
 	one->ending = why;
-	one->lingers = lingers;
+	one->lingers = lingers + (one->owner == STREAMS_TAKEN);
 }
 
 bool streams_bind(struct streams *streams, uint32_t session, uint64_t id, const struct endpoint *local,
@@ -76,13 +81,15 @@ bool streams_bind(struct streams *streams, uint32_t session, uint64_t id, const 
 		if (before)
 			end_later(before, "a newer connection carries its session", REPLACED_TICKS);
 		streams_session_set(one, session, id);
+		if (one->owner != STREAMS_KERNEL)
+			install_connection_follow(streams->install, one->connection, session);
 	}
 	one->id = id;
 	one->ending = NULL;
 	return true;
 }
 
-static struct streams_one *of_session(const struct streams *streams, uint32_t session, uint64_t id)
+struct streams_one *streams_of_session(const struct streams *streams, uint32_t session, uint64_t id)
 {
 	struct streams_one *one = session < streams->n_sessions ? streams->by_session[session] : NULL;
 
@@ -91,12 +98,12 @@ static struct streams_one *of_session(const struct streams *streams, uint32_t se
 
 bool streams_carry(const struct streams *streams, uint32_t session, uint64_t id)
 {
-	return of_session(streams, session, id) != NULL;
+	return streams_of_session(streams, session, id) != NULL;
 }
 
 void streams_unbind(struct streams *streams, uint32_t session, uint64_t id, const char *why)
 {
-	struct streams_one *one = of_session(streams, session, id);
+	struct streams_one *one = streams_of_session(streams, session, id);
 
 	if (one)
 		end_later(one, why, 0);
@@ -105,12 +112,28 @@ void streams_unbind(struct streams *streams, uint32_t session, uint64_t id, cons
 void streams_send_esp(
 	struct streams *streams, uint32_t session, uint64_t id, const struct stream_packet *packets, size_t count)
 {
-	struct streams_one *one = of_session(streams, session, id);
+	struct streams_one *one = streams_of_session(streams, session, id);
 
-	if (one)
-		stream_send_esp(one->stream, packets, count);
-	else
+	if (!one)
 		streams->counters.esp_no_stream += count;
+	else if (one->owner == STREAMS_TAKEN)
+		streams->counters.esp_moving += count; /* it was on its way here when the worker took it over */
+	else
+		stream_send_esp(one->stream, packets, count);
+}
+
+static void end(struct streams_one *one)
+{
+	char text[ENDPOINT_TEXT_LEN];
+
+	if (one->stream) {
+		stream_end(one->stream, one->ending);
+		return;
+	}
+	log_info("event=stream_ended remote=%s proved=yes reason=\"%s\"", endpoint_format(&one->remote, text),
+		one->ending);
+	install_connection_end(one->all->install, one->connection, false);
+	streams_forget(one);
 }
 
 void streams_tick(struct streams *streams, uint64_t (*id_of)(void *context, uint32_t session), void *context)
@@ -124,8 +147,9 @@ void streams_tick(struct streams *streams, uint64_t (*id_of)(void *context, uint
 			end_later(one, "its session has ended", 0);
 		else if (one->session == TABLES_NONE && !one->ending && now_ms - one->unused_ms > UNUSED_MS)
 			one->ending = "no session has come of it";
-		if (one->ending && one->lingers-- == 0)
-			stream_end(one->stream, one->ending);
+		/* What is on its way has to arrive first. */
+		if (one->ending && one->owner != STREAMS_MOVING && one->lingers-- == 0)
+			end(one);
 	}
 }
 

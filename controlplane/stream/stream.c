@@ -211,6 +211,11 @@ no_stream:
 	return NULL;
 }
 
+void stream_set_context(struct stream *stream, void *context)
+{
+	stream->handler.context = context;
+}
+
 void stream_confirm(struct stream *stream)
 {
 	event_del(stream->unconfirmed);

@@ -72,6 +72,9 @@ struct stream_handler {
 struct stream *stream_open(
 	struct stream_loop *loop, int fd, const struct stream_options *options, const struct stream_handler *handler);
 
+/* Whom the handler's functions are told from now on. Before the event loop runs. */
+void stream_set_context(struct stream *stream, void *context);
+
 /* Ends it: what waits is written as far as it can be now, then FIN. `ended` is called where it was not yet. */
 void stream_end(struct stream *stream, const char *why);
 

@@ -86,12 +86,12 @@ static void test_names(void **state)
 		{FILE_PEER("secert = \"" SECRET "\";"),
 			"t.cfg:8: peers[0].secert: is not a setting here; did you mean secret?\n"},
 		{FILE_IKE("color = \"" SECRET "\";"), "t.cfg:5: ike.color: is not a setting here; expected one of listen port "
-			"nat_ports tcp_ports tcp_delay identity "
+			"nat_ports tcp_ports tcp_delay tcp_takeover identity "
 			"certificate key authorities crls require_crl legacy half_open_max half_open_per_source half_open_timeout lifetime keepalive "
 			"fragment_size dpd_delay dpd_timeout\n"},
 		{FILE_IKE("a_name_much_longer_than_any_setting_that_there_is = 1;") "logg = {};",
 			"t.cfg:5: ike.a_name_much_longer_than_any_setting_that_there_is: is not a setting here; expected one of "
-			"listen port nat_ports tcp_ports tcp_delay identity "
+			"listen port nat_ports tcp_ports tcp_delay tcp_takeover identity "
 			"certificate key authorities crls require_crl legacy half_open_max half_open_per_source half_open_timeout lifetime "
 			"keepalive fragment_size dpd_delay dpd_timeout\n"
 			"t.cfg:7: logg: is not a setting here; did you mean log?\n"},

@@ -116,6 +116,7 @@ static void check_ike(const struct config_ike *ike)
 	assert_int_equal(ike->nat_ports[0], 4500);
 	assert_int_equal(ike->n_tcp_ports, 0);
 	assert_int_equal(ike->tcp_delay, 50);
+	assert_true(ike->tcp_takeover);
 	assert_string_equal(ike->identity, "hq.example");
 	assert_false(ike->legacy);
 	assert_int_equal(ike->half_open_max, 1000);

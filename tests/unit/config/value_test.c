@@ -71,7 +71,7 @@ static void test_ports(void **state)
 static void test_ike(void **state)
 {
 	struct config *config = fixture_load_text(FILE_IKE("listen = [\"2001:db8::1\", \"192.0.2.2\"]; port = 65535; "
-							   "nat_ports = [1, 4009]; tcp_ports = [4500, 2012]; tcp_delay = 5; "
+							   "nat_ports = [1, 4009]; tcp_ports = [4500, 2012]; tcp_delay = 5; tcp_takeover = false; "
 							   "legacy = true; half_open_max = 2; "
 							   "half_open_per_source = 1; half_open_timeout = 600; "
 							   "lifetime = 120; keepalive = 0; fragment_size = 0; dpd_delay = 0; dpd_timeout = 7200;"));
@@ -86,6 +86,7 @@ static void test_ike(void **state)
 	assert_int_equal(ike->n_tcp_ports, 2);
 	assert_int_equal(ike->tcp_ports[1], 2012);
 	assert_int_equal(ike->tcp_delay, 5);
+	assert_false(ike->tcp_takeover);
 	assert_int_equal(ike->nat_ports[0], 1);
 	assert_int_equal(ike->nat_ports[1], 4009);
 	assert_true(ike->legacy);

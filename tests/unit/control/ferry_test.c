@@ -5,55 +5,11 @@
 #include "ferry.h"
 #include "tables/bundle.h"
 #include "timeline_entries.h"
-#include "world.h"
+#include "world_streams.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { PATIENCE_MS = 20000 };
-
-/* A peer's end of a connection, and both ends as the gateway sees them. */
-struct dialed {
-	int fd;
-	struct endpoint local, remote;
-};
-
-static struct dialed dial(struct world *world)
-{
-	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	socklen_t len = sizeof(name);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-	struct dialed dialed = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
-
-	assert_int_equal(bind(listener, (struct sockaddr *)&name, sizeof(name)), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &len), 0);
-	assert_int_equal(endpoint_from_sockaddr((struct sockaddr *)&name, &dialed.local), 0);
-	assert_int_equal(connect(dialed.fd, (struct sockaddr *)&name, sizeof(name)), 0);
-	assert_int_equal(getsockname(dialed.fd, (struct sockaddr *)&name, &len), 0);
-	assert_int_equal(endpoint_from_sockaddr((struct sockaddr *)&name, &dialed.remote), 0);
-	dialed.local.transport = dialed.remote.transport = ENDPOINT_TCP;
-	assert_int_equal(streams_take(world->gateway.streams, accept(listener, NULL, NULL)), 0);
-	close(listener);
-	return dialed;
-}
-
-/* The next frame's payload, of at most 64 bytes; its length. 0: the connection has ended. */
-static size_t hear(struct world *world, const struct dialed *dialed, uint8_t *payload)
-{
-	struct pollfd wait = {.fd = dialed->fd, .events = POLLIN};
-	uint8_t head[2];
-
-	for (int waited = 0; poll(&wait, 1, 1) == 0 && waited < PATIENCE_MS; waited++)
-		event_base_loop(world->base, EVLOOP_NONBLOCK);
-	if (recv(dialed->fd, head, sizeof(head), MSG_WAITALL) != 2)
-		return 0;
-	assert_true(head[1] > 2 && head[1] <= 66);
-	assert_int_equal(recv(dialed->fd, payload, head[1] - 2u, MSG_WAITALL), head[1] - 2);
-	return head[1] - 2u;
-}
 
 /* What the data plane sends for the session of peer 0: `count` packets in one message. */
 static void send_out(struct world *world, const uint8_t *packet, uint32_t len, size_t count)
@@ -68,20 +24,11 @@ static void send_out(struct world *world, const uint8_t *packet, uint32_t len, s
 	ferry_from_dataplane(&world->gateway, message, message_len);
 }
 
-static struct ike_child child_over(struct world *world, const struct dialed *dialed)
-{
-	struct ike_child child = world_child(world, 0, 7, 40000);
-
-	child.local = dialed->local;
-	child.remote = dialed->remote;
-	return child;
-}
-
 static void test_session_in_its_connection(void **state)
 {
 	struct world *world = *state;
-	struct dialed dialed = dial(world);
-	struct ike_child child = child_over(world, &dialed);
+	struct dialed dialed = world_dial(world);
+	struct ike_child child = world_child_over(world, &dialed);
 	struct tables_change change;
 	uint8_t packet[40] = {0x80, 1, 2}, heard[64];
 
@@ -93,7 +40,7 @@ static void test_session_in_its_connection(void **state)
 	assert_true(streams_carry(world->gateway.streams, world_find(world, 0), world_session(world, 0)->id));
 	send_out(world, packet, sizeof(packet), 3);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(hear(world, &dialed, heard), sizeof(packet));
+		assert_int_equal(world_hear(world, &dialed, heard), sizeof(packet));
 		assert_memory_equal(heard, packet, sizeof(packet));
 	}
 	close(dialed.fd);
@@ -103,8 +50,8 @@ static void test_session_in_its_connection(void **state)
 static void test_without_nat(void **state)
 {
 	struct world *world = *state;
-	struct dialed dialed = dial(world);
-	struct ike_child child = child_over(world, &dialed);
+	struct dialed dialed = world_dial(world);
+	struct ike_child child = world_child_over(world, &dialed);
 
 	child.udp_encapsulation = false;
 	world_install_active(world, &child);
@@ -117,19 +64,6 @@ static void moved(struct world *world, const struct endpoint *local, const struc
 {
 	world->host.peer_moved(world->host.context, &world->peers[0], world->peers[0].identity, 1, local, remote);
 	world_turn(world);
-}
-
-static void establish(struct world *world, const struct dialed *dialed)
-{
-	struct ike_event established = {.kind = IKE_EVENT_ESTABLISHED,
-		.ike_sa = 1,
-		.peer = &world->peers[0],
-		.identity = world->peers[0].identity,
-		.local = dialed->local,
-		.remote = dialed->remote,
-		.why = ""};
-
-	world->host.event(world->host.context, &established);
 }
 
 static char told[8192]; /* what the timeline says of the newest attempt */
@@ -162,7 +96,7 @@ static void check_told(const char *before, uint16_t port, const char *after)
 static void test_moves(void **state)
 {
 	struct world *world = *state;
-	struct dialed first = dial(world), second = dial(world);
+	struct dialed first = world_dial(world), second = world_dial(world);
 	struct ike_child child = world_child(world, 0, 7, 40000);
 	struct endpoint nat = child.local;
 	uint8_t packet[40] = {0x80}, heard[64];
@@ -172,10 +106,10 @@ static void test_moves(void **state)
 	moved(world, &first.local, &first.remote);
 	assert_int_equal(world_record(world, 0)->encapsulation, TABLES_ENCAPSULATION_STREAM);
 	send_out(world, packet, sizeof(packet), 1);
-	assert_int_equal(hear(world, &first, heard), sizeof(packet));
+	assert_int_equal(world_hear(world, &first, heard), sizeof(packet));
 	moved(world, &second.local, &second.remote);
 	send_out(world, packet, sizeof(packet), 1);
-	assert_int_equal(hear(world, &second, heard), sizeof(packet));
+	assert_int_equal(world_hear(world, &second, heard), sizeof(packet));
 	nat.port = 4009;
 	moved(world, &nat, &child.remote);
 	assert_int_equal(world_record(world, 0)->encapsulation, TABLES_ENCAPSULATION_UDP);
@@ -190,24 +124,21 @@ static void test_moves(void **state)
 static void test_connection_lost(void **state)
 {
 	struct world *world = *state;
-	struct dialed dialed = dial(world), next = dial(world);
-	struct ike_child child = child_over(world, &dialed);
+	struct dialed dialed = world_dial(world), next = world_dial(world);
+	struct ike_child child = world_child_over(world, &dialed);
 	uint8_t packet[40] = {0x80}, heard[64];
 
-	establish(world, &dialed);
+	world_establish(world, &dialed);
 	world_install_active(world, &child);
 	close(dialed.fd);
-	for (int waited = 0; streams_counters(world->gateway.streams).ended == 0 && waited < PATIENCE_MS; waited++) {
-		event_base_loop(world->base, EVLOOP_NONBLOCK);
-		poll(NULL, 0, 1);
-	}
+	world_until_ended(world, 1);
 	assert_int_not_equal(world_find(world, 0), TABLES_NONE);
 	assert_false(streams_carry(world->gateway.streams, world_find(world, 0), world_session(world, 0)->id));
 	send_out(world, packet, sizeof(packet), 2);
 	assert_int_equal(streams_counters(world->gateway.streams).esp_no_stream, 2);
 	moved(world, &next.local, &next.remote);
 	send_out(world, packet, sizeof(packet), 1);
-	assert_int_equal(hear(world, &next, heard), sizeof(packet));
+	assert_int_equal(world_hear(world, &next, heard), sizeof(packet));
 	timeline_each(world->gateway.timeline, look_at_attempt, NULL);
 	check_told("the TCP connection from ", dialed.remote.port,
 		" has ended: the other side closed the connection; resumed from ");
@@ -220,10 +151,10 @@ static void test_connection_lost(void **state)
 static void test_resumed_beside_the_old_one(void **state)
 {
 	struct world *world = *state;
-	struct dialed dialed = dial(world), next = dial(world);
-	struct ike_child child = child_over(world, &dialed);
+	struct dialed dialed = world_dial(world), next = world_dial(world);
+	struct ike_child child = world_child_over(world, &dialed);
 
-	establish(world, &dialed);
+	world_establish(world, &dialed);
 	world_install_active(world, &child);
 	moved(world, &next.local, &next.remote);
 	timeline_each(world->gateway.timeline, look_at_attempt, NULL);
@@ -236,18 +167,18 @@ static void test_resumed_beside_the_old_one(void **state)
 static void test_connection_goes_with_its_session(void **state)
 {
 	struct world *world = *state;
-	struct dialed dialed = dial(world);
-	struct ike_child child = child_over(world, &dialed);
+	struct dialed dialed = world_dial(world);
+	struct ike_child child = world_child_over(world, &dialed);
 	uint8_t heard[64];
 
-	establish(world, &dialed);
+	world_establish(world, &dialed);
 	world_install_active(world, &child);
 	ferry_tick(&world->gateway);
 	assert_int_equal(streams_counters(world->gateway.streams).ended, 0);
 	world->host.child_remove(world->host.context, child.id, child.spi_in);
 	world_turn(world);
 	ferry_tick(&world->gateway);
-	assert_int_equal(hear(world, &dialed, heard), 0);
+	assert_int_equal(world_hear(world, &dialed, heard), 0);
 	close(dialed.fd);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gateway's TCP connections over the loopback interface: who may say what in them, and which carries a session. */
-#include "streams.h"
+#include "streams_takeover.h"
 
 #include "config/log.h"
 #include "tables/layout.h"
@@ -326,7 +326,7 @@ static void test_data_plane_goes(void **state)
 
 	(void)state;
 	fd = dial_and_bind('A');
-	streams_forget_sessions(streams);
+	streams_detach(streams);
 	streams_send_esp(streams, SESSION, session_id, &packet, 1);
 	assert_int_equal(streams_counters(streams).esp_no_stream, 1);
 	/* IKE goes on: the peer is to be told. */
@@ -377,14 +377,15 @@ struct seen {
 	size_t proved, unproved, carrying;
 };
 
-static void see(void *context, const struct stream *stream, bool proved, uint32_t session)
+static void see(void *context, const struct streams_status *status)
 {
 	struct seen *seen = context;
 
-	assert_int_equal(stream_local(stream)->port, port);
-	seen->proved += proved;
-	seen->unproved += !proved;
-	seen->carrying += session == SESSION;
+	assert_int_equal(status->local->port, port);
+	assert_non_null(status->stream);
+	seen->proved += status->proved;
+	seen->unproved += !status->proved;
+	seen->carrying += status->session == SESSION;
 }
 
 static void test_each(void **state)

@@ -32,6 +32,18 @@ static void config_fill(struct world *world)
 	}
 }
 
+static void on_ike(void *context, const struct endpoint *local, const struct endpoint *remote, const uint8_t *message,
+	size_t message_len)
+{
+	struct world *world = (struct world *)((char *)context - offsetof(struct world, gateway));
+
+	(void)local;
+	(void)message;
+	assert_true(message_len > 0);
+	world->n_ike++;
+	world->ike_remote = *remote;
+}
+
 static void on_settle(void *context)
 {
 	(void)context;
@@ -39,10 +51,16 @@ static void on_settle(void *context)
 
 void world_start_control(struct world *world)
 {
-	struct streams_handler streams = {
-		.context = &world->gateway, .esp = ferry_to_dataplane, .lost = ferry_lost, .settle = on_settle};
+	struct streams_handler streams = {.context = &world->gateway,
+		.ike = on_ike,
+		.esp = ferry_to_dataplane,
+		.lost = ferry_lost,
+		.moved = ferry_moved,
+		.settle = on_settle};
 
-	world->gateway = (struct gateway){.config = &world->config, .base = world->base};
+	world->gateway = (struct gateway){
+		.config = &world->config, .base = world->base, .attachment = world->attachment};
+	world->attachment = NULL;
 	world->gateway.streams = streams_open(world->base, &world->config.ike, &streams);
 	assert_non_null(world->gateway.streams);
 	world->gateway.peers = peers_new(&world->config);
@@ -66,6 +84,7 @@ void world_restart_control(struct world *world)
 int world_setup(void **state)
 {
 	static const char *const reasons[] = {"received", "sent"};
+	static const char *const figures[] = {"state", "worker"};
 	static const uint8_t kinds[] = {TABLES_REASON_IN, TABLES_REASON_OUT};
 	static const struct crypto_choice crypto[ESP_SUITE_COUNT] = {
 		[ESP_AES256_GCM] = {.name = "vaes",
@@ -83,6 +102,8 @@ int world_setup(void **state)
 		.n_workers = 2,
 		.n_ports = 1,
 		.n_reasons = 2,
+		.n_figures = 2,
+		.figure_names = figures,
 		.reason_names = reasons,
 		.reason_kinds = kinds,
 		.port_names = {"sluice-test0"},

@@ -21,6 +21,9 @@ struct world {
 	struct tables_change changes[WORLD_CHANGES]; /* that the data plane took, without SWEEP and the like */
 	size_t n_changes;
 	int refuse; /* the data plane answers installs with this */
+	struct attachment *attachment; /* the next control plane's; NULL: none */
+	size_t n_ike;		       /* messages that came in TCP connections; the last one from: */
+	struct endpoint ike_remote;
 };
 
 /* For cmocka. */
