@@ -147,6 +147,22 @@ static json_t *run_release(struct gateway *gateway, const struct control_request
 	return json_object();
 }
 
+static json_t *run_tcp(struct gateway *gateway, const struct control_request *request)
+{
+	(void)request;
+	return status_tcp(gateway, NULL);
+}
+
+static json_t *run_tcp_of(struct gateway *gateway, const struct control_request *request)
+{
+	json_t *reply = status_tcp(gateway, request->arguments[0]);
+
+	if (!reply || json_array_size(json_object_get(reply, "connections")) > 0)
+		return reply;
+	json_decref(reply);
+	return server_refusal("no TCP connection is of a peer or identity \"%s\", or from there", request->arguments[0]);
+}
+
 static json_t *run_log(struct gateway *gateway, const struct control_request *request)
 {
 	static const char *const levels[] = {"error", "warning", "info", "debug"};
@@ -174,6 +190,8 @@ static const struct command commands[] = {
 	{"attempts", 0, run_attempts, "the newest attempts to connect, and what is said of each"},
 	{"explain", 1, run_explain, "the timelines of a peer, an identity, an address or a cookie"},
 	{"registrations", 0, run_registrations, "who has registered over TCP, and what that gave them"},
+	{"tcp", 0, run_tcp, "TCP connections and their figures"},
+	{"tcp", 1, run_tcp_of, "those of a peer, an identity or an address"},
 	{"leases", 0, run_leases, "virtual addresses and whose they are"},
 	{"release", 1, run_release, "gives up the lease of an identity or an address"},
 	{"delete", 1, run_delete, "ends a peer's sessions, or those of an identity, and their IKE SAs"},
@@ -197,18 +215,22 @@ static json_t *run_help(struct gateway *gateway, const struct control_request *r
 
 json_t *commands_run(void *context, const struct control_request *request)
 {
+	const struct command *like = NULL; /* but for the number of its arguments */
 	json_t *reply;
 
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(request->command, commands[i].name) != 0)
 			continue;
-		if (request->n_arguments != commands[i].n_arguments)
-			return server_refusal("%s takes %u arguments, not %u", request->command,
-				commands[i].n_arguments, request->n_arguments);
-		reply = commands[i].run(context, request);
+		like = &commands[i];
+		if (request->n_arguments != like->n_arguments)
+			continue;
+		reply = like->run(context, request);
 		if (reply && !json_object_get(reply, "ok"))
 			json_object_set_new(reply, "ok", json_true());
 		return reply;
 	}
+	if (like)
+		return server_refusal("%s takes %u arguments, not %u", request->command, like->n_arguments,
+			request->n_arguments);
 	return server_refusal("there is no command \"%s\"", request->command);
 }

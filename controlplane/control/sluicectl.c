@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "show.h"
 #include "show_attempts.h"
+#include "show_tcp.h"
 #include "suggest.h"
 #include "user.h"
 
@@ -68,6 +69,10 @@ static const struct command commands[] = {
 	{"show workers", NULL, "workers", show_workers, "the data plane's workers and how busy they are"},
 	{"show crypto", NULL, "crypto", show_crypto,
 		"which instructions encrypt, and their cycles a packet; with --verbose all that were measured"},
+	{"show tcp", NULL, "tcp", show_tcp,
+		"TCP connections: who has them, rate, round trip, loss; --all: strangers' too"},
+	{"show tcp", "PEER", "tcp", show_tcp_long,
+		"all figures of a peer's, with what they mean; an identity or address will do"},
 	{"show net", NULL, "net", show_net, "addresses, routes and neighbours that the data plane knows"},
 	{"show attempts", NULL, "attempts", show_attempts,
 		"who tried to connect, and the verdict on each; --all: more than the newest"},
@@ -142,7 +147,10 @@ static int options_parse(int argc, char **argv, struct options *options)
 	return -1;
 }
 
-/* "show counters" of the words that were typed; those beyond two are never part of a command's name. */
+/*
+ * "show counters" of the words that were typed; those beyond two are never part of a command's name. Of two commands of
+ * one name it is the one that takes as many arguments as there are.
+ */
 static const struct command *command_find(int argc, char **argv, int *used)
 {
 	const struct command *found = NULL;
@@ -151,7 +159,8 @@ static const struct command *command_find(int argc, char **argv, int *used)
 	for (int words = 1; words <= 2 && words <= argc; words++) {
 		snprintf(typed, sizeof(typed), words == 1 ? "%s" : "%s %s", argv[0], words == 1 ? "" : argv[1]);
 		for (size_t i = 0; i < COMMANDS; i++)
-			if (strcmp(typed, commands[i].words) == 0) {
+			if (strcmp(typed, commands[i].words) == 0 &&
+				(!found || *used < words || (argc > words) == (commands[i].arguments != NULL))) {
 				found = &commands[i];
 				*used = words;
 			}

@@ -19,6 +19,8 @@ json_t *status_leases(const struct gateway *gateway);
 json_t *status_registrations(const struct gateway *gateway);
 json_t *status_registration_counters(const struct gateway *gateway);
 json_t *status_net(const struct gateway *gateway);
+/* `name`: of one peer or identity, or from one address; NULL: of all. */
+json_t *status_tcp(const struct gateway *gateway, const char *name);
 
 /* Text that peers may have chosen, at most STATUS_TEXT_MAX of it: what is no UTF-8 or would steer a terminal appears as '?'. */
 enum { STATUS_TEXT_MAX = 1023 };

@@ -81,13 +81,14 @@ static json_t *stream_counters_of(const struct gateway *gateway)
 	const struct streams_counters none = {0};
 	const struct streams_counters c = gateway->streams ? streams_counters(gateway->streams) : none;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened",
 		(json_int_t)c.opened, "ended", (json_int_t)c.ended, "pushed_out", (json_int_t)c.pushed_out, "ike_in",
 		(json_int_t)c.ike_in, "ike_out", (json_int_t)c.ike_out, "ike_refused", (json_int_t)c.ike_refused, "esp_in",
 		(json_int_t)c.esp_in, "esp_out", (json_int_t)c.esp_out, "esp_unproved", (json_int_t)c.esp_unproved,
 		"esp_no_stream", (json_int_t)c.esp_no_stream, "esp_dropped_full", (json_int_t)c.dropped_full,
 		"esp_dropped_late", (json_int_t)c.dropped_late, "esp_refused_by_dataplane",
-		(json_int_t)gateway->counters.streams_refused);
+		(json_int_t)gateway->counters.streams_refused, "taken_over", (json_int_t)c.taken, "not_taken_over",
+		(json_int_t)c.not_taken, "esp_late_for_takeover", (json_int_t)c.esp_moving);
 }
 
 static json_t *gateway_counters(const struct gateway *gateway)

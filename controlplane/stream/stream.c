@@ -241,3 +241,8 @@ const struct send_queue *stream_queue(const struct stream *stream)
 {
 	return &stream->queue;
 }
+
+int stream_path(const struct stream *stream, struct stream_path *path)
+{
+	return stream->fd < 0 ? -ENOTCONN : stream_socket_path(stream->fd, path);
+}

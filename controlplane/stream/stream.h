@@ -124,5 +124,13 @@ void stream_thaw(struct stream *stream);
 const struct endpoint *stream_local(const struct stream *stream);
 const struct endpoint *stream_remote(const struct stream *stream);
 
+/* What the kernel says of the path; bytes and microseconds. 0 or negative errno. */
+struct stream_path {
+	bool established;
+	uint32_t srtt, rto, cwnd, flight, mss;
+	uint32_t retransmitted; /* segments */
+};
+int stream_path(const struct stream *stream, struct stream_path *path);
+
 const struct stream_counters *stream_counters(const struct stream *stream);
 const struct send_queue *stream_queue(const struct stream *stream);

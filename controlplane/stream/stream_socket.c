@@ -61,3 +61,22 @@ int stream_socket_ends(int fd, struct endpoint *local, struct endpoint *remote)
 	local->transport = remote->transport = ENDPOINT_TCP;
 	return rc;
 }
+
+int stream_socket_path(int fd, struct stream_path *path)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return -errno;
+	*path = (struct stream_path){
+		.established = info.tcpi_state == TCP_ESTABLISHED,
+		.srtt = info.tcpi_rtt,
+		.rto = info.tcpi_rto,
+		.cwnd = info.tcpi_snd_cwnd * info.tcpi_snd_mss,
+		.flight = info.tcpi_unacked * info.tcpi_snd_mss,
+		.mss = info.tcpi_snd_mss,
+		.retransmitted = info.tcpi_total_retrans,
+	};
+	return 0;
+}

@@ -2,7 +2,7 @@
 /* Inside stream/ only: what a stream wants of its kernel socket. */
 #pragma once
 
-#include "tables/address.h"
+#include "stream/stream.h"
 
 #include <stdint.h>
 
@@ -15,3 +15,6 @@ int stream_socket_prepare(int fd, uint32_t keepalive);
 
 /* Between whom it is, with their transport set. 0 or negative errno. */
 int stream_socket_ends(int fd, struct endpoint *local, struct endpoint *remote);
+
+/* How it fares (stream_path). 0 or negative errno. */
+int stream_socket_path(int fd, struct stream_path *path);
