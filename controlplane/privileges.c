@@ -129,7 +129,7 @@ int privileges_drop(const struct privileges *privileges)
 	}
 	if (!((uint64_t)has >> CAP_NET_ADMIN & 1))
 		log_warning("event=capability_missing reason=\"without CAP_NET_ADMIN the kernel can't be asked to "
-			    "resolve neighbours\"");
+			    "resolve neighbours, and TCP connections stay in the kernel\"");
 	/* A change of user may have made the memory readable again. */
 	return privileges_harden();
 }

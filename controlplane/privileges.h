@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What this process may do: started as root it becomes its own user and keeps two capabilities, CAP_NET_ADMIN (kernel
- * neighbours) and CAP_NET_BIND_SERVICE (ports 500 and 4500 again, should sockets be opened anew). Keys of peers are in
- * its memory: no core file, no tracer, no file that others can read.
+ * neighbours; TCP connections that leave the kernel, see takeover.h) and CAP_NET_BIND_SERVICE (ports 500 and 4500 again,
+ * should sockets be opened anew). Keys of peers are in its memory: no core file, no tracer, no file that others can read.
  */
 #pragma once
 
