@@ -198,6 +198,7 @@ struct config_peer {
 	struct address address;             /* where it is; of no family: anywhere */
 	uint8_t secret[CONFIG_SECRET_LEN];  /* pre-shared key */
 	uint16_t secret_len;
+	bool secret_once;                   /* it is for one IKE SA, whose successor the host sees to */
 	bool registration;                  /* many, each of whom has registered: identity and key come from there */
 	uint8_t methods[CONFIG_METHODS];    /* by which they may have registered; none: by all that are on */
 	uint16_t n_methods;

@@ -160,9 +160,10 @@ const char *connection_live(struct connection *connection, uint64_t now_ms)
 	listen_back(connection, now_ms);
 	over_tcp_tick(connection, now_ms);
 	if (resuming_is_on(connection)) {
-		if (connection->resuming.silent && connection->tcp.current &&
+		/* It was late, no more; where the question is out already, the gateway may have moved. */
+		if (connection->resuming.silent && connection->tcp.current && !connection->tcp.next &&
 			connection->heard_ms > connection->resuming.redial.began_ms)
-			resuming_end(connection); /* it was late, no more */
+			resuming_end(connection);
 		return NULL;
 	}
 	gone = probe(connection, now_ms);

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { UNANSWERED_MAX = 2 }; /* questions in connections that stood: what answers there knows nothing of us */
+
 void resuming_init(struct connection *connection)
 {
 	struct resuming *resuming = &connection->resuming;
@@ -17,6 +19,7 @@ void resuming_init(struct connection *connection)
 	redial_end(&resuming->redial);
 	resuming->silent = resuming->answered = false;
 	resuming->hopeless = NULL;
+	resuming->unanswered = 0;
 	resuming->failure[0] = '\0';
 	if (!connection->tcp.current)
 		return;
@@ -167,6 +170,19 @@ static const char *give_up(struct connection *connection)
 	return text;
 }
 
+/* Nothing came of the dial in time. False: it is of no use to go on. */
+static bool end_late(struct connection *connection)
+{
+	struct resuming *resuming = &connection->resuming;
+	bool stood = connection->tcp.next;
+
+	over_tcp_drop_next(connection);
+	note_failure(connection, stood ? "the connection stands, and no answer comes in it" : "no answer");
+	if (stood && ++resuming->unanswered == UNANSWERED_MAX)
+		resuming->hopeless = "the gateway takes connections, and does not answer in them";
+	return !resuming->hopeless;
+}
+
 const char *resuming_run(struct connection *connection, uint64_t now_ms, uint32_t jitter)
 {
 	struct resuming *resuming = &connection->resuming;
@@ -183,12 +199,10 @@ const char *resuming_run(struct connection *connection, uint64_t now_ms, uint32_
 	while ((step = redial_run(&resuming->redial, &connection->dial.settings, now_ms, jitter)) != REDIAL_NOTHING) {
 		if (step == REDIAL_GIVE_UP)
 			return give_up(connection);
-		if (step == REDIAL_DIAL) {
+		if (step == REDIAL_DIAL)
 			dial(connection);
-		} else {
-			over_tcp_drop_next(connection);
-			note_failure(connection, "no answer");
-		}
+		else if (!end_late(connection))
+			return give_up(connection);
 	}
 	return NULL;
 }

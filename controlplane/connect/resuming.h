@@ -3,7 +3,7 @@
  * The tunnel's TCP connection has ended, or the gateway is silent in it: another one is dialed to the same port, beside
  * it where it stands, and the gateway asked there, under the IKE SA that there is, whether it is there (RFC 3706). The
  * question's number is new, so the gateway knows that the message is no recorded one, and moves IKE and ESP to its
- * connection (RFC 9329 section 6.1); its answer lets us do so. Child SAs stay as they are, and nobody registers anew.
+ * connection (RFC 9329); its answer lets us do so. Child SAs stay as they are, and nobody registers anew.
  *
  * It is given up, and the gateway dialed as at first, when nothing has come of it for REDIAL_FOR_MS, when the gateway
  * says that it knows no such IKE SA, or when there is none here to ask with. When to dial is redial.h's.
@@ -25,6 +25,7 @@ struct resuming {
 	char failure[EXPLAIN_DETAIL_LEN]; /* of the last dial */
 	bool silent;			  /* that is why (resuming_doubt) */
 	bool answered;			  /* since the last settling */
+	unsigned unanswered;		  /* questions in connections that stood */
 	const char *hopeless;		  /* since then: why it is of no use to go on; NULL: it may be of some */
 	char told[EXPLAIN_SENTENCE_LEN];  /* of the last one that went well; "": there was none */
 	int64_t told_at;		  /* Unix time */

@@ -86,6 +86,7 @@ void connection_terms_take(struct connection *connection, const struct registrat
 	connection_terms_forget(connection);
 	memcpy(peer->secret, keys->pre_shared, sizeof(keys->pre_shared));
 	peer->secret_len = sizeof(keys->pre_shared);
+	peer->secret_once = true;
 	peer->auth[0] = IKE_AUTH_PSK;
 	peer->n_auth = 1;
 	peer->aggressive = true;

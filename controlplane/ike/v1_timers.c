@@ -182,7 +182,7 @@ static void v1_wait_lifetime(struct ike_sa *sa)
 	struct ike *ike = sa->ike;
 
 	deadline_set(&ike->deadlines, &sa->due, sa->expires_ms);
-	if (sa->initiator) {
+	if (sa->initiator && !sa->peer->secret_once) {
 		uint64_t life_ms = (uint64_t)sa->lifetime * 1000;
 		uint8_t jitter = 128;
 

@@ -134,19 +134,22 @@ tshark_fields() {
 	tshark -n -r "$LAB_DIR/$name.pcap" -Y "$filter" -T fields "${arguments[@]}" 2>/dev/null
 }
 
-# internet_drops EXPRESSION: what matches it, in nft's words, and nothing else any more.
-internet_drops() {
+# internet_rules RULES: of what passes there, in nft's words, and none other any more.
+internet_rules() {
 	lab_rules inet <<-NFT
 		table ip drops
 		delete table ip drops
 		table ip drops {
 			chain forward {
 				type filter hook forward priority filter - 1
-				$1 counter drop
+				$1
 			}
 		}
 	NFT
 }
+
+# internet_drops EXPRESSION: what matches it, and nothing else any more.
+internet_drops() { internet_rules "$1 counter drop"; }
 
 # first_ping_ms: from the branch's SYN to the first ping's answer at pc, with what CONNECT_CHANGES says; milliseconds.
 first_ping_ms() {

@@ -62,8 +62,7 @@ ping_gap() {
 
 ping_lost() { sed -n 's/^\([0-9]* packets transmitted, [0-9]* received\).*/\1/p' "$LAB_DIR/ping-forever.log"; }
 
-internet_passes() { lab_rules inet <<<'table ip drops
-delete table ip drops'; }
+internet_passes() { internet_rules ''; }
 
 # The established connection alone: whatever else is dialed gets through.
 internet_swallows() {
@@ -75,17 +74,8 @@ internet_swallows() {
 
 # Each segment is answered by a reset, at both ends; the first dials, too, until the branch has noticed, and HQ.
 internet_resets() {
-	lab_rules inet <<-NFT
-		table ip drops
-		delete table ip drops
-		table ip drops {
-			chain forward {
-				type filter hook forward priority filter - 1
-				tcp dport $REGISTRATION_PORT reject with tcp reset
-				tcp sport $REGISTRATION_PORT reject with tcp reset
-			}
-		}
-	NFT
+	internet_rules "tcp dport $REGISTRATION_PORT reject with tcp reset
+		tcp sport $REGISTRATION_PORT reject with tcp reset"
 	wait_for 10 "that the branch notices" connect_is resuming
 	connect_ctl status | grep '^last failure'
 	! on srv ping -q -c 3 -i 0.2 -W 1 "$PC" >/dev/null || fail "srv reaches pc although there is no connection"

@@ -78,6 +78,7 @@ static void test_taken(void **state)
 	(void)state;
 	connection_terms_take(&connection, &accepted, &keys);
 	assert_int_equal(peer->secret_len, sizeof(keys.pre_shared));
+	assert_true(peer->secret_once);
 	assert_memory_equal(peer->secret, keys.pre_shared, sizeof(keys.pre_shared));
 	assert_int_equal(peer->n_auth, 1);
 	assert_int_equal(peer->auth[0], IKE_AUTH_PSK);
@@ -122,6 +123,7 @@ static void test_forgotten(void **state)
 	connection_terms_go_alone(&connection);
 	assert_string_equal((char *)config.peer.secret, "a configured secret");
 	assert_int_equal(config.peer.secret_len, 19);
+	assert_false(config.peer.secret_once);
 	assert_int_equal(config.peer.auth[0], IKE_AUTH_HYBRID_INIT_RSA);
 	assert_string_equal(config.peer.identity, "hq.example");
 	assert_string_equal(config.base.ike.identity, "branch1.example");

@@ -194,6 +194,24 @@ static void ike_sa_renewed_late(void **state)
 	exchange_stop(&x);
 }
 
+/* With a key for one use nothing is begun that the gateway would have to refuse: its host gets another key. */
+static void ike_sa_of_one_key(void **state)
+{
+	size_t sent;
+
+	(void)state;
+	exchange_prepare(&x);
+	x.sides[BRANCH].config.ike.lifetime = 600;
+	x.sides[BRANCH].peers[0].secret_once = true;
+	exchange_open(&x);
+	exchange_connect(&x);
+	sent = x.logged;
+	exchange_pass(&x, 595000);
+	assert_int_equal(x.logged, sent);
+	assert_int_equal(exchange_established(&x, BRANCH), 1);
+	exchange_stop(&x);
+}
+
 /* A peer that sets the commit bit is waited for, until it says CONNECTED or a moment has passed. */
 static void commit_bit(void **state)
 {
@@ -362,6 +380,7 @@ int main(void)
 		cmocka_unit_test(child_outlives_ike_sa),
 		cmocka_unit_test(ike_sa_renewed),
 		cmocka_unit_test(ike_sa_renewed_late),
+		cmocka_unit_test(ike_sa_of_one_key),
 		cmocka_unit_test(commit_bit),
 		cmocka_unit_test(initial_contact),
 		cmocka_unit_test(branch_restarts),
