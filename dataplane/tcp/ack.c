@@ -164,7 +164,6 @@ static void rearm(struct tcp *tcp, const struct tcp_delivery *delivery)
 {
 	if (delivery->acked > 0) {
 		tcp->progress = delivery->now;
-		tcp->rtt.backoff = 0;
 		timer_restart_rto(tcp, delivery->now);
 		if (!send_is_outstanding(tcp))
 			tcp->flight_ended = delivery->now;

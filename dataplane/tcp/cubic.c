@@ -7,7 +7,11 @@
 static const double CUBIC_C = 0.4, CUBIC_BETA = 0.7;
 static const double CUBIC_ALPHA = 3 * (1 - 0.7) / (1 + 0.7);
 
-/* RFC 9406 section 4.3; microseconds. */
+/*
+ * RFC 9406 section 4.3; microseconds. L, the segments that one ACK may add in slow start, is not limited: the RFC would
+ * have 8 where nothing is paced, but receivers that merge segments (GRO) acknowledge dozens at once, and from them a
+ * stream would never get fast.
+ */
 enum {
 	HYSTART_RTT_THRESH_MIN = 4000,
 	HYSTART_RTT_THRESH_MAX = 16000,
@@ -57,7 +61,7 @@ static void grow(struct tcp_cubic *cubic, double bytes)
 
 	bytes += cubic->fraction;
 	whole = (uint32_t)bytes;
-	cubic->fraction = bytes - whole;
+	cubic->fraction = (float)(bytes - whole);
 	cubic->cwnd = min32(cubic->cwnd + whole, CWND_MAX);
 }
 
@@ -76,21 +80,30 @@ static void begin_epoch(struct tcp_cubic *cubic, uint64_t now)
 	}
 }
 
+/* Section 4.2: W_cubic, so many microseconds into the stage. */
+static double curve(const struct tcp_cubic *cubic, uint64_t elapsed)
+{
+	double t = (double)elapsed / 1e6 - cubic->k;
+
+	return cubic->w_max + CUBIC_C * t * t * t;
+}
+
 static void avoid_congestion(struct tcp_cubic *cubic, uint32_t bytes, uint32_t srtt, uint64_t now)
 {
-	double cwnd = (double)cubic->cwnd / cubic->mss, acked = (double)bytes / cubic->mss, ahead, target;
+	double cwnd = (double)cubic->cwnd / cubic->mss, acked = (double)bytes / cubic->mss, target;
 
 	if (cubic->epoch == 0)
 		begin_epoch(cubic, now);
-	/* Section 4.3: what Reno would have. */
+	/* Section 4.3: what Reno would have, and where that is more, it is the window. */
 	cubic->w_est += (cubic->w_est < cubic->cwnd_prior ? CUBIC_ALPHA : 1) * acked / cwnd;
-	/* Section 4.2: what the cubic function says for one round trip from now, no more than half as much again. */
-	ahead = (double)(now - cubic->epoch + srtt) / 1e6 - cubic->k;
-	target = fmin(fmax(cubic->w_max + CUBIC_C * ahead * ahead * ahead, cwnd), 1.5 * cwnd);
-	if (target - cwnd > cubic->w_est - cwnd)
-		grow(cubic, (target - cwnd) / cwnd * acked * cubic->mss);
-	else if (cubic->w_est > cwnd)
-		grow(cubic, fmin((cubic->w_est - cwnd) * cubic->mss, bytes));
+	if (curve(cubic, now - cubic->epoch) < cubic->w_est) {
+		if (cubic->w_est > cwnd)
+			grow(cubic, fmin((cubic->w_est - cwnd) * cubic->mss, bytes));
+		return;
+	}
+	/* Sections 4.2, 4.4, 4.5: to where the curve is one round trip from now, no more than half as much again. */
+	target = fmin(fmax(curve(cubic, now - cubic->epoch + srtt), cwnd), 1.5 * cwnd);
+	grow(cubic, (target - cwnd) / cwnd * acked * cubic->mss);
 }
 
 void tcp_cubic_acked(struct tcp_cubic *cubic, uint32_t bytes, uint32_t srtt, uint64_t now)
@@ -104,11 +117,19 @@ void tcp_cubic_acked(struct tcp_cubic *cubic, uint32_t bytes, uint32_t srtt, uin
 		if (tcp_cubic_slow_start(cubic))
 			return;
 	}
+	cubic->grew = now;
 	cubic->acked += bytes;
 	if (cubic->acked == 0 || cubic->acked < cubic->cwnd / STEPS_A_ROUND)
 		return;
 	avoid_congestion(cubic, cubic->acked, srtt, now);
 	cubic->acked = 0;
+}
+
+void tcp_cubic_unused(struct tcp_cubic *cubic, uint64_t now)
+{
+	if (cubic->epoch != 0)
+		cubic->epoch += now - cubic->grew;
+	cubic->grew = now;
 }
 
 void tcp_cubic_rtt(struct tcp_cubic *cubic, uint32_t rtt)
@@ -118,7 +139,8 @@ void tcp_cubic_rtt(struct tcp_cubic *cubic, uint32_t rtt)
 	cubic->round_rtt = min32(cubic->round_rtt, rtt);
 	if (cubic->n_samples < HYSTART_RTT_SAMPLES)
 		cubic->n_samples++;
-	if (!tcp_cubic_slow_start(cubic) || cubic->n_samples < HYSTART_RTT_SAMPLES)
+	/* Section 4.3: in the first slow start alone; later ones know a threshold. */
+	if (cubic->ssthresh != CUBIC_SSTHRESH_NONE || cubic->n_samples < HYSTART_RTT_SAMPLES)
 		return;
 	if (cubic->in_css) {
 		/* The delay did not stay: slow start goes on. */
@@ -173,6 +195,7 @@ void tcp_cubic_idle(struct tcp_cubic *cubic, uint64_t idle, uint64_t rto)
 {
 	if (cubic->epoch != 0)
 		cubic->epoch += idle;
+	cubic->grew += idle;
 	if (idle > rto) /* RFC 5681 section 4.1 */
 		cubic->cwnd = min32(cubic->cwnd, CUBIC_INITIAL_SEGMENTS * cubic->mss);
 }

@@ -18,9 +18,10 @@ struct tcp_cubic {
 	uint32_t cwnd, ssthresh; /* bytes */
 	uint32_t mss;
 	/* Congestion avoidance, in segments; RFC 9438's names. */
-	uint64_t epoch;				      /* microseconds, when this stage began; 0: not begun */
-	double w_max, k, w_est, cwnd_prior, fraction; /* fraction: bytes that cwnd is ahead of its whole number */
-	uint32_t acked;				      /* bytes that it has not grown for yet */
+	uint64_t epoch;				     /* microseconds, when this stage began; 0: not begun */
+	float w_max, k, w_est, cwnd_prior, fraction; /* fraction: bytes that cwnd is ahead of its whole number */
+	uint64_t grew;				     /* microseconds, when it last counted bytes */
+	uint32_t acked;				     /* bytes that it has not grown for yet */
 	/* Slow start, round by round; microseconds. */
 	uint32_t last_round_rtt, round_rtt, css_baseline_rtt; /* UINT32_MAX: none */
 	uint8_t n_samples, css_rounds;
@@ -32,6 +33,9 @@ void tcp_cubic_init(struct tcp_cubic *cubic, uint32_t mss, uint32_t cwnd, uint32
 
 /* `bytes` were acknowledged while the window was what limited us. srtt in microseconds. */
 void tcp_cubic_acked(struct tcp_cubic *cubic, uint32_t bytes, uint32_t srtt, uint64_t now);
+
+/* Bytes were acknowledged, and something else limited us: time that CUBIC does not count (sections 4.2 and 5.8). */
+void tcp_cubic_unused(struct tcp_cubic *cubic, uint64_t now);
 
 /* A round trip's RTT sample; and its end, when the sequence number sent last at its beginning is acknowledged. */
 void tcp_cubic_rtt(struct tcp_cubic *cubic, uint32_t rtt);

@@ -13,7 +13,7 @@ void life_end(struct tcp *tcp, unsigned int event)
 	timer_stop_all(tcp);
 	send_free(tcp);
 	send_init(tcp, tcp->send.nxt);
-	tcp->send.lost = tcp->send.sacked = tcp->send.flight = 0;
+	tcp->send.lost = tcp->send.sacked = tcp->send.n_sacked = tcp->send.flight = 0;
 	tcp->debts = (struct tcp_debts){0};
 	tcp->ack.now = false;
 }

@@ -103,7 +103,7 @@ static inline void header_init(struct tcp *tcp, struct tcp_header *header, uint3
 		header->flags |= TCP_FLAG_ECE;
 }
 
-/* SACK blocks, as many as fit beside `payload_len` bytes. False: there are some, and none fits. */
+/* SACK blocks, as many as fit beside `payload_len` bytes. False: others are left that the peer was not told of. */
 static inline bool add_sacks(struct tcp *tcp, struct tcp_header *header, uint32_t payload_len)
 {
 	uint32_t room = tcp->send.mss - payload_len, max = header->has_timestamps ? SACK_WITH_TIMESTAMPS : TCP_SACK_MAX;
@@ -114,7 +114,7 @@ static inline bool add_sacks(struct tcp *tcp, struct tcp_header *header, uint32_
 		return false;
 	room = (room - SACK_HEAD_LEN) / SACK_BLOCK_LEN;
 	header->n_sack = receive_report(tcp, header->sack, (uint8_t)(room < max ? room : max));
-	return true;
+	return tcp->receive.untold == 0;
 }
 
 /* It carries RCV.NXT: nothing else needs to. */
@@ -188,10 +188,11 @@ static void account_slot(struct tcp *tcp, uint32_t at, bool is_probe, uint64_t n
 static void write_ack(struct tcp *tcp, uint32_t seq, struct tcp_departure *departure, uint64_t now)
 {
 	struct tcp_header header;
+	bool told_all;
 
 	header_init(tcp, &header, seq, now);
-	add_sacks(tcp, &header, 0);
-	acknowledged(tcp, &header, true);
+	told_all = add_sacks(tcp, &header, 0);
+	acknowledged(tcp, &header, told_all);
 	depart(tcp, departure, &header, NULL, false);
 }
 

@@ -29,8 +29,9 @@ struct tcp_slot {
 	uint32_t newer, older;	 /* in flight: by time of the last transmission */
 	uint32_t run;		 /* of the first of a run of SACKED slots the last, and the reverse */
 	uint32_t seq, len;
-	uint8_t flags; /* enum tcp_slot_flag */
-	uint8_t unused[11];
+	uint32_t first_time; /* of the first transmission, the low half of it */
+	uint8_t flags;	     /* enum tcp_slot_flag */
+	uint8_t unused[7];
 };
 _Static_assert(sizeof(struct tcp_slot) == 64, "a cache line");
 

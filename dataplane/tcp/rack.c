@@ -21,20 +21,46 @@ static bool sent_after(uint64_t time, uint32_t end_seq, uint64_t than_time, uint
 	return time > than_time || (time == than_time && sequence_before(than_end_seq, end_seq));
 }
 
+/* The window that section 6.2 step 4 makes of the round trip, and DSACKs of it. */
+static uint64_t window_of_rtt(const struct tcp *tcp)
+{
+	uint32_t min = tcp_rtt_min(&tcp->rtt);
+
+	return min == RTT_NONE ? 0 : (uint64_t)tcp->rack.reo_wnd_mult * min / 4;
+}
+
+/*
+ * A segment's first transmission arrived behind one that was sent later. How late it was tells what the window should
+ * have been, at once and whatever min_RTT is: that is small for good where a segment or an ACK overtakes all others,
+ * and steps of a quarter of it then lead nowhere.
+ */
+static void note_reordering(struct tcp *tcp, const struct tcp_slot *slot, uint64_t now)
+{
+	struct tcp_rack *rack = &tcp->rack;
+	uint32_t took = (uint32_t)now - slot->first_time, late = took > rack->rtt ? took - rack->rtt : 0;
+
+	rack->reordering_seen = true;
+	if (late > rack->lateness)
+		rack->lateness = late;
+	if (late > window_of_rtt(tcp))
+		rack->reo_wnd_persist = REO_WND_PERSIST;
+}
+
 void rack_delivered(struct tcp *tcp, const struct tcp_slot *slot, const struct tcp_delivery *delivery)
 {
 	struct tcp_rack *rack = &tcp->rack;
 	uint32_t rtt = (uint32_t)(delivery->now - slot->time), end_seq = tcp_slot_end(slot);
+	bool first = !(slot->flags & TCP_SLOT_RETRANSMITTED);
 
+	/* Was it the first transmission that arrived, late? Then the time of the second tells nothing. */
+	if (!first && delivery->has_echo && sequence_before(delivery->echo, tcp_timestamp(tcp, slot->time)))
+		first = true;
 	if (sequence_before(rack->fack, end_seq))
 		rack->fack = end_seq;
-	else if (sequence_before(end_seq, rack->fack) && !(slot->flags & TCP_SLOT_RETRANSMITTED))
-		rack->reordering_seen = true;
+	else if (first && sequence_before(end_seq, rack->fack))
+		note_reordering(tcp, slot, delivery->now);
 	if (slot->flags & TCP_SLOT_RETRANSMITTED) {
-		/* Was it the first transmission that arrived, late? Then the time of the second tells nothing. */
-		if (delivery->has_echo && sequence_before(delivery->echo, tcp_timestamp(tcp, slot->time)))
-			return;
-		if (rtt < tcp_rtt_min(&tcp->rtt) && tcp_rtt_min(&tcp->rtt) != RTT_NONE)
+		if (first || (rtt < tcp_rtt_min(&tcp->rtt) && tcp_rtt_min(&tcp->rtt) != RTT_NONE))
 			return;
 	}
 	if (rack->xmit_ts == 0 || sent_after(slot->time, end_seq, rack->xmit_ts, rack->end_seq)) {
@@ -57,21 +83,19 @@ void rack_adapt(struct tcp *tcp, bool duplicate, bool recovered)
 		rack->reo_wnd_persist = REO_WND_PERSIST;
 	} else if (recovered && rack->reo_wnd_persist > 0 && --rack->reo_wnd_persist == 0) {
 		rack->reo_wnd_mult = 1;
+		rack->lateness = 0;
 	}
 }
 
 static uint32_t reo_wnd(const struct tcp *tcp)
 {
 	const struct tcp_rack *rack = &tcp->rack;
-	uint32_t min = tcp_rtt_min(&tcp->rtt);
-	uint64_t window;
+	uint64_t window = window_of_rtt(tcp);
 
-	if (!rack->reordering_seen &&
-		(tcp->recovery.phase >= TCP_PHASE_RECOVERY || tcp->send.sacked >= DUP_THRESH * tcp->send.mss))
+	if (!rack->reordering_seen && (tcp->recovery.phase >= TCP_PHASE_RECOVERY || tcp->send.n_sacked >= DUP_THRESH))
 		return 0;
-	if (min == RTT_NONE)
-		return 0;
-	window = (uint64_t)rack->reo_wnd_mult * min / 4;
+	if (window < rack->lateness)
+		window = rack->lateness;
 	return window < tcp->rtt.srtt ? (uint32_t)window : tcp->rtt.srtt;
 }
 

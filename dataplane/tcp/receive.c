@@ -80,35 +80,40 @@ bool receive_window_grew(const struct tcp *tcp)
 /* RFC 2018 section 4: the block with what came last goes first, and takes in those that it touches. */
 static void blocks_touch(struct tcp_receive *receive, struct tcp_range range)
 {
-	struct tcp_range kept[TCP_SACK_MAX];
-	uint8_t n_kept = 0;
+	struct tcp_range kept[TCP_BLOCKS_MAX];
+	uint8_t n_kept = 0, untold = 1;
 
 	for (uint8_t i = 0; i < receive->n_blocks; i++) {
 		struct tcp_range block = receive->blocks[i];
 
 		if (sequence_before(range.end, block.start) || sequence_before(block.end, range.start)) {
 			kept[n_kept++] = block;
+			untold |= (uint8_t)((receive->untold >> i & 1) << n_kept);
 		} else {
 			range.start = sequence_earlier(range.start, block.start);
 			range.end = sequence_later(range.end, block.end);
 		}
 	}
-	if (n_kept == TCP_SACK_MAX)
+	if (n_kept == TCP_BLOCKS_MAX)
 		n_kept--; /* the oldest is forgotten, until something comes that touches it */
 	receive->blocks[0] = range;
 	memcpy(receive->blocks + 1, kept, n_kept * sizeof(kept[0]));
 	receive->n_blocks = (uint8_t)(n_kept + 1);
+	receive->untold = untold;
 }
 
 static void blocks_drop_below(struct tcp_receive *receive, uint32_t seq)
 {
-	uint8_t n_kept = 0;
+	uint8_t n_kept = 0, untold = 0;
 
 	for (uint8_t i = 0; i < receive->n_blocks; i++) {
-		if (sequence_before(seq, receive->blocks[i].start))
-			receive->blocks[n_kept++] = receive->blocks[i];
+		if (!sequence_before(seq, receive->blocks[i].start))
+			continue;
+		untold |= (uint8_t)((receive->untold >> i & 1) << n_kept);
+		receive->blocks[n_kept++] = receive->blocks[i];
 	}
 	receive->n_blocks = n_kept;
+	receive->untold = untold;
 }
 
 static void note_duplicate(struct tcp *tcp, uint32_t start, uint32_t end)
@@ -120,14 +125,22 @@ static void note_duplicate(struct tcp *tcp, uint32_t start, uint32_t end)
 uint8_t receive_report(struct tcp *tcp, struct tcp_range *blocks, uint8_t max)
 {
 	struct tcp_receive *receive = &tcp->receive;
-	uint8_t count = 0;
+	uint8_t count = 0, untold = receive->untold;
 
 	if (receive->has_duplicate && count < max) {
 		blocks[count++] = receive->duplicate;
 		receive->has_duplicate = false;
 	}
-	for (uint8_t i = 0; i < receive->n_blocks && count < max; i++)
-		blocks[count++] = receive->blocks[i];
+	for (uint8_t i = 0; i < receive->n_blocks && count < max; i++) {
+		if (untold >> i & 1) {
+			blocks[count++] = receive->blocks[i];
+			receive->untold &= (uint8_t) ~(1U << i);
+		}
+	}
+	for (uint8_t i = 0; i < receive->n_blocks && count < max; i++) {
+		if (!(untold >> i & 1))
+			blocks[count++] = receive->blocks[i];
+	}
 	return count;
 }
 

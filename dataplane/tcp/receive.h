@@ -30,7 +30,10 @@ bool receive_bytes(struct tcp *tcp, uint32_t seq, uint8_t *data, uint32_t len, v
 /* The peer's FIN, with its sequence number. */
 void receive_fin(struct tcp *tcp, uint32_t seq);
 
-/* What the next ACK reports: a duplicate first, then up to `max` blocks in all. Returns how many. */
+/*
+ * What the next ACK reports, up to `max` blocks in all: a duplicate, blocks that the peer was not told of, others; the
+ * newest first. Returns how many.
+ */
 uint8_t receive_report(struct tcp *tcp, struct tcp_range *blocks, uint8_t max);
 
 static inline bool receive_has_gaps(const struct tcp *tcp)

@@ -160,5 +160,7 @@ void recovery_window(struct tcp *tcp, const struct tcp_delivery *delivery, bool 
 	default:
 		if (delivery->acked > 0 && was_limited)
 			tcp_cubic_acked(&tcp->cubic, delivery->acked, tcp->rtt.srtt, delivery->now);
+		else if (delivery->acked > 0)
+			tcp_cubic_unused(&tcp->cubic, delivery->now);
 	}
 }

@@ -52,12 +52,14 @@ static inline void slot_leave(struct tcp *tcp, uint32_t at)
 {
 	struct tcp_slot *slot = tcp_slot(tcp, at);
 
-	if (slot->flags & TCP_SLOT_FLIGHT)
+	if (slot->flags & TCP_SLOT_FLIGHT) {
 		flight_remove(tcp, at);
-	else if (slot->flags & TCP_SLOT_LOST)
+	} else if (slot->flags & TCP_SLOT_LOST) {
 		tcp->send.lost -= tcp_slot_span(slot);
-	else if (slot->flags & TCP_SLOT_SACKED)
+	} else if (slot->flags & TCP_SLOT_SACKED) {
 		tcp->send.sacked -= tcp_slot_span(slot);
+		tcp->send.n_sacked--;
+	}
 	slot->flags &= (uint8_t) ~(TCP_SLOT_LOST | TCP_SLOT_SACKED);
 }
 
@@ -143,6 +145,7 @@ bool send_cut(struct tcp *tcp, uint32_t at, uint32_t len)
 		.len = slot->len - len,
 		.flags = slot->flags,
 		.time = slot->time,
+		.first_time = slot->first_time,
 		.run = rest,
 	};
 	slot->len = len;
@@ -162,6 +165,7 @@ void send_transmitted(struct tcp *tcp, uint32_t at, uint64_t now)
 	if (at == send->unsent) {
 		send->unsent = slot->next;
 		send->nxt = tcp_slot_end(slot);
+		slot->first_time = (uint32_t)now;
 	} else {
 		slot_leave(tcp, at);
 		slot->flags |= TCP_SLOT_RETRANSMITTED;
@@ -249,6 +253,7 @@ void send_sack(struct tcp *tcp, struct tcp_range range, struct tcp_delivery *del
 		slot_deliver(tcp, at, delivery);
 		slot->flags |= TCP_SLOT_SACKED;
 		send->sacked += tcp_slot_span(slot);
+		send->n_sacked++;
 		/* With the runs on both sides it is one. */
 		if (at != send->head && (tcp_slot(tcp, slot->previous)->flags & TCP_SLOT_SACKED))
 			first = tcp_slot(tcp, slot->previous)->run;

@@ -83,8 +83,13 @@ struct tcp_send {
 	uint32_t mss;		 /* payload bytes of a segment without SACK blocks */
 	uint32_t flight;	 /* bytes in flight: neither acknowledged, SACKed nor lost (RFC 6675's pipe) */
 	uint32_t lost, sacked;	 /* bytes */
+	uint32_t n_sacked;	 /* slots */
 	uint8_t scale;		 /* Snd.Wind.Shift */
 };
+
+/* More than fit one ACK: where a burst of segments brought more before there was an ACK, a second one tells the rest.
+ */
+enum { TCP_BLOCKS_MAX = 6 };
 
 /* What came in order, with nothing unread before it, needs no slot of the pool. */
 struct tcp_first {
@@ -105,9 +110,10 @@ struct tcp_receive {
 	uint32_t fin;	/* its sequence number */
 	uint8_t scale;	/* Rcv.Wind.Shift */
 	uint8_t n_blocks;
-	struct tcp_range blocks[TCP_SACK_MAX]; /* newest first (RFC 2018 section 4) */
+	uint8_t untold; /* a bit for each block that changed since the peer was told */
 	bool has_duplicate;
-	struct tcp_range duplicate; /* to be reported once (RFC 2883) */
+	struct tcp_range blocks[TCP_BLOCKS_MAX]; /* newest first (RFC 2018 section 4) */
+	struct tcp_range duplicate;		 /* to be reported once (RFC 2883) */
 };
 
 /* When and how to acknowledge; see output.c. */
@@ -133,6 +139,8 @@ struct tcp_timestamps {
 struct tcp_rack {
 	uint64_t xmit_ts;
 	uint32_t end_seq, rtt, fack;
+	uint32_t
+		lateness; /* microseconds: the most that a segment came behind one sent later, beyond the RTT of that */
 	uint32_t dsack_round;
 	bool reordering_seen, in_dsack_round;
 	uint8_t reo_wnd_mult, reo_wnd_persist;

@@ -61,7 +61,7 @@ static void check_runs(void)
 /* What the scoreboard says of itself, counted anew. */
 static void check_accounts(void)
 {
-	uint32_t flight = 0, lost = 0, sacked = 0, seq = tcp.send.una, n_sent = 0, n_flight = 0;
+	uint32_t flight = 0, lost = 0, sacked = 0, n_sacked = 0, seq = tcp.send.una, n_sent = 0, n_flight = 0;
 	bool unsent = false;
 
 	for (uint32_t at = tcp.send.head; at != TCP_NONE; at = slots[at].next) {
@@ -77,6 +77,7 @@ static void check_accounts(void)
 		flight += slot->flags & TCP_SLOT_FLIGHT ? tcp_slot_span(slot) : 0;
 		lost += slot->flags & TCP_SLOT_LOST ? tcp_slot_span(slot) : 0;
 		sacked += slot->flags & TCP_SLOT_SACKED ? tcp_slot_span(slot) : 0;
+		n_sacked += (slot->flags & TCP_SLOT_SACKED) != 0;
 	}
 	check_runs();
 	require(seq == tcp.send.end && flight == tcp.send.flight && lost == tcp.send.lost && sacked == tcp.send.sacked);
@@ -84,7 +85,7 @@ static void check_accounts(void)
 		require(slots[at].newer == TCP_NONE || slots[at].time <= slots[slots[at].newer].time);
 		n_flight--;
 	}
-	require(n_flight == 0);
+	require(n_flight == 0 && n_sacked == tcp.send.n_sacked);
 	seq = tcp.receive.read;
 	for (uint32_t at = tcp.receive.head; at != TCP_NONE; at = slots[at].next) {
 		require(sequence_at_most(seq, slots[at].seq) && slots[at].len > 0);

@@ -98,6 +98,28 @@ static void many_gaps_are_reported_newest_first(void **state)
 	solo_stop(&solo);
 }
 
+/* A burst of which each segment makes a gap, before there is an ACK: all are told of, in two. Then only the newest. */
+static void a_burst_of_gaps_gets_two_acks(void **state)
+{
+	(void)state;
+	solo_start(&solo, SOLO_SACK | SOLO_TIMESTAMPS, 0);
+	for (uint32_t seq = 1000; seq <= 5000; seq += 1000)
+		solo_in(&solo, TCP_FLAG_ACK, seq, 100, 0);
+	EXPECT_BLOCKS(0, {5000, 5100}, {4000, 4100}, {3000, 3100});
+	EXPECT_BLOCKS(0, {2000, 2100}, {1000, 1100}, {5000, 5100});
+	solo_expect_nothing(&solo);
+	solo_in(&solo, TCP_FLAG_ACK, 2100, 100, 0);
+	EXPECT_BLOCKS(0, {2000, 2200}, {5000, 5100}, {4000, 4100});
+	solo_expect_nothing(&solo);
+	/* What the first gap's end takes in is no block any more. */
+	solo_in(&solo, TCP_FLAG_ACK, 6000, 100, 0);
+	solo_in(&solo, TCP_FLAG_ACK, 0, 1000, 0);
+	EXPECT_BLOCKS(1100, {6000, 6100}, {2000, 2200}, {5000, 5100});
+	solo_expect_nothing(&solo);
+	assert_int_equal(solo_read(&solo, 0), 1100);
+	solo_stop(&solo);
+}
+
 static void a_peer_without_sack_gets_no_blocks(void **state)
 {
 	(void)state;
@@ -162,6 +184,7 @@ int main(void)
 		cmocka_unit_test(data_takes_the_acknowledgement_along),
 		cmocka_unit_test(gaps_are_reported),
 		cmocka_unit_test(many_gaps_are_reported_newest_first),
+		cmocka_unit_test(a_burst_of_gaps_gets_two_acks),
 		cmocka_unit_test(a_peer_without_sack_gets_no_blocks),
 		cmocka_unit_test(blocks_beside_data),
 		cmocka_unit_test(congestion_is_echoed_until_cwr),

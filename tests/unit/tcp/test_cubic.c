@@ -173,6 +173,51 @@ static void pauses(void **state)
 	assert_true(tcp_cubic_slow_start(&cubic));
 }
 
+/* A sender that has less to send than the window allows is no more ahead on the curve afterwards (section 5.8). */
+static void an_unused_window_is_no_time_to_grow(void **state)
+{
+	uint32_t before;
+
+	(void)state;
+	tcp_cubic_init(&cubic, MSS, 1000 * MSS, MSS);
+	tcp_cubic_congestion(&cubic);
+	cubic.cwnd = cubic.ssthresh;
+	round_trip(RTT);
+	before = cubic.cwnd;
+	for (int i = 0; i < 600; i++) {
+		now += RTT;
+		tcp_cubic_unused(&cubic, now);
+	}
+	assert_int_equal(cubic.cwnd, before);
+	round_trip(RTT);
+	assert_in_range(cubic.cwnd, before, before + 15 * MSS);
+}
+
+/* Section 4.3: Reno's estimate is the window as soon as the curve is below it now, though not in a round trip. */
+static void the_greater_of_the_two_now(void **state)
+{
+	(void)state;
+	tcp_cubic_init(&cubic, MSS, 100 * MSS, MSS);
+	tcp_cubic_congestion(&cubic);
+	cubic.cwnd = cubic.ssthresh;
+	tcp_cubic_acked(&cubic, 10 * MSS, RTT, now);
+	cubic.w_est = 73; /* the curve: 70.4 now, 76.3 in a round trip */
+	tcp_cubic_acked(&cubic, 10 * MSS, 3 * RTT, now + RTT / 5);
+	assert_in_range(cubic.cwnd, 73 * MSS, 74 * MSS);
+}
+
+/* RFC 9406 section 4.3: once there is a threshold, slow start goes up to it whatever the delay does. */
+static void only_the_first_slow_start_heeds_the_delay(void **state)
+{
+	(void)state;
+	tcp_cubic_init(&cubic, MSS, 10 * MSS, 500 * MSS);
+	round_trip(RTT);
+	round_trip(RTT);
+	round_trip(2 * RTT);
+	assert_false(cubic.in_css);
+	assert_int_equal(cubic.cwnd, 80 * MSS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +231,9 @@ int main(void)
 		cmocka_unit_test_setup(fast_convergence, start),
 		cmocka_unit_test_setup(never_below_two_segments, start),
 		cmocka_unit_test_setup(pauses, start),
+		cmocka_unit_test_setup(an_unused_window_is_no_time_to_grow, start),
+		cmocka_unit_test_setup(the_greater_of_the_two_now, start),
+		cmocka_unit_test_setup(only_the_first_slow_start_heeds_the_delay, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,23 @@ static void a_hole_with_three_behind_it_is_repeated_at_once(void **state)
 	solo_stop(&solo);
 }
 
+/* Three are three, however short: frames are seldom as long as the MSS. */
+static void three_short_ones_are_enough(void **state)
+{
+	(void)state;
+	solo_start(&solo, SOLO_SACK, 20000);
+	for (uint32_t at = 0; at < 1000; at += 100)
+		solo_send(&solo, at, 100);
+	assert_int_equal(solo_drain(&solo), 10);
+	solo_wait(&solo, SOLO_RTT);
+	solo_ack(&solo, 0, SOLO_BLOCKS({100, 300}));
+	solo_expect_nothing(&solo);
+	solo_ack(&solo, 0, SOLO_BLOCKS({100, 400}));
+	solo_expect(&solo, 0, 100, TCP_FLAG_PSH);
+	solo_expect_nothing(&solo);
+	solo_stop(&solo);
+}
+
 /* One segment behind a hole may be reordering: a quarter of the RTT is waited. */
 static void what_is_late_gets_a_quarter_of_the_rtt(void **state)
 {
@@ -135,6 +152,68 @@ static void dsacks_make_patient(void **state)
 	solo_stop(&solo);
 }
 
+/*
+ * Segments overtake others by 45 ms, and some overtook all: min_RTT is a millisecond. The first time that repeats a
+ * segment for nothing, as its echo tells; from then on the window is as long as it was late, while DSACKs go on.
+ */
+static void how_late_a_segment_came_is_the_window(void **state)
+{
+	struct tcp_segment late = {
+		.header = {.seq = SOLO_PEER, .ack = SOLO_US + 9000, .flags = TCP_FLAG_ACK, .has_timestamps = true}};
+
+	(void)state;
+	solo_under_way(&solo, SOLO_SACK | SOLO_TIMESTAMPS, 20000, 10, 0);
+	late.header.window = solo.peer_window;
+	late.header.ts_echo = tcp_timestamp(&solo.tcp, solo.now);
+	solo_wait(&solo, SOLO_RTT / 2);
+	solo_ack(&solo, 0, SOLO_BLOCKS({8000, 9000}));
+	solo.tcp.rtt.min = SOLO_MS;
+	solo_wait(&solo, SOLO_RTT / 4);
+	solo_expect(&solo, 0, 1000, TCP_FLAG_PSH);
+	solo_wait(&solo, 20 * SOLO_MS);
+	late.header.ts_value = solo.peer_ts++;
+	solo_in_segment(&solo, &late, true);
+	assert_int_equal(solo_counter(&solo, TCP_COUNT_UNDONE), 1);
+	assert_int_equal(solo.tcp.rack.lateness, 45 * SOLO_MS);
+	assert_int_equal(solo.tcp.rack.reo_wnd_persist, 16);
+	solo_ack(&solo, 10000, NULL);
+	for (uint32_t at = 10000; at < 20000; at += 1000)
+		solo_send(&solo, at, 1000);
+	assert_int_equal(solo_drain(&solo), 10);
+	solo_wait(&solo, SOLO_RTT / 2);
+	solo_ack(&solo, 10000, SOLO_BLOCKS({18000, 19000}));
+	assert_int_equal(solo.tcp.timers[TCP_TIMER_REORDER] - solo.now, 45 * SOLO_MS);
+	assert_int_equal(solo_counter(&solo, TCP_COUNT_RECOVERIES), 1);
+	solo_stop(&solo);
+}
+
+/* The sixteenth recovery since anything came later than the usual window allows, and it is as at the start. */
+static void lateness_is_forgotten(void **state)
+{
+	(void)state;
+	solo_under_way(&solo, SOLO_SACK, 20000, 10, SOLO_RTT);
+	solo_ack(&solo, 0, SOLO_BLOCKS({1000, 2000}));
+	solo_wait(&solo, 10 * SOLO_MS);
+	solo_ack(&solo, 2000, NULL);
+	assert_int_equal(solo.tcp.rack.lateness, 10 * SOLO_MS);
+	assert_int_equal(solo.tcp.rack.reo_wnd_persist, 0);
+	solo.tcp.rack.reo_wnd_persist = 2;
+	for (uint32_t hole = 2000; hole <= 10000; hole += 8000) {
+		assert_int_equal(solo.tcp.rack.lateness, 10 * SOLO_MS);
+		solo_ack(&solo, hole, SOLO_BLOCKS({hole + 1000, hole + 8000}));
+		solo_wait(&solo, SOLO_RTT);
+		solo_expect(&solo, hole, 1000, TCP_FLAG_PSH);
+		for (uint32_t at = hole + 8000; at < hole + 16000; at += 1000)
+			solo_send(&solo, at, 1000);
+		solo_drain(&solo);
+		solo_wait(&solo, SOLO_RTT);
+		solo_ack(&solo, hole + 8000, NULL);
+	}
+	assert_int_equal(solo.tcp.rack.lateness, 0);
+	assert_int_equal(solo.tcp.rack.reo_wnd_mult, 1);
+	solo_stop(&solo);
+}
+
 /* --- tail loss probes ------------------------------------------------------------------------------------------------
  */
 
@@ -215,6 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hole_with_three_behind_it_is_repeated_at_once),
+		cmocka_unit_test(three_short_ones_are_enough),
 		cmocka_unit_test(what_is_late_gets_a_quarter_of_the_rtt),
 		cmocka_unit_test(what_is_late_and_comes_is_not_repeated),
 		cmocka_unit_test(reordering_seen_makes_patient),
@@ -222,6 +302,8 @@ int main(void)
 		cmocka_unit_test(holes_are_filled_from_below),
 		cmocka_unit_test(sack_blocks_that_lie_are_ignored),
 		cmocka_unit_test(dsacks_make_patient),
+		cmocka_unit_test(how_late_a_segment_came_is_the_window),
+		cmocka_unit_test(lateness_is_forgotten),
 		cmocka_unit_test(the_tail_is_probed),
 		cmocka_unit_test(new_data_is_the_better_probe),
 		cmocka_unit_test(one_segment_alone_gets_time),
