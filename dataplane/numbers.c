@@ -77,7 +77,7 @@ static void bytes_take(struct worker *worker, struct sa_out *out, const struct g
 		*last = 0;
 }
 
-static void group_take(struct worker *worker, struct group *group)
+static inline void group_take(struct worker *worker, struct group *group)
 {
 	struct sa_out *out = &worker->dataplane->sas.out[group->child];
 	uint64_t sequence = take(worker, &out->numbers.sequence, group->packets);
@@ -95,7 +95,24 @@ static void group_take(struct worker *worker, struct group *group)
 		bytes_take(worker, out, group, &group->last);
 }
 
-uint16_t numbers_take(struct worker *worker, const uint32_t *children, struct esp_packet *packets, uint16_t count)
+/* Where nobody else takes numbers there is nothing to gain from taking an SA's together. */
+static uint16_t take_alone(struct worker *worker, const uint32_t *children, struct esp_packet *packets, uint16_t count)
+{
+	uint16_t numbered = 0;
+
+	for (uint16_t i = 0; i < count; i++) {
+		struct group group = {.child = children[i], .packets = 1, .bytes = packets[i].len};
+
+		group_take(worker, &group);
+		packets[i].sequence = likely(group.next <= group.last) ? group.next : 0;
+		packets[i].spi = worker->dataplane->sas.out[children[i]].spi;
+		numbered += packets[i].sequence != 0;
+	}
+	return numbered;
+}
+
+static uint16_t take_grouped(
+	struct worker *worker, const uint32_t *children, struct esp_packet *packets, uint16_t count)
 {
 	struct groups groups = {.count = 0};
 	uint8_t group[BURST];
@@ -118,4 +135,10 @@ uint16_t numbers_take(struct worker *worker, const uint32_t *children, struct es
 		numbered += packets[i].sequence != 0;
 	}
 	return numbered;
+}
+
+uint16_t numbers_take(struct worker *worker, const uint32_t *children, struct esp_packet *packets, uint16_t count)
+{
+	return worker->dataplane->n_workers > 1 ? take_grouped(worker, children, packets, count)
+						: take_alone(worker, children, packets, count);
 }
