@@ -51,6 +51,8 @@
 
 #include "esp/gcm_vaes_stream.h"
 
+enum { LINE_LEN = 64, PREFETCH_LEN = 9 * LINE_LEN };
+
 /* Straight code for each number of blocks. */
 #define BY_NUMBER(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 _Static_assert(TAIL_MAX == 15, "BY_NUMBER");
@@ -77,55 +79,60 @@ VAES static __m128i hash_tail(const struct stream *stream, const uint8_t *at, si
 	__builtin_unreachable();
 }
 
-/* Eight blocks' encryption, and meanwhile the hash of eight others (or, to open, the same ones). */
-VAES static inline __attribute__((always_inline)) __m128i half_stitched(struct stream *stream, struct sums *sums,
-	const uint8_t *hash_at, const uint8_t (*powers)[BLOCK_LEN], const __m256i *middles)
+/* One pair of those that are hashed meanwhile, the first of `at`'s or a later one. */
+VAES static inline __attribute__((always_inline)) void chunk_hash(
+	const struct stream *stream, struct sums *sums, const uint8_t *at, unsigned int i, const __m256i *middles)
+{
+	__m256i pair = math_load(at + 2 * i * BLOCK_LEN);
+
+	if (i == 0)
+		pair = _mm256_xor_si256(_mm256_and_si256(pair, stream->mask), stream->add);
+	sums_add_prepared(sums, math_reverse(pair), math_load(stream->key->gcm_vaes.powers[2 * i]), middles[i]);
+}
+
+/*
+ * `n_pairs` pairs, a constant; and meanwhile, one in each round, hashes the eight at `hash_at` (to open, the same
+ * ones), of which stream->add becomes the sum so far. NULL: none. The keystream of the first of them.
+ */
+VAES static inline __attribute__((always_inline)) __m128i stitched(
+	struct stream *stream, const unsigned int n_pairs, const uint8_t *hash_at, const __m256i *middles)
 {
 	const struct esp_key *key = stream->key;
-	__m256i blocks[4], k = round_key(key, 0);
+	__m256i blocks[CHUNK_LEN / BLOCK_LEN / 2], k = round_key(key, 0);
+	struct sums sums = sums_zero();
 	__m128i first;
 
 	UNROLL
-	for (unsigned int i = 0; i < 4; i++)
+	for (unsigned int i = 0; i < n_pairs; i++)
 		blocks[i] = stream_count(stream, k);
 	UNROLL
 	for (unsigned int round = 1; round < 10; round++) {
-		aes_round(blocks, 4, key, round);
-		if (hash_at && round % 2 && round < 9) {
-			const unsigned int i = round / 2;
-			__m256i pair = math_load(hash_at + 2 * i * BLOCK_LEN);
-
-			if (i == 0)
-				pair = _mm256_xor_si256(_mm256_and_si256(pair, stream->mask), stream->add);
-			sums_add_prepared(sums, math_reverse(pair), math_load(powers[2 * i]), middles[i]);
-		}
+		aes_round(blocks, n_pairs, key, round);
+		if (hash_at && round <= GCM_VAES_POWERS / 2)
+			chunk_hash(stream, &sums, hash_at, round - 1, middles);
 	}
-	aes_last_rounds(blocks, 4, key);
+	aes_last_rounds(blocks, n_pairs, key);
 	first = _mm256_castsi256_si128(blocks[0]);
 	blocks[0] = _mm256_and_si256(blocks[0], stream->keep);
 	stream->keep = _mm256_set1_epi32(-1);
-	apply(stream->at, blocks, 4);
-	stream->at += HALF_LEN;
+	apply(stream->at, blocks, n_pairs);
+	stream->at += 2 * n_pairs * BLOCK_LEN;
+	if (hash_at) {
+		stream->mask = _mm256_set1_epi32(-1);
+		stream->add = _mm256_zextsi128_si256(math_reverse128(sums_reduce(&sums)));
+	}
 	return first;
 }
 
-/* Sixteen blocks, and hashes those at `hash_at`; stream->add becomes the sum so far. NULL: none. */
 VAES static inline __attribute__((always_inline)) __m128i chunk_stitched(
 	struct stream *stream, const uint8_t *hash_at, const __m256i *middles)
 {
-	const uint8_t(*powers)[BLOCK_LEN] = stream->key->gcm_vaes.powers;
-	struct sums sums = sums_zero();
-	__m128i first = half_stitched(stream, &sums, hash_at, powers, middles);
+	return stitched(stream, CHUNK_LEN / BLOCK_LEN / 2, hash_at, middles);
+}
 
-	if (!hash_at) { /* the first chunk: there is nothing to hash yet */
-		half_stitched(stream, &sums, NULL, NULL, NULL);
-		return first;
-	}
-	stream->mask = _mm256_set1_epi32(-1);
-	stream->add = _mm256_setzero_si256();
-	half_stitched(stream, &sums, hash_at + HALF_LEN, powers + 8, middles + 4);
-	stream->add = _mm256_zextsi128_si256(math_reverse128(sums_reduce(&sums)));
-	return first;
+VAES static inline __m128i half_crypt(struct stream *stream)
+{
+	return stitched(stream, HALF_LEN / BLOCK_LEN / 2, NULL, NULL);
 }
 
 /* What a chunk needs of the powers beside them, so that it is not computed for each chunk anew. */
@@ -193,7 +200,7 @@ VAES static __m128i seal_long(struct stream *stream)
 		chunk_stitched(stream, stream->at - CHUNK_LEN, middles);
 	tail = stream->at;
 	if (plan.half) {
-		half_pad = half_stitched(stream, NULL, NULL, NULL, NULL);
+		half_pad = half_crypt(stream);
 		pad = plan.n_chunks > 0 ? pad : half_pad;
 	}
 	crypt_tail(stream, plan.n_tail);
@@ -219,7 +226,7 @@ VAES static __m128i open_long(struct stream *stream)
 		chunk_stitched(stream, stream->at, middles);
 	if (plan.half) {
 		hash_pairs(stream, stream->at, 4);
-		half_pad = half_stitched(stream, NULL, NULL, NULL, NULL);
+		half_pad = half_crypt(stream);
 		pad = plan.n_chunks > 0 ? pad : half_pad;
 	}
 	hash = hash_tail(stream, stream->at, plan.n_tail);
@@ -244,6 +251,21 @@ VAES static inline __m128i *stream_icv(const struct esp_packet *packet)
 	return (__m128i *)(packet->data + packet->len - ICV_LEN);
 }
 
+/*
+ * While a packet is worked on, the next one comes nearer: the beginning of a long one, for the processor foresees the
+ * rest, and all of a short one. Its first line is at hand since its header was written or read.
+ */
+static inline void prefetch_next(const struct engine_batch *batch, size_t i)
+{
+	const struct esp_packet *next;
+
+	if (i + 1 >= batch->count)
+		return;
+	next = batch->packets[i + 1];
+	for (size_t at = LINE_LEN; at < next->len && at < PREFETCH_LEN; at += LINE_LEN)
+		__builtin_prefetch(next->data + at);
+}
+
 VAES void gcm_vaes_seal(const struct engine_batch *batch)
 {
 	struct stream streams[2];
@@ -256,6 +278,7 @@ VAES void gcm_vaes_seal(const struct engine_batch *batch)
 		__m128i next_pad = pad;
 		size_t n_blocks;
 
+		prefetch_next(batch, i);
 		stream_start(stream, packet);
 		n_blocks = stream_n_blocks(stream);
 		if (n_blocks <= TAIL_MAX)
@@ -282,6 +305,7 @@ VAES void gcm_vaes_open(const struct engine_batch *batch)
 		__m128i received = _mm_loadu_si128(stream_icv(packet)), difference;
 		struct stream stream;
 
+		prefetch_next(batch, i);
 		stream_start(&stream, packet);
 		difference = _mm_xor_si128(received, open_stream(&stream));
 		/* Here a secret becomes public, and nowhere else: whether the ICV is the right one. */
