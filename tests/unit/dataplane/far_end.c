@@ -136,7 +136,7 @@ static void write_whole(int fd, const void *data, size_t len)
 }
 
 /* As sluiced makes it: a memfd that nobody can change any more. */
-static int transfer_make(const struct transfer_state *state, const struct far_end_transfer *with)
+static int memfd_make(const struct transfer_state *state, const struct far_end_transfer *with)
 {
 	int memfd = memfd_create("far-end", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -168,7 +168,7 @@ int far_end_install_with(struct far_end *far, const struct far_end_transfer *wit
 	state.rcv_nxt += with->unread_len;
 	state.unsent_len = with->unsent_len;
 	state.unread_len = with->unread_len;
-	memfd = transfer_make(&state, with);
+	memfd = memfd_make(&state, with);
 	connections_install(&harness.dataplane, &head, memfd);
 	close(memfd);
 	return settle(TABLES_CONNECTION_INSTALL);
