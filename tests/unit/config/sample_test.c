@@ -191,7 +191,7 @@ static void test_defaults_as_documented(void **state)
 	struct config *spelled;
 
 	(void)state;
-	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 92);
+	assert_int_equal(uncomment(sample_path, fixture_path("spelled.cfg")), 93);
 	spelled = fixture_load("spelled.cfg");
 	assert_string_equal(fixture_said(), "");
 	assert_non_null(spelled);
