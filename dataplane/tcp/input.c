@@ -10,6 +10,7 @@
 enum {
 	CHALLENGE_INTERVAL = 500000, /* microseconds, RFC 5961 section 7 */
 	FULL_SEGMENTS = 2,	     /* RFC 9293 section 3.8.6.3: an ACK for at least every second one */
+	QUICK_ACKS = 16,
 };
 #define TIMESTAMP_VALID UINT64_C(2073600000000) /* microseconds, 24 days: RFC 7323 section 5.5 */
 
@@ -36,10 +37,12 @@ static void acknowledge_refused(struct tcp *tcp, const struct tcp_segment *segme
 		return;
 	if (tcp->state == TCP_STATE_TIME_WAIT && (segment->header.flags & TCP_FLAG_FIN))
 		timer_set(tcp, TCP_TIMER_TIME_WAIT, now + tcp->settings->time_wait);
-	if (segment->payload_len > 0)
+	if (segment->payload_len > 0) {
 		tcp->ack.now = true;
-	else
+		tcp->ack.quick = QUICK_ACKS;
+	} else {
 		acknowledge_limited(tcp, now);
+	}
 }
 
 /* RFC 7323 section 5.3, R1. RSTs are not held to it. */
@@ -153,7 +156,10 @@ static void note_congestion(struct tcp *tcp, const struct tcp_segment *segment)
 		tcp->ack.ecn_echo = true;
 }
 
-/* RFC 5681 section 4.2: when bytes that came are acknowledged. */
+/*
+ * RFC 5681 section 4.2: when bytes that came are acknowledged. After a loss the sender's window is small, and an ACK
+ * put off for a segment that it may not send yet, or lost, costs it a round trip: for a while, each segment gets one.
+ */
 static void plan_ack(struct tcp *tcp, uint32_t payload_len, bool in_order, uint64_t now)
 {
 	struct tcp_ack_state *ack = &tcp->ack;
@@ -161,7 +167,9 @@ static void plan_ack(struct tcp *tcp, uint32_t payload_len, bool in_order, uint6
 	if (payload_len > ack->segment_len)
 		ack->segment_len = payload_len;
 	ack->unacknowledged += payload_len;
-	if (!in_order || ack->unacknowledged >= FULL_SEGMENTS * ack->segment_len)
+	if (!in_order)
+		ack->quick = QUICK_ACKS;
+	if (ack->quick > 0 || ack->unacknowledged >= FULL_SEGMENTS * ack->segment_len)
 		ack->now = true;
 	else if (!timer_runs(tcp, TCP_TIMER_ACK))
 		timer_set(tcp, TCP_TIMER_ACK, now + tcp->settings->ack_delay);

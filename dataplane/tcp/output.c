@@ -122,6 +122,7 @@ static inline void acknowledged(struct tcp *tcp, const struct tcp_header *header
 {
 	tcp->ack.last = header->ack;
 	tcp->ack.unacknowledged = 0;
+	tcp->ack.quick -= tcp->ack.quick > 0;
 	timer_stop(tcp, TCP_TIMER_ACK);
 	if (told_all)
 		tcp->ack.now = false;

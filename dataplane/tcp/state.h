@@ -122,6 +122,7 @@ struct tcp_ack_state {
 	uint32_t last;		  /* Last.ACK.sent */
 	uint32_t unacknowledged;  /* bytes that came since */
 	uint32_t segment_len;	  /* the longest payload that came: what "two full segments" means */
+	uint8_t quick;		  /* so many more ACKs wait for no second segment */
 	bool ecn_echo;		  /* congestion was experienced, and no CWR came since */
 	uint64_t challenge_after; /* earlier than that, no challenge (RFC 5961 section 7) */
 };

@@ -23,6 +23,34 @@ static void every_second_full_segment_is_acknowledged(void **state)
 	solo_stop(&solo);
 }
 
+/* After a gap is filled each gets its ACK, sixteen in all; and after what came twice. */
+static void after_a_loss_each_segment_is_acknowledged(void **state)
+{
+	uint32_t at = 2000;
+
+	(void)state;
+	solo_start(&solo, SOLO_SACK, 0);
+	solo_in(&solo, TCP_FLAG_ACK, 1000, 1000, 0);
+	solo_expect_ack(&solo, 0);
+	solo_in(&solo, TCP_FLAG_ACK, 0, 1000, 0);
+	solo_expect_ack(&solo, at);
+	for (int i = 1; i < 16; i++) {
+		solo_in(&solo, TCP_FLAG_ACK, at, 100, 0);
+		at += 100;
+		solo_expect_ack(&solo, at);
+	}
+	solo_in(&solo, TCP_FLAG_ACK, at, 100, 0);
+	solo_expect_nothing(&solo);
+	solo_in(&solo, TCP_FLAG_ACK, 0, 1000, 0);
+	at += 100;
+	solo_expect_ack(&solo, at);
+	solo_in(&solo, TCP_FLAG_ACK, at, 100, 0);
+	at += 100;
+	solo_expect_ack(&solo, at);
+	assert_int_equal(solo_read(&solo, 0), at);
+	solo_stop(&solo);
+}
+
 static void data_takes_the_acknowledgement_along(void **state)
 {
 	(void)state;
@@ -181,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_second_full_segment_is_acknowledged),
+		cmocka_unit_test(after_a_loss_each_segment_is_acknowledged),
 		cmocka_unit_test(data_takes_the_acknowledgement_along),
 		cmocka_unit_test(gaps_are_reported),
 		cmocka_unit_test(many_gaps_are_reported_newest_first),
