@@ -62,7 +62,7 @@ gateway_sluice_start() {
 		    exception_rate = 1000000;
 		    ports = ({ name = "hq0"; device = "net_af_xdp0,iface=eth0"; });
 		};
-		ike = { identity = "$HQ_IDENTITY"; half_open_max = 100000; half_open_per_source = 100; dpd_delay = 15; dpd_timeout = 60; };
+		ike = { identity = "$HQ_IDENTITY"; half_open_max = 100000; half_open_per_source = 100; tcp_ports = [4500]; dpd_delay = 15; dpd_timeout = 60; };
 		peers = (
 		$(sluice_peers "$1" "$2")
 		);

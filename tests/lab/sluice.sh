@@ -83,3 +83,6 @@ gauge() {
 	sluicectl --json show counters | python3 -c 'import json, sys; print(json.load(sys.stdin)["gauges"][sys.argv[1]])' "$1"
 }
 gauge_is() { (($(gauge "$1") == $2)); }
+
+# tcp_in_worker: one session's TCP connection is a worker's.
+tcp_in_worker() { gauge_is tcp_connections 1; }

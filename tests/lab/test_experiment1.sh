@@ -22,6 +22,7 @@ for method in password kerberos; do
 	connect_start
 	connect_wait connected
 	wait_for 5 "the session in sluicectl show" member_is_listed
+	wait_for 5 "the connection in a worker" tcp_in_worker
 	sluicectl show
 	wait_for_ping
 	ping_without_loss 20 65000
