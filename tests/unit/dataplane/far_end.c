@@ -130,25 +130,6 @@ void far_end_open(struct far_end *far, struct peer *peer)
 	assert_non_null(far->connection);
 }
 
-static void write_whole(int fd, const void *data, size_t len)
-{
-	assert_int_equal(len > 0 ? write(fd, data, len) : 0, len);
-}
-
-/* As sluiced makes it: a memfd that nobody can change any more. */
-static int memfd_make(const struct transfer_state *state, const struct far_end_transfer *with)
-{
-	int memfd = memfd_create("far-end", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	assert_true(memfd >= 0);
-	write_whole(memfd, state, sizeof(*state));
-	write_whole(memfd, with->unacknowledged, with->unacknowledged_len);
-	write_whole(memfd, with->unsent, with->unsent_len);
-	write_whole(memfd, with->unread, with->unread_len);
-	assert_int_equal(fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
-	return memfd;
-}
-
 int far_end_install_with(struct far_end *far, const struct far_end_transfer *with)
 {
 	struct tcp_established values = established(true);
@@ -168,7 +149,8 @@ int far_end_install_with(struct far_end *far, const struct far_end_transfer *wit
 	state.rcv_nxt += with->unread_len;
 	state.unsent_len = with->unsent_len;
 	state.unread_len = with->unread_len;
-	memfd = memfd_make(&state, with);
+	memfd = transfer_make(&state, with->unacknowledged, with->unsent, with->unread);
+	assert_true(memfd >= 0);
 	connections_install(&harness.dataplane, &head, memfd);
 	close(memfd);
 	return settle(TABLES_CONNECTION_INSTALL);
