@@ -108,24 +108,7 @@ int attachment_send_bundle(struct attachment *attachment, struct iovec *parts, s
 
 int attachment_send_transfer(struct attachment *attachment, const struct transfer_head *head, int file)
 {
-	struct iovec part = {.iov_base = (void *)(uintptr_t)head, .iov_len = sizeof(*head)};
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(file))];
-	} control = {0};
-	struct msghdr message = {.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes)};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
-
-	if (!attachment || attachment->connection < 0)
-		return -ENOTCONN;
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(file));
-	memcpy(CMSG_DATA(cmsg), &file, sizeof(file));
-	return sendmsg(attachment->connection, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return attachment && attachment->connection >= 0 ? transfer_send(attachment->connection, head, file) : -ENOTCONN;
 }
 
 static int watch(struct attachment *attachment)
