@@ -35,6 +35,7 @@ static void settings_fill(struct connection_worker *own, const struct config *co
 {
 	tcp_settings_default(&own->tcp);
 	own->tcp.held_max = RTE_MIN(own->tcp.held_max, own->pool.count / HELD_SHARE);
+	own->tcp.keepalive_idle = (uint64_t)config->ike.keepalive * MICROSECONDS;
 	own->tcp.time_wait = TIME_WAIT;
 	own->tcp.release = release;
 	backlog_settings_default(&own->backlog);

@@ -5,8 +5,10 @@
 #include "tables/transfer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { TURN_NS = 100 * 1000 * 1000, UNDER_WAY_MAX = 256 };
@@ -69,10 +71,24 @@ static int hold_one(struct connected *connected, const struct connected_settings
 	return rc;
 }
 
+/* A sealed memfd; or negative errno. */
+static int state_file(const struct transfer_state *state)
+{
+	int fd = memfd_create("load-transfer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, state, sizeof(*state)) == (ssize_t)sizeof(*state) &&
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0)
+		return fd;
+	close(fd);
+	return -EIO;
+}
+
 int connected_install(struct attached *attached, const struct connected_settings *settings)
 {
 	const struct transfer_state state = state_of(settings);
-	struct connected connected = {.attached = attached, .state = transfer_make(&state, NULL, NULL, NULL)};
+	struct connected connected = {.attached = attached, .state = state_file(&state)};
 
 	if (connected.state < 0)
 		connected.error = connected.state;

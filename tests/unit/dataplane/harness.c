@@ -105,7 +105,7 @@ static void config_fill(struct config *config, const struct harness_options *opt
 			.fragments_timeout = 2000,
 			.n_ports = HARNESS_PORTS},
 		.ike = {.port = 500, .nat_ports = {HARNESS_NAT_PORT, HARNESS_OTHER_PORT}, .n_nat_ports = 2,
-			.tcp_ports = {HARNESS_TCP_PORT}, .n_tcp_ports = 1},
+			.tcp_ports = {HARNESS_TCP_PORT}, .n_tcp_ports = 1, .tcp_delay = 50, .keepalive = 20},
 	};
 	for (int i = 0; i < HARNESS_PORTS; i++) {
 		snprintf(config->dataplane.ports[i].name, sizeof(config->dataplane.ports[i].name), "hq%d", i);
