@@ -21,25 +21,27 @@ enum {
 	MAC_GROUP = 1, /* in the first byte: multicast and broadcast */
 };
 
-/* An Ethernet address as a number, from where at least 8 bytes can be read. */
-static inline uint64_t mac_load(const void *address)
+/* Do two Ethernet addresses, each in six bytes of eight as they lie in memory, differ? */
+static inline bool mac_differs(uint64_t a, uint64_t b)
+{
+	return ((a ^ b) & ((UINT64_C(1) << MAC_BITS) - 1)) != 0;
+}
+
+static inline uint64_t frame_destination(const struct rte_ether_hdr *ether)
 {
 	uint64_t word;
 
-	memcpy(&word, address, sizeof(word));
-	return word & ((UINT64_C(1) << MAC_BITS) - 1);
+	memcpy(&word, ether, sizeof(word));
+	return word;
 }
 
 /* The Ethernet header goes; what the frame was padded with, too. false: the packet has left. */
-static bool ip_begin(struct worker *worker, struct rte_mbuf *frame, bool ipv6)
+static inline bool ip_begin(struct worker *worker, struct rte_mbuf *frame, bool ipv6)
 {
-	const void *header;
-	uint32_t len;
+	const void *header = rte_pktmbuf_mtod_offset(frame, const void *, sizeof(struct rte_ether_hdr));
+	uint32_t len = rte_pktmbuf_data_len(frame) - (uint32_t)sizeof(struct rte_ether_hdr);
 	bool valid, checked = (frame->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 
-	packet_begin_move(frame, (int)sizeof(struct rte_ether_hdr));
-	header = rte_pktmbuf_mtod(frame, const void *);
-	len = rte_pktmbuf_data_len(frame);
 	valid = frame->nb_segs == 1 && (ipv6 ? header_ipv6_is_valid(header, len) : ipv4_is_valid(header, len));
 	if (unlikely(!valid)) {
 		exit_drop(worker, frame, REASON_DROP_MALFORMED);
@@ -49,7 +51,7 @@ static bool ip_begin(struct worker *worker, struct rte_mbuf *frame, bool ipv6)
 		exit_drop(worker, frame, REASON_DROP_CHECKSUM);
 		return false;
 	}
-	packet_len_set(frame, header_total_len(header));
+	packet_place(frame, header, header_total_len(header));
 	return true;
 }
 
@@ -267,13 +269,13 @@ static void classify_other(struct worker *worker, uint16_t port, struct rte_mbuf
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(frame, const struct rte_ether_hdr *);
 
 	if (!(ether->dst_addr.addr_bytes[0] & MAC_GROUP) &&
-		mac_load(&ether->dst_addr) != mac_load(&worker->dataplane->ports[port].mac))
+		mac_differs(frame_destination(ether), port_mac_word(&worker->dataplane->ports[port])))
 		exit_drop(worker, frame, REASON_DROP_OTHER_MAC);
 	else
 		exit_kernel_frame(worker, frame, port);
 }
 
-static void classify_frame(
+static inline void classify_frame(
 	struct worker *worker, uint16_t port, struct rte_mbuf *frame, uint64_t mac, struct classified *out)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(frame, const struct rte_ether_hdr *);
@@ -287,7 +289,7 @@ static void classify_frame(
 	}
 	*packet_of(frame) = (struct packet){.port = port, .source = PACKET_FROM_PORT};
 	ipv6 = ether->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6);
-	if (unlikely(mac_load(&ether->dst_addr) != mac ||
+	if (unlikely(mac_differs(frame_destination(ether), mac) ||
 		     (!ipv6 && ether->ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)))) {
 		classify_other(worker, port, frame);
 		return;
@@ -296,27 +298,36 @@ static void classify_frame(
 		return;
 	header = rte_pktmbuf_mtod(frame, const void *);
 	destination = header_destination(header);
-	if (!route_is_local(&worker->dataplane->routes, &destination))
+	if (!route_is_local(&worker->dataplane->routes, &destination)) {
+		policy_prefetch(&worker->dataplane->policies, header);
 		out->plain[out->n_plain++] = frame;
-	else if (is_fragment(header))
+	} else if (is_fragment(header)) {
 		classify_fragment(worker, frame, out);
-	else
+	} else {
 		classify_whole(worker, frame, out);
+	}
+}
+
+/* The line before the frame, too: the outer headers go there. */
+static inline void prefetch_frame(const struct rte_mbuf *frame)
+{
+	rte_prefetch0(rte_pktmbuf_mtod(frame, void *));
+	rte_prefetch0(rte_pktmbuf_mtod_offset(frame, void *, -(ptrdiff_t)RTE_CACHE_LINE_SIZE));
 }
 
 void classify_frames(
 	struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count, struct classified *out)
 {
-	uint64_t mac = mac_load(&worker->dataplane->ports[port].mac);
+	uint64_t mac = port_mac_word(&worker->dataplane->ports[port]);
 
 	classified_begin(out);
+	for (uint16_t i = 0; i < count; i++)
+		rte_prefetch0(frames[i]);
+	for (uint16_t i = 0; i < RTE_MIN(count, PREFETCH_AHEAD); i++)
+		prefetch_frame(frames[i]);
 	for (uint16_t i = 0; i < count; i++) {
-		/* The line before the frame, too: the outer headers go there. */
-		if (i + PREFETCH_AHEAD < count) {
-			rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH_AHEAD], void *));
-			rte_prefetch0(rte_pktmbuf_mtod_offset(
-				frames[i + PREFETCH_AHEAD], void *, -(ptrdiff_t)RTE_CACHE_LINE_SIZE));
-		}
+		if (i + PREFETCH_AHEAD < count)
+			prefetch_frame(frames[i + PREFETCH_AHEAD]);
 		classify_frame(worker, port, frames[i], mac, out);
 	}
 }

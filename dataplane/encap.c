@@ -40,45 +40,39 @@ void encap_prepare(struct sa_outer *outer)
 	outer->header_len = (uint8_t)((outer->ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr)) +
 				      (outer->udp ? sizeof(struct rte_udp_hdr) : 0));
 	outer->checksum = checksum_begin(outer);
+	outer->third = rte_cpu_to_be_64(
+		(uint64_t)ip_to_ipv4(&outer->remote) << 32 | (uint32_t)outer->local_port << 16 | outer->remote_port);
 }
 
-/* From numbers in registers: reading back a header that was just written stalls the processor. */
-static rte_be16_t checksum_end(uint32_t sum)
+/* The complement of the folded sum, host order. */
+static inline uint16_t checksum_end(uint32_t sum)
 {
 	sum = (sum >> 16) + (sum & 0xffff);
 	sum += sum >> 16;
-	return rte_cpu_to_be_16((uint16_t)~sum);
+	return (uint16_t)~sum;
 }
 
-static void udp_write(struct rte_udp_hdr *udp, const struct sa_outer *outer, uint16_t udp_len)
-{
-	udp->src_port = rte_cpu_to_be_16(outer->local_port);
-	udp->dst_port = rte_cpu_to_be_16(outer->remote_port);
-	udp->dgram_len = rte_cpu_to_be_16(udp_len);
-	udp->dgram_cksum = 0; /* RFC 3948 section 2.1 */
-}
-
-static void write_ipv4(
+/* Eight bytes at a time, put together in registers: fields written one by one would be half of the work. */
+static inline void write_ipv4(
 	uint8_t *esp, uint32_t esp_len, const struct sa_outer *outer, struct encap_fields fields, uint16_t id)
 {
-	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(esp - outer->header_len);
-	uint16_t total_len = (uint16_t)(outer->header_len + esp_len);
+	uint8_t *ip = esp - outer->header_len;
+	uint16_t total_len = (uint16_t)(outer->header_len + esp_len), df = fields.df ? (uint16_t)IPV4_DF : 0;
+	uint32_t sum = outer->checksum + fields.tos + total_len + id + df;
+	rte_be64_t first = rte_cpu_to_be_64((uint64_t)(RTE_IPV4_VHL_DEF << 8 | fields.tos) << 48 |
+					    (uint64_t)total_len << 32 | (uint32_t)id << 16 | df);
+	rte_be64_t second = rte_cpu_to_be_64((uint64_t)(OUTER_TTL << 8 | protocol_of(outer)) << 48 |
+					     (uint64_t)checksum_end(sum) << 32 | ip_to_ipv4(&outer->local));
+	rte_be32_t udp_end = rte_cpu_to_be_32((uint32_t)(total_len - sizeof(struct rte_ipv4_hdr)) << 16);
 
-	*ip = (struct rte_ipv4_hdr){
-		.version_ihl = RTE_IPV4_VHL_DEF,
-		.type_of_service = fields.tos,
-		.total_length = rte_cpu_to_be_16(total_len),
-		.packet_id = rte_cpu_to_be_16(id),
-		.fragment_offset = fields.df ? rte_cpu_to_be_16(IPV4_DF) : 0,
-		.time_to_live = OUTER_TTL,
-		.next_proto_id = protocol_of(outer),
-		.hdr_checksum = checksum_end(
-			outer->checksum + fields.tos + total_len + id + (fields.df ? (uint32_t)IPV4_DF : 0)),
-		.src_addr = outer->local.ipv4,
-		.dst_addr = outer->remote.ipv4,
-	};
-	if (outer->udp)
-		udp_write((struct rte_udp_hdr *)(ip + 1), outer, (uint16_t)(total_len - sizeof(*ip)));
+	memcpy(ip, &first, sizeof(first));
+	memcpy(ip + 8, &second, sizeof(second));
+	if (outer->udp) { /* its checksum is zero: RFC 3948 section 2.1 */
+		memcpy(ip + 16, &outer->third, sizeof(outer->third));
+		memcpy(ip + 24, &udp_end, sizeof(udp_end));
+	} else {
+		memcpy(ip + 16, &outer->remote.ipv4, sizeof(outer->remote.ipv4));
+	}
 }
 
 /*
@@ -100,9 +94,12 @@ static void write_ipv6(uint8_t *esp, uint32_t esp_len, const struct sa_outer *ou
 	memcpy(ip->dst_addr, &outer->remote, sizeof(ip->dst_addr));
 	if (!outer->udp)
 		return;
-	udp_write(udp, outer, payload_len);
+	udp->src_port = rte_cpu_to_be_16(outer->local_port);
+	udp->dst_port = rte_cpu_to_be_16(outer->remote_port);
+	udp->dgram_len = rte_cpu_to_be_16(payload_len);
+	udp->dgram_cksum = 0;
 	sum = outer->checksum + 2u * payload_len + rte_be_to_cpu_16(rte_raw_cksum(esp, esp_len));
-	udp->dgram_cksum = checksum_end(sum);
+	udp->dgram_cksum = rte_cpu_to_be_16(checksum_end(sum));
 	if (udp->dgram_cksum == 0)
 		udp->dgram_cksum = 0xffff; /* RFC 768: zero says that there is none */
 }

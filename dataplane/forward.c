@@ -23,18 +23,15 @@ static void want_neighbour(struct worker *worker, const union ip_address *addres
 
 static void frame_send(struct worker *worker, struct rte_mbuf *packet, const union adjacency *hop)
 {
-	bool ipv6 = header_is_ipv6(rte_pktmbuf_mtod(packet, const void *));
-	struct rte_ether_hdr *ether;
+	uint8_t *header = rte_pktmbuf_mtod(packet, uint8_t *);
 
-	if (unlikely(rte_pktmbuf_headroom(packet) < sizeof(*ether))) {
+	if (unlikely(rte_pktmbuf_headroom(packet) < RTE_ETHER_HDR_LEN)) {
 		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
 		return;
 	}
-	packet_begin_move(packet, -(int)sizeof(*ether));
-	ether = rte_pktmbuf_mtod(packet, struct rte_ether_hdr *);
-	ether->dst_addr = hop->mac;
-	ether->src_addr = worker->dataplane->ports[hop->port].mac;
-	ether->ether_type = ipv6 ? rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6) : rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+	forward_write_ethernet(
+		header - RTE_ETHER_HDR_LEN, &worker->dataplane->ports[hop->port], *hop, header_is_ipv6(header));
+	packet_begin_move(packet, -RTE_ETHER_HDR_LEN);
 	exit_transmit(worker, packet, hop->port);
 }
 

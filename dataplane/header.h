@@ -33,6 +33,12 @@ static inline void header_addresses(const void *header, union ip_address *source
 	}
 }
 
+static inline union ip_address header_source(const void *header)
+{
+	return header_is_ipv6(header) ? ip_from_bytes(((const struct rte_ipv6_hdr *)header)->src_addr)
+				      : ip_from_be32(((const struct rte_ipv4_hdr *)header)->src_addr);
+}
+
 static inline union ip_address header_destination(const void *header)
 {
 	return header_is_ipv6(header) ? ip_from_bytes(((const struct rte_ipv6_hdr *)header)->dst_addr)

@@ -8,8 +8,6 @@
 #include "lpm4.h"
 #include "lpm6.h"
 
-#include <rte_prefetch.h>
-
 struct lpm {
 	struct lpm4 ipv4;
 	struct lpm6 ipv6;
@@ -35,11 +33,4 @@ void lpm_inside(const struct lpm *lpm, const struct ip_network *network, void (*
 static inline uint32_t lpm_find(const struct lpm *lpm, const union ip_address *address)
 {
 	return ip_is_ipv4(address) ? lpm4_find(&lpm->ipv4, ip_to_ipv4(address)) : lpm6_find(&lpm->ipv6, address);
-}
-
-/* Worker: what a lookup of that address will read first. */
-static inline void lpm_prefetch(const struct lpm *lpm, const union ip_address *address)
-{
-	if (ip_is_ipv4(address))
-		rte_prefetch0((const void *)&lpm->ipv4.first[ip_to_ipv4(address) >> 8]);
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <rte_prefetch.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_rib.h>
 
@@ -54,6 +55,12 @@ uint32_t lpm4_around(const struct lpm4 *lpm, uint32_t address, uint8_t len);
 /* Main thread: visits the values of the prefixes inside of that one which have no other between it and themselves. */
 void lpm4_inside(const struct lpm4 *lpm, uint32_t address, uint8_t len, void (*visit)(void *context, uint32_t value),
 	void *context);
+
+/* Worker: what a lookup of that address will read first. */
+static inline void lpm4_prefetch(const struct lpm4 *lpm, uint32_t address)
+{
+	rte_prefetch0((const void *)&lpm->first[address >> 8]);
+}
 
 /* Worker: the value of the longest prefix that holds the address, or LPM_NONE. */
 static inline uint32_t lpm4_find(const struct lpm4 *lpm, uint32_t address)

@@ -9,13 +9,13 @@
 #include "fragment.h"
 #include "header.h"
 #include "icmp.h"
-#include "mss.h"
 #include "numbers.h"
 #include "transport.h"
 
 /* A burst between its steps; position i of each array is one packet. */
 struct outbound {
 	uint16_t count;
+	uint32_t generation; /* of the routes */
 	uint32_t children[BURST];
 	struct encap_fields fields[BURST];
 	struct esp_packet esp[BURST];
@@ -61,15 +61,15 @@ static uint32_t admit(struct worker *worker, struct rte_mbuf *packet, uint32_t f
 	struct dataplane *dataplane = worker->dataplane;
 	const void *header = rte_pktmbuf_mtod(packet, const void *);
 	uint8_t source = packet_of(packet)->source;
-	union ip_address from, to;
 	const struct policy *policy = NULL;
 	uint32_t child;
 
 	if (first != TABLES_NONE) {
-		header_addresses(header, &from, &to);
+		union ip_address from = header_source(header);
+
 		policy = policy_match(&dataplane->policies, first, &from);
 		/* From a peer to an address of ours: no other peer's policy takes it. */
-		if (policy && source == PACKET_FROM_PEER && route_is_local(&dataplane->routes, &to))
+		if (policy && source == PACKET_FROM_PEER && is_for_us(worker, header))
 			policy = NULL;
 	}
 	if (unlikely(!policy)) {
@@ -99,16 +99,6 @@ static bool ttl_count_down(struct worker *worker, const struct sa_out *out, stru
 	}
 	header_ttl_decrement(header);
 	return true;
-}
-
-void outbound_clamp_mss(const struct sa_out *out, struct rte_mbuf *packet)
-{
-	void *header = rte_pktmbuf_mtod(packet, void *);
-	uint32_t len = rte_pktmbuf_data_len(packet);
-
-	/* The packet is asked first: it is at hand, an inbound packet's outbound SA is not. */
-	if (unlikely(mss_may_be_syn(header, len)) && out->tunnel.mss_clamp)
-		mss_clamp(header, len, atomic_load_explicit(&out->mss_mtu, memory_order_relaxed));
 }
 
 /*
@@ -151,33 +141,47 @@ static void keep_numbered(struct worker *worker, struct outbound *burst)
 	burst->count = good;
 }
 
-/* Step 7, for one ESP packet: outer header, and on its way. */
-static void encapsulate(struct worker *worker, const struct esp_packet *esp, uint32_t child, struct encap_fields fields)
+/*
+ * Step 7, for one ESP packet: outer header, and on its way. To a neighbour that is known it goes from here, since each
+ * further look at the packet's place would cost as much as the header.
+ */
+static inline void encapsulate(struct worker *worker, const struct esp_packet *esp, uint32_t child,
+	struct encap_fields fields, uint32_t generation)
 {
+	struct dataplane *dataplane = worker->dataplane;
 	struct rte_mbuf *packet = esp->owner;
-	const struct sa_out *out = &worker->dataplane->sas.out[child];
-	const struct sa_outer *outer = atomic_load_explicit(&out->outer, memory_order_acquire);
+	const struct sa_out *out = &dataplane->sas.out[child];
+	struct sa_outer *outer = atomic_load_explicit(&out->outer, memory_order_acquire);
 	struct tables_traffic *traffic = &worker->counters->traffic[child];
-	uint8_t *begin = rte_pktmbuf_mtod(packet, uint8_t *);
-	uint16_t outer_len = encap_len(outer);
+	uint32_t room = (uint32_t)(esp->data - (const uint8_t *)packet->buf_addr), len = esp->len + encap_len(outer);
+	uint16_t mtu = atomic_load_explicit(&out->outer_mtu, memory_order_relaxed);
+	uint8_t *begin = esp->data - encap_len(outer);
+	union adjacency hop;
 
 	tables_count(&traffic->packets_out, 1);
 	tables_count(&traffic->bytes_out, rte_pktmbuf_data_len(packet));
-	/* seal wrote before and behind the payload, within head- and tailroom. */
-	packet_begin_move(packet, (int)(esp->data - begin));
-	packet_len_set(packet, esp->len);
 	if (unlikely(outer->stream)) {
+		packet_place(packet, esp->data, esp->len);
 		exit_stream(worker, packet, out->session);
 		return;
 	}
-	if (unlikely(rte_pktmbuf_headroom(packet) < outer_len)) {
+	if (unlikely(room < encap_len(outer))) {
 		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
 		return;
 	}
 	encap_write(esp->data, esp->len, outer, fields, worker_ipv4_id(worker));
-	packet_begin_move(packet, -(int)outer_len);
+	hop = route_find_again(&dataplane->routes, &outer->remote, &outer->route, generation);
+	if (likely(hop.state == ADJACENCY_REACHED && len <= RTE_MIN(mtu, dataplane->ports[hop.port].mtu) &&
+		    room >= (uint32_t)encap_len(outer) + RTE_ETHER_HDR_LEN)) {
+		begin -= RTE_ETHER_HDR_LEN;
+		forward_write_ethernet(begin, &dataplane->ports[hop.port], hop, outer->ipv6);
+		packet_place(packet, begin, len + RTE_ETHER_HDR_LEN);
+		exit_transmit(worker, packet, hop.port);
+		return;
+	}
+	packet_place(packet, begin, len);
 	packet_of(packet)->source = PACKET_FROM_KERNEL;
-	forward_esp(worker, packet, &outer->remote, atomic_load_explicit(&out->outer_mtu, memory_order_relaxed));
+	forward_esp(worker, packet, &outer->remote, mtu);
 }
 
 /* Steps 5 to 7 for all that was gathered. */
@@ -191,7 +195,7 @@ static void burst_send(struct worker *worker, struct outbound *burst)
 	esp_seal(worker->engine, burst->esp, burst->count);
 	for (uint16_t i = 0; i < burst->count; i++) {
 		if (likely(burst->esp[i].status == ESP_OK))
-			encapsulate(worker, &burst->esp[i], burst->children[i], burst->fields[i]);
+			encapsulate(worker, &burst->esp[i], burst->children[i], burst->fields[i], burst->generation);
 		else
 			exit_drop(worker, burst->esp[i].owner,
 				burst->esp[i].status == ESP_NO_ROOM ? REASON_DROP_NO_ROOM : REASON_DROP_CRYPTO);
@@ -199,7 +203,7 @@ static void burst_send(struct worker *worker, struct outbound *burst)
 	burst->count = 0;
 }
 
-static void burst_add(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
+static inline void burst_add(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
 {
 	const struct sa_out *out = &worker->dataplane->sas.out[child];
 	const void *header = rte_pktmbuf_mtod(packet, const void *);
@@ -218,7 +222,7 @@ static void burst_add(struct worker *worker, struct outbound *burst, struct rte_
 }
 
 /* What fits goes into the burst, or waits for its TCP connection. */
-static void packet_add(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
+static inline void packet_add(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
 {
 	const struct sa_outer *outer =
 		atomic_load_explicit(&worker->dataplane->sas.out[child].outer, memory_order_acquire);
@@ -229,12 +233,21 @@ static void packet_add(struct worker *worker, struct outbound *burst, struct rte
 		burst_add(worker, burst, packet, child);
 }
 
-/* Steps 3 and 4 for a packet, and on with it. */
-static void enter(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
+static __rte_noinline void enter_long(
+	struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child, uint16_t mtu)
 {
 	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
-	struct sa_out *out = &worker->dataplane->sas.out[child];
-	uint16_t mtu = atomic_load_explicit(&out->inner_mtu, memory_order_relaxed), n_pieces;
+	uint16_t n_pieces = fit_long(worker, &worker->dataplane->sas.out[child], packet, mtu, pieces);
+
+	for (uint16_t piece = 0; piece < n_pieces; piece++)
+		packet_add(worker, burst, pieces[piece], child);
+}
+
+/* Steps 3 and 4 for a packet, and into the burst with it. */
+static inline void enter(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
+{
+	const struct sa_out *out = &worker->dataplane->sas.out[child];
+	uint16_t mtu = atomic_load_explicit(&out->inner_mtu, memory_order_relaxed);
 
 	if (!ttl_count_down(worker, out, packet))
 		return;
@@ -243,13 +256,10 @@ static void enter(struct worker *worker, struct outbound *burst, struct rte_mbuf
 		return;
 	}
 	outbound_clamp_mss(out, packet);
-	if (likely(rte_pktmbuf_data_len(packet) <= mtu)) {
+	if (likely(rte_pktmbuf_data_len(packet) <= mtu))
 		packet_add(worker, burst, packet, child);
-		return;
-	}
-	n_pieces = fit_long(worker, out, packet, mtu, pieces);
-	for (uint16_t piece = 0; piece < n_pieces; piece++)
-		packet_add(worker, burst, pieces[piece], child);
+	else
+		enter_long(worker, burst, packet, child, mtu);
 }
 
 /* What the steps from 3 on will read of an SA. */
@@ -263,6 +273,17 @@ static void prefetch_sa(const struct worker *worker, uint32_t child, size_t len)
 	esp_key_prefetch(sa_key(sas, child, SA_KEY_OUT), len);
 }
 
+/* Step 1, where there are rules. The packets that go on come to the front; how many. */
+static uint16_t keep_unruled(struct worker *worker, struct rte_mbuf **packets, uint16_t count)
+{
+	uint16_t good = 0;
+
+	for (uint16_t i = 0; i < count; i++)
+		if (packet_of(packets[i])->source == PACKET_FROM_KERNEL || !obey_rules(worker, packets[i]))
+			packets[good++] = packets[i];
+	return good;
+}
+
 /* Each loop is one step for the whole burst, and fetches what the next one reads. */
 void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t count)
 {
@@ -271,26 +292,13 @@ void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t
 	struct outbound burst;
 	uint16_t good = 0;
 
-	/* Step 1: rules. */
+	if (dataplane->rules.count > 0)
+		count = keep_unruled(worker, packets, count);
 	for (uint16_t i = 0; i < count; i++) {
-		union ip_address to;
-
-		if (dataplane->rules.count > 0 && packet_of(packets[i])->source != PACKET_FROM_KERNEL &&
-			obey_rules(worker, packets[i]))
-			continue;
-		to = header_destination(rte_pktmbuf_mtod(packets[i], const void *));
-		policy_prefetch(&dataplane->policies, &to);
-		packets[good++] = packets[i];
-	}
-	count = good;
-	for (uint16_t i = 0; i < count; i++) {
-		union ip_address to = header_destination(rte_pktmbuf_mtod(packets[i], const void *));
-
-		first[i] = policy_first(&dataplane->policies, &to);
+		first[i] = policy_first_of(&dataplane->policies, rte_pktmbuf_mtod(packets[i], const void *));
 		if (first[i] != TABLES_NONE)
 			rte_prefetch0(&dataplane->policies.policies[first[i]]);
 	}
-	good = 0;
 	for (uint16_t i = 0; i < count; i++) {
 		uint32_t child = admit(worker, packets[i], first[i]);
 
@@ -303,6 +311,7 @@ void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t
 	for (uint16_t i = 0; i < good; i++)
 		rte_prefetch0(atomic_load_explicit(&dataplane->sas.out[children[i]].outer, memory_order_relaxed));
 	burst.count = 0;
+	burst.generation = route_generation(&dataplane->routes);
 	for (uint16_t i = 0; i < good; i++)
 		enter(worker, &burst, packets[i], children[i]);
 	burst_send(worker, &burst);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "header.h"
+#include "mss.h"
 #include "sa.h"
 #include "worker.h"
 
@@ -17,7 +18,15 @@ void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t
 
 /* Lowers the MSS of a TCP SYN, going either way through the pair of SAs that `out` belongs to, where that is
  * configured. */
-void outbound_clamp_mss(const struct sa_out *out, struct rte_mbuf *packet);
+static inline void outbound_clamp_mss(const struct sa_out *out, struct rte_mbuf *packet)
+{
+	void *header = rte_pktmbuf_mtod(packet, void *);
+	uint32_t len = rte_pktmbuf_data_len(packet);
+
+	/* The packet is asked first: it is at hand, an inbound packet's outbound SA is not. */
+	if (unlikely(mss_may_be_syn(header, len)) && out->tunnel.mss_clamp)
+		mss_clamp(header, len, atomic_load_explicit(&out->mss_mtu, memory_order_relaxed));
+}
 
 /* What ESP is to carry of a packet: the whole, or in transport mode what follows its header, which goes. */
 static inline void outbound_payload(const struct sa_out *out, struct rte_mbuf *packet, struct esp_packet *esp)

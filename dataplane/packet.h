@@ -68,6 +68,14 @@ static inline void packet_begin_move(struct rte_mbuf *mbuf, int forwards)
 	mbuf->pkt_len = mbuf->data_len;
 }
 
+/* Where the data begins, within the buffer, and how long it is. */
+static inline void packet_place(struct rte_mbuf *mbuf, const uint8_t *begin, uint32_t len)
+{
+	mbuf->data_off = (uint16_t)(begin - (const uint8_t *)mbuf->buf_addr);
+	mbuf->data_len = (uint16_t)len;
+	mbuf->pkt_len = len;
+}
+
 static inline void packet_len_set(struct rte_mbuf *mbuf, uint32_t len)
 {
 	mbuf->data_len = (uint16_t)len;

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "header.h"
 #include "lpm.h"
 #include "sa.h"
 
@@ -70,16 +71,28 @@ void policy_release(struct policy_table *table, uint32_t number);
 
 void policy_set_child(struct policy_table *table, uint32_t number, uint32_t child);
 
-/* Worker: asks for the memory that policy_first will read. */
-static inline void policy_prefetch(const struct policy_table *table, const union ip_address *destination)
+/* Worker: asks for the memory that policy_first_of will read for a packet, by its IP header. */
+static inline void policy_prefetch(const struct policy_table *table, const void *header)
 {
-	lpm_prefetch(&table->lpm, destination);
+	if (likely(!header_is_ipv6(header)))
+		lpm4_prefetch(&table->lpm.ipv4, rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)header)->dst_addr));
 }
 
 /* Worker: the first policy of the longest network around a destination; TABLES_NONE: there is none. */
 static inline uint32_t policy_first(const struct policy_table *table, const union ip_address *destination)
 {
 	return lpm_find(&table->lpm, destination);
+}
+
+/* Worker: the same for a packet's destination. */
+static inline uint32_t policy_first_of(const struct policy_table *table, const void *header)
+{
+	union ip_address destination;
+
+	if (likely(!header_is_ipv6(header)))
+		return lpm4_find(&table->lpm.ipv4, rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)header)->dst_addr));
+	destination = header_destination(header);
+	return policy_first(table, &destination);
 }
 
 /* Worker: the first policy of the networks around this one, from the longest outwards; TABLES_NONE: there is none. */

@@ -17,7 +17,9 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct dataplane;
 
@@ -71,6 +73,16 @@ static inline bool port_kernel_has_passed(const struct port *port, uint32_t mark
 
 /* Main thread: the address that ICMP errors bear, of that family; none: the port has none. */
 void port_set_address(struct port *port, bool ipv6, const union ip_address *address, struct rte_rcu_qsbr *qsbr);
+
+/* Its Ethernet address in six of eight bytes, as it lies in memory; what is in the others is not to be looked at. */
+static inline uint64_t port_mac_word(const struct port *port)
+{
+	uint64_t word;
+
+	_Static_assert(sizeof(struct port) >= offsetof(struct port, mac) + sizeof(word), "so much can be read");
+	memcpy(&word, (const uint8_t *)port + offsetof(struct port, mac), sizeof(word));
+	return word;
+}
 
 /* Worker: that address. */
 static inline union ip_address port_address(const struct port *port, bool ipv6)

@@ -13,6 +13,7 @@
 #include "lpm.h"
 #include "tables/tables.h"
 
+#include <rte_branch_prediction.h>
 #include <rte_ether.h>
 #include <rte_hash.h>
 
@@ -85,6 +86,19 @@ static inline uint32_t route_generation(const struct route_table *table)
 	return atomic_load_explicit(&table->generation, memory_order_acquire);
 }
 
+/*
+ * What workers remember of the lookup of one destination: the generation, and in the low half the adjacency's number.
+ * They share it, for each would write the same.
+ */
+struct route_memory {
+	_Atomic uint64_t word;
+};
+
+static inline void route_forget(struct route_memory *memory)
+{
+	atomic_store_explicit(&memory->word, UINT64_MAX, memory_order_relaxed);
+}
+
 /* Worker: an adjacency by its number; state ADJACENCY_NONE for LPM_NONE. */
 static inline union adjacency route_adjacency(const struct route_table *table, uint32_t number)
 {
@@ -108,4 +122,19 @@ static inline union adjacency route_find(
 	if (number)
 		*number = found;
 	return route_adjacency(table, found);
+}
+
+/* Worker: the same for a destination that is always that of `memory`. `generation` was read in this turn. */
+static inline union adjacency route_find_again(const struct route_table *table, const union ip_address *destination,
+	struct route_memory *memory, uint32_t generation)
+{
+	uint64_t word = atomic_load_explicit(&memory->word, memory_order_relaxed);
+	union adjacency adjacency;
+	uint32_t number;
+
+	if (likely(word >> 32 == generation && (uint32_t)word != LPM_NONE))
+		return route_adjacency(table, (uint32_t)word);
+	adjacency = route_find(table, destination, &number);
+	atomic_store_explicit(&memory->word, (uint64_t)generation << 32 | number, memory_order_relaxed);
+	return adjacency;
 }

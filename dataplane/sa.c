@@ -113,6 +113,7 @@ void sa_outer_fill(struct sa_outer *outer, const struct endpoint *local, const s
 	outer->stream = encapsulation == TABLES_ENCAPSULATION_STREAM;
 	outer->ipv6 = !ip_is_ipv4(&outer->remote);
 	outer->connection = TABLES_NONE;
+	route_forget(&outer->route);
 	encap_prepare(outer);
 }
 
@@ -135,7 +136,7 @@ static int session_open(struct sa_store *store, uint32_t index, uint64_t id, con
 /* Both SAs of a child send to, and expect from, where its session's peer is. */
 static void outer_point(struct sa_store *store, uint32_t index)
 {
-	const struct sa_outer *outer = store->sessions[store->children[index].session].outer;
+	struct sa_outer *outer = store->sessions[store->children[index].session].outer;
 
 	atomic_store_explicit(&store->in[index].outer, outer, memory_order_release);
 	atomic_store_explicit(&store->out[index].outer, outer, memory_order_release);

@@ -9,6 +9,7 @@
 #include "esp/esp.h"
 #include "esp/replay.h"
 #include "ip.h"
+#include "route.h"
 #include "tables/tables.h"
 
 #include <rte_prefetch.h>
@@ -18,21 +19,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What goes into the outer header. Never changed while workers see it: a move makes another one. */
+/*
+ * What goes into the outer header. Never changed while workers see it, but for what they remember of its route: a move
+ * makes another one.
+ */
 struct sa_outer {
 	union ip_address local, remote; /* of one family */
-	uint16_t local_port, remote_port;
+	struct route_memory route;	/* workers' */
+	rte_be64_t third;  /* IPv4: the third eight bytes of the header, of which the last four are UDP's ports */
+	uint32_t checksum; /* of the header's constant fields, not folded; see encap.c, as these two */
+	uint8_t header_len;
 	bool udp, ipv6;
-	bool stream;        /* ESP goes into a TCP connection; the addresses are of that */
-	uint8_t header_len; /* see encap.c, as the next one */
-	uint32_t checksum;  /* of the header's constant fields, not folded */
+	bool stream; /* ESP goes into a TCP connection; the addresses are of that */
+	uint16_t local_port, remote_port;
 	uint32_t connection; /* stream: a worker's (connections.h); TABLES_NONE: sluiced has it (relay.h) */
 } __attribute__((aligned(64)));
+_Static_assert(sizeof(struct sa_outer) == 64, "a worker waits for one line");
 
 /* A session: where its peer is. All of it is the main thread's; workers come to `outers` by their SAs. */
 struct sa_session {
 	struct sa_outer outers[2];
-	const struct sa_outer *outer; /* the one of the two that is in force */
+	struct sa_outer *outer;	      /* the one of the two that is in force */
 	uint64_t outer_retired;       /* the grace period after which the other may be reused */
 	uint64_t id;                  /* 0: the slot is empty */
 	uint64_t path_mtu_until;      /* TSC */
@@ -72,7 +79,7 @@ struct sa_out {
 		_Atomic uint64_t bytes;    /* counted where there is a limit */
 	} numbers __attribute__((aligned(64)));
 	uint32_t session; /* never changed while workers see it */
-	_Atomic(const struct sa_outer *) outer __attribute__((aligned(64))); /* main: writes; workers: read */
+	_Atomic(struct sa_outer *) outer __attribute__((aligned(64))); /* main: writes; workers: read */
 	_Atomic uint16_t inner_mtu;          /* mtu.h; likewise, as the next one: */
 	_Atomic uint16_t mss_mtu;            /* what MSS is lowered for */
 	uint32_t spi;

@@ -76,12 +76,20 @@ enum { ESP_KEY_ALIGN = 64 };
 enum { ESP_KEY_FRONT_LEN = 256, ESP_KEY_POWERS_END = 512 };
 static inline void esp_key_prefetch(const struct esp_key *key, size_t len)
 {
-	size_t powers_len = (len / 16 + 3) * 16, back = 0;
+	const char *front = (const char *)key, *end = front + ESP_KEY_POWERS_END;
+	size_t powers_len = (len / 16 + 3) * 16;
 
-	for (size_t offset = 0; offset < ESP_KEY_FRONT_LEN; offset += ESP_KEY_ALIGN)
-		__builtin_prefetch((const char *)key + offset);
-	for (; back < powers_len && back < ESP_KEY_POWERS_END - ESP_KEY_FRONT_LEN; back += ESP_KEY_ALIGN)
-		__builtin_prefetch((const char *)key + ESP_KEY_POWERS_END - ESP_KEY_ALIGN - back);
+	/* Lines one by one: as a loop it would be a good part of what a short packet costs. */
+	__builtin_prefetch(front);
+	__builtin_prefetch(front + ESP_KEY_ALIGN);
+	__builtin_prefetch(front + 2 * ESP_KEY_ALIGN);
+	__builtin_prefetch(front + 3 * ESP_KEY_ALIGN);
+	__builtin_prefetch(end - ESP_KEY_ALIGN);
+	__builtin_prefetch(end - 2 * ESP_KEY_ALIGN);
+	if (powers_len > 2 * ESP_KEY_ALIGN) {
+		__builtin_prefetch(end - 3 * ESP_KEY_ALIGN);
+		__builtin_prefetch(end - 4 * ESP_KEY_ALIGN);
+	}
 }
 
 /*

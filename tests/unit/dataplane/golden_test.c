@@ -275,6 +275,43 @@ static void test_to_the_kernel(void **state)
 	harness_expect_no_frame();
 }
 
+static void expect_outbound_by(const struct peer *peer, uint16_t port, uint32_t station)
+{
+	size_t len = lan_packet(peer, 100, 0, 0);
+	uint8_t mac[WIRE_MAC_LEN];
+
+	harness_send_ip(1, 0, LAN_HOST, packet, len);
+	harness_turn();
+	assert_true(harness_receive(port, &frame));
+	harness_mac(station, mac);
+	assert_memory_equal(frame.bytes, mac, WIRE_MAC_LEN);
+	assert_memory_equal(frame.bytes + WIRE_MAC_LEN, harness_port_mac(port), WIRE_MAC_LEN);
+	harness_expect_no_frame();
+}
+
+/* What is remembered of an SA's route holds until that changes. */
+static void test_outbound_routes(void **state)
+{
+	enum { OTHER_GATEWAY = GATEWAY - 1, PEERS = 0xc6336400 };
+	struct peer peer;
+
+	(void)state;
+	peer_open(&peer, 1, &(struct peer_options){0});
+	expect_outbound_by(&peer, 0, GATEWAY);
+	harness_net(TABLES_NEIGHBOUR_ADD, OTHER_GATEWAY, 32, 0, 0, 1);
+	harness_net(TABLES_ROUTE_ADD, PEERS, 24, OTHER_GATEWAY, 0, 1);
+	harness_settle();
+	expect_outbound_by(&peer, 0, OTHER_GATEWAY);
+	harness_net(TABLES_ROUTE_ADD, peer.address, 32, LAN_HOST, 1, 1);
+	harness_settle();
+	expect_outbound_by(&peer, 1, LAN_HOST);
+	harness_net(TABLES_ROUTE_REMOVE, peer.address, 32, LAN_HOST, 1, 1);
+	harness_net(TABLES_ROUTE_REMOVE, PEERS, 24, OTHER_GATEWAY, 0, 1);
+	harness_settle();
+	expect_outbound_by(&peer, 0, GATEWAY);
+	peer_close(&peer);
+}
+
 /* Full bursts over several SAs: order within each, its numbers without a gap, none twice, IPv4 IDs all different. */
 static void test_bursts(void **state)
 {
@@ -341,6 +378,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_outbound),
+		TEST(test_outbound_routes),
 		TEST(test_inbound),
 		TEST(test_ports_of_ours),
 		TEST(test_one_armed),
