@@ -21,7 +21,7 @@ static void want_neighbour(struct worker *worker, const union ip_address *addres
 	worker_event(worker, &event);
 }
 
-static void frame_send(struct worker *worker, struct rte_mbuf *packet, const union adjacency *hop)
+static inline void frame_send(struct worker *worker, struct rte_mbuf *packet, const union adjacency *hop)
 {
 	uint8_t *header = rte_pktmbuf_mtod(packet, uint8_t *);
 

@@ -109,7 +109,7 @@ static struct sa_in *sa_of(struct worker *worker, struct rte_mbuf *packet)
 }
 
 /* Step 2: its number, with the high half of an extended one, and what decryption needs. */
-static void burst_add(struct worker *worker, struct inbound *burst, struct rte_mbuf *packet, struct sa_in *in)
+static inline void burst_add(struct worker *worker, struct inbound *burst, struct rte_mbuf *packet, struct sa_in *in)
 {
 	uint8_t *data = rte_pktmbuf_mtod(packet, uint8_t *);
 	uint32_t low = esp_read_sequence(data);
@@ -189,18 +189,28 @@ static enum reason payload_check(const struct sa_in *in, uint8_t next_header)
 	return REASON_COUNT;
 }
 
-/* Is the decrypted packet one that this SA may carry (RFC 4301 section 5.2, step 4)? REASON_COUNT: it is. */
-static enum reason inner_check(const struct sa_in *in, struct rte_mbuf *packet, uint8_t outer_ecn)
+/* May this SA carry a packet with that header, valid and of its family? */
+static inline bool is_selected(const struct sa_in *in, const void *header)
 {
-	void *header = rte_pktmbuf_mtod(packet, void *);
-	uint32_t len = rte_pktmbuf_data_len(packet);
 	union ip_address source, destination;
 
+	if (likely(!in->ipv6)) {
+		const struct rte_ipv4_hdr *ip = header;
+
+		return ip_network_has_ipv4(&in->inner_source, ip->src_addr) &&
+		       ip_network_has_ipv4(&in->inner_destination, ip->dst_addr);
+	}
+	header_addresses(header, &source, &destination);
+	return ip_network_has(&in->inner_source, &source) && ip_network_has(&in->inner_destination, &destination);
+}
+
+/* Is the decrypted packet one that this SA may carry (RFC 4301 section 5.2, step 4)? REASON_COUNT: it is. */
+static inline enum reason inner_check(const struct sa_in *in, void *header, uint32_t len, uint8_t outer_ecn)
+{
 	/* Families are compared before networks: ip.h. */
 	if (!header_is_valid(header, len) || header_is_ipv6(header) != in->ipv6)
 		return REASON_DROP_INNER;
-	header_addresses(header, &source, &destination);
-	if (!ip_network_has(&in->inner_source, &source) || !ip_network_has(&in->inner_destination, &destination))
+	if (!is_selected(in, header))
 		return REASON_DROP_SELECTOR;
 	if (!header_ecn_decapsulate(header, outer_ecn))
 		return REASON_DROP_ECN;
@@ -208,7 +218,7 @@ static enum reason inner_check(const struct sa_in *in, struct rte_mbuf *packet, 
 }
 
 /* Step 5, for one packet that is authentic. Its inner packet, or NULL when it has left. */
-static struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, const struct esp_packet *esp)
+static inline struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, const struct esp_packet *esp)
 {
 	struct rte_mbuf *packet = esp->owner;
 	struct packet *meta = packet_of(packet);
@@ -217,6 +227,8 @@ static struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, cons
 	uint8_t outer_ecn = header_tos(outer) & ECN_MASK;
 	bool newest = esp->sequence > in->replay->highest;
 	enum reason reason = REASON_DROP_REPLAYED;
+	uint8_t *header = esp->data;
+	uint32_t len = esp->len;
 
 	/* Again, and now for good: its twin may have come in the same burst. */
 	if (!replay_accept(in->replay, esp->sequence))
@@ -226,30 +238,43 @@ static struct rte_mbuf *take_inner(struct worker *worker, struct sa_in *in, cons
 
 		follow_notice(worker, in, &flow);
 	}
-	packet_begin_move(packet, (int)(esp->data - rte_pktmbuf_mtod(packet, uint8_t *)));
-	packet_len_set(packet, esp->len);
 	reason = REASON_DROP_HARD_LIFETIME;
-	if (!spend(worker, in, esp->len))
+	if (!spend(worker, in, len))
 		goto drop;
 	reason = payload_check(in, esp->next_header);
 	if (reason != REASON_COUNT)
 		goto drop;
-	if (in->transport)
+	if (unlikely(in->transport)) {
+		packet_place(packet, header, len);
 		transport_restore(packet, in, outer, esp->next_header);
-	reason = inner_check(in, packet, outer_ecn);
+		header = rte_pktmbuf_mtod(packet, uint8_t *);
+		len = rte_pktmbuf_data_len(packet);
+	}
+	reason = inner_check(in, header, len, outer_ecn);
 	if (reason != REASON_COUNT)
 		goto drop;
 	/* Traffic flow confidentiality padding behind the inner packet goes (RFC 4303 section 2.7). */
-	packet_len_set(packet, header_total_len(rte_pktmbuf_mtod(packet, const void *)));
+	len = header_total_len(header);
+	packet_place(packet, header, len);
 	outbound_clamp_mss(&worker->dataplane->sas.out[in->index], packet);
 	tables_count(&traffic->packets_in, 1);
-	tables_count(&traffic->bytes_in, rte_pktmbuf_data_len(packet));
+	tables_count(&traffic->bytes_in, len);
 	meta->kind = PACKET_IP;
 	meta->source = PACKET_FROM_PEER;
+	policy_prefetch(&worker->dataplane->policies, header);
+	route_prefetch(&worker->dataplane->routes, header);
 	return packet;
 drop:
 	exit_drop(worker, packet, reason);
 	return NULL;
+}
+
+/* What is in an ESP packet besides header, IV and ICV of AES-GCM, which is what most peers use. */
+static inline size_t payload_about(uint32_t esp_len)
+{
+	enum { AROUND_LEN = ESP_HDR_LEN + 8 + 16 };
+
+	return esp_len > AROUND_LEN ? esp_len - AROUND_LEN : 0;
 }
 
 /* Steps 1 to 3 for a burst. What a later step reads of memory that depends on the packet is fetched by the one before.
@@ -267,7 +292,7 @@ static void admit(struct worker *worker, struct rte_mbuf **packets, uint16_t cou
 		if (unlikely(!in))
 			continue;
 		rte_prefetch0(in->replay);
-		esp_key_prefetch(in->key, rte_pktmbuf_data_len(packets[i]));
+		esp_key_prefetch(in->key, payload_about(rte_pktmbuf_data_len(packets[i])));
 		packets[good] = packets[i];
 		sas[good++] = in;
 	}

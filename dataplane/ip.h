@@ -87,6 +87,12 @@ static inline bool ip_network_has(const struct ip_network *network, const union 
 		       ((address->words[1] & network->mask.words[1]) ^ network->address.words[1])) == 0;
 }
 
+/* The same where both are known to be of IPv4. */
+static inline bool ip_network_has_ipv4(const struct ip_network *network, rte_be32_t address)
+{
+	return (address & network->mask.ipv4) == network->address.ipv4;
+}
+
 /* From and to the contract's form. ADDRESS_NONE and :: are both no address. */
 union ip_address ip_of_address(const struct address *address);
 struct address ip_to_address(const union ip_address *address);

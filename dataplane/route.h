@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "header.h"
 #include "locals.h"
 #include "lpm.h"
 #include "tables/tables.h"
@@ -137,4 +138,11 @@ static inline union adjacency route_find_again(const struct route_table *table, 
 	adjacency = route_find(table, destination, &number);
 	atomic_store_explicit(&memory->word, (uint64_t)generation << 32 | number, memory_order_relaxed);
 	return adjacency;
+}
+
+/* Worker: asks for the memory that route_find will read first for a packet, by its IP header. */
+static inline void route_prefetch(const struct route_table *table, const void *header)
+{
+	if (likely(!header_is_ipv6(header)))
+		lpm4_prefetch(&table->lpm.ipv4, rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)header)->dst_addr));
 }
