@@ -243,7 +243,7 @@ static __rte_noinline void enter_long(
 		packet_add(worker, burst, pieces[piece], child);
 }
 
-/* Steps 3 and 4 for a packet, and into the burst with it. */
+/* Steps 3 and 4 for a packet, and on with it. */
 static inline void enter(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
 {
 	const struct sa_out *out = &worker->dataplane->sas.out[child];
