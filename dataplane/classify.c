@@ -113,14 +113,13 @@ static void classify_nat_port(
 
 /*
  * A segment of a TCP connection that carries a session, or may (RFC 9329; the kernel knows which): to one of our ports for
- * that, no SYN, and no longer than the kernel's interface takes.
+ * that, and no SYN.
  */
 static bool is_stream_segment(const struct worker *worker, struct rte_mbuf *packet, uint16_t header_len)
 {
 	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod_offset(packet, const struct rte_tcp_hdr *, header_len);
 
 	return rte_pktmbuf_data_len(packet) >= header_len + sizeof(*tcp) && !(tcp->tcp_flags & RTE_TCP_SYN_FLAG) &&
-	       rte_pktmbuf_data_len(packet) <= worker->dataplane->ports[packet_of(packet)->port].kernel_mtu &&
 	       config_is_tcp_port(worker->dataplane->config, rte_be_to_cpu_16(tcp->dst_port));
 }
 

@@ -112,7 +112,7 @@ static int go_back(struct worker *worker, struct connection *connection)
 
 		connection->held_first = segment->next;
 		segment->next = NULL;
-		exit_kernel_packet(worker, segment, packet_of(segment)->port);
+		exit_kernel_segment(worker, segment, packet_of(segment)->port);
 	}
 	connection_let_go(worker, connection);
 	return 0;

@@ -101,8 +101,7 @@ uint32_t connections_between(const struct dataplane *dataplane, uint32_t session
 	struct connection_ends ends = connection_ends_of(local, remote);
 	const struct connection *connection = connection_lookup_find(&dataplane->connections.lookup, &ends);
 
-	if (!connection || connection->session != session ||
-		connection->session_id != dataplane->sas.sessions[session].id ||
+	if (!connection || connection->session_id != dataplane->sas.sessions[session].id ||
 		dataplane->connections.entries[connection->index]->step != STEP_LIVE ||
 		dataplane->connections.entries[connection->index]->asked != TABLES_CHANGE_NONE)
 		return TABLES_NONE;

@@ -53,13 +53,6 @@ static void packet_to_kernel(struct worker *worker, struct rte_mbuf *packet, uin
 		exit_kernel_frame(worker, packet, port);
 }
 
-void exit_kernel_segment(struct worker *worker, struct rte_mbuf *packet, uint16_t port)
-{
-	if (ethernet_prepend(worker, packet, port))
-		frame_to_kernel(
-			worker, packet, port, &worker->segments, worker->dataplane->config->dataplane.stream_rate);
-}
-
 void exit_kernel_packet(struct worker *worker, struct rte_mbuf *packet, uint16_t port)
 {
 	uint16_t mtu = worker->dataplane->ports[port].kernel_mtu, count;
@@ -72,6 +65,16 @@ void exit_kernel_packet(struct worker *worker, struct rte_mbuf *packet, uint16_t
 	count = fragment_cut(worker, packet, mtu, pieces);
 	for (uint16_t i = 0; i < count; i++)
 		packet_to_kernel(worker, pieces[i], port);
+}
+
+void exit_kernel_segment(struct worker *worker, struct rte_mbuf *packet, uint16_t port)
+{
+	const struct dataplane *dataplane = worker->dataplane;
+
+	if (unlikely(rte_pktmbuf_data_len(packet) > dataplane->ports[port].kernel_mtu))
+		exit_kernel_packet(worker, packet, port);
+	else if (ethernet_prepend(worker, packet, port))
+		frame_to_kernel(worker, packet, port, &worker->segments, dataplane->config->dataplane.stream_rate);
 }
 
 static void transmit_flush(struct worker *worker, uint16_t port)

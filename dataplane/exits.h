@@ -21,8 +21,8 @@ static inline void exit_drop(struct worker *worker, struct rte_mbuf *packet, enu
 void exit_kernel_packet(struct worker *worker, struct rte_mbuf *packet, uint16_t port);
 
 /*
- * The same for a TCP segment of a peer's connection, which fits the MTU: with a rate of its own, so that data and what else
- * is the kernel's don't starve each other.
+ * The same for a TCP segment of a peer's connection: with a rate of its own, so that data and what else is the kernel's
+ * don't starve each other. What is longer than the MTU goes as any other packet.
  */
 void exit_kernel_segment(struct worker *worker, struct rte_mbuf *packet, uint16_t port);
 

@@ -78,6 +78,24 @@ static void test_segments_wait_and_go_back_in_order(void **state)
 	harness_expect_no_frame();
 }
 
+/* At the rate of segments, not at that of what else is the kernel's. */
+static void test_many_go_back(void **state)
+{
+	enum { MANY = 100 };
+
+	(void)state;
+	held_detach();
+	harness_open(&(struct harness_options){.exception_rate = 10});
+	held_attach();
+	peer_open(&peer, 1, &(struct peer_options){.stream = true});
+	held_open(&first, &peer, HELD_PORT);
+	for (uint32_t i = 0; i < MANY; i++)
+		held_send(&first, 0, HELD_SEQ + i, HELD_ACK, text, 1);
+	held_release(&first);
+	for (uint32_t i = 0; i < MANY; i++)
+		held_expect_kernel(&first, HELD_SEQ + i, text, 1);
+}
+
 static void test_another_worker_receives(void **state)
 {
 	(void)state;
@@ -336,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_hold_waits_for_workers_and_kernel, held_setup, held_teardown),
 		cmocka_unit_test_setup_teardown(test_segments_wait_and_go_back_in_order, held_setup, held_teardown),
+		cmocka_unit_test_setup_teardown(test_many_go_back, held_setup, held_teardown),
 		cmocka_unit_test_setup_teardown(test_another_worker_receives, held_setup_two_workers, held_teardown),
 		cmocka_unit_test_setup_teardown(test_fragments, held_setup, held_teardown),
 		cmocka_unit_test_setup_teardown(test_hold_is_refused, held_setup, held_teardown),
