@@ -110,7 +110,7 @@ struct stream_frozen {
 	uint32_t unacknowledged_len, unsent_len, unread_len; /* bytes in it */
 };
 
-/* 0; negative errno as takeover_read's, -EMSGSIZE where too much is under way: it was not frozen then. */
+/* 0; negative errno as takeover_read's and transfer_make's: it was not frozen then. */
 int stream_freeze(struct stream *stream, struct stream_frozen *frozen);
 /*
  * IKE messages that were sent since stream_freeze are told by `ike`. Returns how many ESP packets that were sent since

@@ -6,71 +6,48 @@
 #include "takeover.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <string.h>
 
-enum { SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, PARTS = 6 };
-
-/* All of the parts, in one file that nobody can change any more. Its descriptor or negative errno. */
-static int sealed_file(struct iovec parts[PARTS])
+/* One behind the other, in memory that is the caller's; NULL where there is none. */
+static uint8_t *join(const void *first, size_t first_len, const void *second, size_t second_len)
 {
-	int fd = memfd_create("sluice-transfer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int rc = fd < 0 ? -errno : 0;
+	uint8_t *joined = malloc(first_len + second_len + 1);
 
-	for (int i = 0; rc == 0 && i < PARTS; i++) {
-		while (rc == 0 && parts[i].iov_len > 0) {
-			ssize_t written = write(fd, parts[i].iov_base, parts[i].iov_len);
-
-			if (written < 0) {
-				rc = -errno;
-				break;
-			}
-			parts[i].iov_base = (uint8_t *)parts[i].iov_base + written;
-			parts[i].iov_len -= (size_t)written;
-		}
-	}
-	if (rc == 0 && fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-		rc = -errno;
-	if (rc == 0)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return rc;
+	if (joined && first_len > 0)
+		memcpy(joined, first, first_len);
+	if (joined && second_len > 0)
+		memcpy(joined + first_len, second, second_len);
+	return joined;
 }
 
-/* What the kernel had and what we had of each direction, one behind the other. */
+/* What the kernel had and what we had of each direction. */
 static int write_transfer(struct stream *stream, struct stream_frozen *frozen)
 {
 	const struct takeover *takeover = stream->moving;
 	const struct tcp_established *established = &takeover->established;
 	struct transfer_state state;
+	uint8_t *unsent, *unread;
 	struct iovec waiting;
 	int rc = send_queue_join(&stream->queue, &waiting);
 
 	if (rc < 0)
 		return rc;
 	transfer_from_established(&state, established);
+	state.unsent_len = takeover->unsent_len + (uint32_t)waiting.iov_len;
+	state.unread_len = (uint32_t)stream->rest_len + takeover->unread_len;
 	*frozen = (struct stream_frozen){
-		.unacknowledged_len = established->snd_nxt - established->snd_una,
-		.unsent_len = takeover->unsent_len + (uint32_t)waiting.iov_len,
-		.unread_len = (uint32_t)stream->rest_len + takeover->unread_len,
+		.unacknowledged_len = transfer_unacknowledged_len(&state),
+		.unsent_len = state.unsent_len,
+		.unread_len = state.unread_len,
 	};
-	state.unsent_len = frozen->unsent_len;
-	state.unread_len = frozen->unread_len;
-	if (sizeof(state) + frozen->unacknowledged_len + (uint64_t)frozen->unsent_len + frozen->unread_len >
-		TRANSFER_LEN_MAX)
-		return -EMSGSIZE;
-	frozen->transfer = sealed_file((struct iovec[PARTS]){
-		{&state, sizeof(state)},
-		{established->unacknowledged, frozen->unacknowledged_len},
-		{takeover_unsent(takeover), takeover->unsent_len},
-		waiting,
-		{stream->rest, stream->rest_len},
-		{takeover->unread, takeover->unread_len},
-	});
-	return frozen->transfer < 0 ? frozen->transfer : 0;
+	unsent = join(takeover_unsent(takeover), takeover->unsent_len, waiting.iov_base, waiting.iov_len);
+	unread = join(stream->rest, stream->rest_len, takeover->unread, takeover->unread_len);
+	rc = unsent && unread ? transfer_make(&state, established->unacknowledged, unsent, unread) : -ENOMEM;
+	frozen->transfer = rc;
+	free(unsent);
+	free(unread);
+	return rc < 0 ? rc : 0;
 }
 
 /* Nothing of the loop's may touch the socket while the kernel holds still. */
