@@ -54,6 +54,7 @@ void install_session_remove(struct install *install, uint32_t session, const cha
 int install_connection_hold(struct install *install, uint32_t session, const struct endpoint *local,
 	const struct endpoint *remote, uint32_t *connection);
 void install_connection_release(struct install *install, uint32_t connection);
+/* A connection that a worker has carries this session now, whose place it is. */
 void install_connection_follow(struct install *install, uint32_t connection, uint32_t session);
 void install_connection_end(struct install *install, uint32_t connection, bool at_once);
 

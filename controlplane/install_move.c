@@ -81,7 +81,12 @@ void install_connection_release(struct install *install, uint32_t connection)
 
 void install_connection_follow(struct install *install, uint32_t connection, uint32_t session)
 {
+	struct place place = asked_place(install, session);
+
 	writer_connection_follow(install->writer, connection, session);
+	/* Where it goes already: with the move the data plane looks for its connection anew. */
+	install->sessions->sessions[session].n_moves++;
+	writer_session_move(install->writer, session, &place.local, &place.remote, place.encapsulation);
 }
 
 void install_connection_end(struct install *install, uint32_t connection, bool at_once)

@@ -23,6 +23,14 @@ void streams_connection_forget(struct streams_one *one)
 	one->connection = TABLES_NONE;
 }
 
+void streams_connection_follow(struct streams_one *one)
+{
+	if (one->owner != STREAMS_TAKEN || one->session == TABLES_NONE || one->held_for == one->id)
+		return;
+	install_connection_follow(one->all->install, one->connection, one->session);
+	one->held_for = one->id;
+}
+
 struct streams_one *streams_of_connection(const struct streams *streams, uint32_t connection, uint64_t id)
 {
 	struct streams_one *one = connection < streams->n_connections ? streams->by_connection[connection] : NULL;
@@ -113,6 +121,7 @@ int streams_connection_adopt(struct streams *streams, uint32_t connection)
 	if (!one)
 		return -ENOMEM;
 	one->owner = STREAMS_TAKEN;
+	one->held_for = record->session_id;
 	streams_connection_set(one, connection);
 	streams_confirm(streams, &one->local, &one->remote);
 	return streams_bind(streams, session, record->session_id, &one->local, &one->remote) ? 0 : -ENOMEM;

@@ -81,8 +81,7 @@ bool streams_bind(struct streams *streams, uint32_t session, uint64_t id, const 
 		if (before)
 			end_later(before, "a newer connection carries its session", REPLACED_TICKS);
 		streams_session_set(one, session, id);
-		if (one->owner != STREAMS_KERNEL)
-			install_connection_follow(streams->install, one->connection, session);
+		streams_connection_follow(one);
 	}
 	one->id = id;
 	one->ending = NULL;

@@ -38,6 +38,7 @@ struct streams_one {
 	uint32_t connection;	/* its record in the tables, TABLES_NONE; and that one's id: */
 	uint64_t connection_id;
 	uint64_t held_us;	/* since when it is held; monotonic */
+	uint64_t held_for;	/* id of the session that it carries as far as the data plane knows */
 	struct stream_frozen frozen;
 	bool has_ended;		/* told before it was taken, */
 	int ended_with;		/* for this reason */
@@ -84,6 +85,9 @@ struct streams_one *streams_of_session(const struct streams *streams, uint32_t s
 /* streams_connections.c: it has this record in the tables from now on, or none. */
 void streams_connection_set(struct streams_one *one, uint32_t connection);
 void streams_connection_forget(struct streams_one *one);
+
+/* streams_connections.c: the data plane is told which session it carries, where that is another one. */
+void streams_connection_follow(struct streams_one *one);
 
 /* streams_connections.c: that has this record; NULL. */
 struct streams_one *streams_of_connection(const struct streams *streams, uint32_t connection, uint64_t id);

@@ -97,6 +97,7 @@ void streams_take_over(struct streams *streams, uint32_t session, uint64_t id)
 	}
 	one->owner = STREAMS_HOLDING;
 	one->held_us = now_us();
+	one->held_for = id;
 	streams_connection_set(one, one->connection);
 }
 
@@ -165,6 +166,7 @@ static void take_installed(struct streams_one *one, int result)
 	one->stays = STREAMS_STEP_NONE;
 	streams->counters.taken++;
 	tell_taken(one);
+	streams_connection_follow(one);
 	if (one->has_ended)
 		streams_connection_end(one, one->ended_with);
 }

@@ -113,6 +113,32 @@ static void test_session_ends_meanwhile(void **state)
 	close(dialed.fd);
 }
 
+/* The peer negotiates anew in the same connection: its next session goes by it. */
+static void test_next_session_in_it(void **state)
+{
+	struct world *world = *state;
+	struct tables_change hold, move;
+	struct dialed dialed;
+	struct ike_child child = world_plane_begin_taken(world, &dialed, &hold), next;
+	uint64_t before = world_session(world, 0)->id;
+
+	world->host.child_remove(world->host.context, child.id, child.spi_in);
+	next = world_child_over(world, &dialed);
+	assert_int_not_equal(world_install_active(world, &next), 0);
+	assert_int_not_equal(world_session(world, 0)->id, before);
+	assert_int_equal(world_took(world, TABLES_MOVE, &move), 1);
+	assert_int_equal(move.id, world_session(world, 0)->id);
+	assert_int_equal(move.move.encapsulation, TABLES_ENCAPSULATION_STREAM);
+	assert_true(endpoint_equal(&move.move.remote, &dialed.remote));
+	assert_int_equal(world->tables.connections[hold.index].session_id, world_session(world, 0)->id);
+	for (int i = 0; i < 6; i++)
+		world_plane_tick(world);
+	assert_int_equal(world_took(world, TABLES_CONNECTION_END, NULL), 0);
+	assert_int_equal(world_took(world, TABLES_CONNECTION_HOLD, NULL), 1);
+	assert_true(streams_carry(world->gateway.streams, world_find(world, 0), world_session(world, 0)->id));
+	close(dialed.fd);
+}
+
 static void test_goes_on_in_udp(void **state)
 {
 	struct world *world = *state;
@@ -242,6 +268,7 @@ int main(void)
 		TAKEOVER_TEST(test_ends_before_it_was_taken),
 		TAKEOVER_TEST(test_session_ends),
 		TAKEOVER_TEST(test_session_ends_meanwhile),
+		TAKEOVER_TEST(test_next_session_in_it),
 		TAKEOVER_TEST(test_goes_on_in_udp),
 		TAKEOVER_TEST(test_newer_connection),
 		TAKEOVER_TEST(test_sluiced_restarts),
