@@ -86,3 +86,8 @@ gauge_is() { (($(gauge "$1") == $2)); }
 
 # tcp_in_worker: one session's TCP connection is a worker's.
 tcp_in_worker() { gauge_is tcp_connections 1; }
+
+# tcp_is_in WHERE: "worker N" or "kernel" has the branch's only TCP connection.
+tcp_is_in() {
+	[[ $(sluicectl show tcp | tail -n +2 | wc -l) == 1 ]] && sluicectl show tcp | tail -n 1 | grep -qw "$1"
+}
