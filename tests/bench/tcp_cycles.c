@@ -241,12 +241,11 @@ static int compare(const void *a, const void *b)
 static double measure(const struct load *load, bool sends)
 {
 	static double rounds[ROUNDS];
-	uint64_t packets = (uint64_t)load->connections * load->burst, before;
+	uint64_t packets = (uint64_t)load->connections * load->burst;
 	struct bench bench;
 	uint64_t cycles, n;
 
 	bench_init(&bench, load);
-	before = load->flight * (uint64_t)load->connections;
 	for (int round = -WARM_UP; round < ROUNDS; round++) {
 		for (cycles = n = 0; n < ROUND_PACKETS; n += packets) {
 			cycles += sends ? send_round(&bench) : receive_round(&bench);
@@ -258,7 +257,6 @@ static double measure(const struct load *load, bool sends)
 	for (uint32_t i = 0; i < load->connections; i++) {
 		const uint64_t *counters = bench.ends[i].counters;
 
-		before += counters[TCP_COUNT_BYTES_IN] / FRAME_LEN;
 		require(counters[TCP_COUNT_RETRANSMITTED] == 0 && counters[TCP_COUNT_OUT_OF_ORDER] == 0 &&
 				counters[sends ? TCP_COUNT_BYTES_OUT : TCP_COUNT_BYTES_IN] >=
 					(uint64_t)ROUNDS * load->burst * FRAME_LEN,
