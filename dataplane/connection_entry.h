@@ -40,4 +40,7 @@ struct connection_entry {
 /* The one in that record; NULL: none, or another one. */
 struct connection_entry *connection_entry_of(const struct dataplane *dataplane, uint32_t index, uint64_t id);
 
+/* The session of this record; NULL: it has gone, or is about to. */
+struct sa_session *connection_session(const struct dataplane *dataplane, uint32_t index, uint64_t id);
+
 struct connection_ends connection_ends_of(const struct endpoint *local, const struct endpoint *remote);

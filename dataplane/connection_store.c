@@ -95,13 +95,34 @@ struct connection_ends connection_ends_of(const struct endpoint *local, const st
 	};
 }
 
+struct sa_session *connection_session(const struct dataplane *dataplane, uint32_t index, uint64_t id)
+{
+	struct sa_session *session = index < dataplane->sas.n_sessions ? &dataplane->sas.sessions[index] : NULL;
+
+	return session && id != 0 && session->id == id && !session->leaving ? session : NULL;
+}
+
+/* It becomes this session's where its own has gone: its peer has negotiated anew in it. */
+static bool is_or_becomes_of(const struct dataplane *dataplane, struct connection *connection, uint32_t session)
+{
+	uint64_t id = dataplane->sas.sessions[session].id;
+
+	if (connection->session == session && connection->session_id == id)
+		return true;
+	if (connection_session(dataplane, connection->session, connection->session_id))
+		return false;
+	connection->session = session;
+	connection->session_id = id;
+	return true;
+}
+
 uint32_t connections_between(const struct dataplane *dataplane, uint32_t session, const struct endpoint *local,
 	const struct endpoint *remote)
 {
 	struct connection_ends ends = connection_ends_of(local, remote);
-	const struct connection *connection = connection_lookup_find(&dataplane->connections.lookup, &ends);
+	struct connection *connection = connection_lookup_find(&dataplane->connections.lookup, &ends);
 
-	if (!connection || connection->session_id != dataplane->sas.sessions[session].id ||
+	if (!connection || !is_or_becomes_of(dataplane, connection, session) ||
 		dataplane->connections.entries[connection->index]->step != STEP_LIVE ||
 		dataplane->connections.entries[connection->index]->asked != TABLES_CHANGE_NONE)
 		return TABLES_NONE;

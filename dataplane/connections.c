@@ -43,16 +43,9 @@ static void session_turn(struct dataplane *dataplane, const struct connection_en
 	follow_move(dataplane, entry->connection.session, &entry->local, &entry->remote, TABLES_ENCAPSULATION_STREAM);
 }
 
-static struct sa_session *session_of(const struct dataplane *dataplane, uint32_t index, uint64_t id)
-{
-	struct sa_session *session = index < dataplane->sas.n_sessions ? &dataplane->sas.sessions[index] : NULL;
-
-	return session && id != 0 && session->id == id && !session->leaving ? session : NULL;
-}
-
 static struct sa_session *session_of_entry(const struct dataplane *dataplane, const struct connection_entry *entry)
 {
-	return session_of(dataplane, entry->connection.session, entry->connection.session_id);
+	return connection_session(dataplane, entry->connection.session, entry->connection.session_id);
 }
 
 static void hide(struct dataplane *dataplane, struct connection_entry *entry)
@@ -112,7 +105,7 @@ static int hold(struct dataplane *dataplane, const struct tables_change *change)
 		return -EBUSY;
 	if (!sa_endpoints_fit(local, remote))
 		return -EAFNOSUPPORT;
-	if (!session_of(dataplane, change->connection.session, change->connection.session_id))
+	if (!connection_session(dataplane, change->connection.session, change->connection.session_id))
 		return -ENOENT;
 	entry = rte_zmalloc("connection", sizeof(*entry), RTE_CACHE_LINE_SIZE);
 	if (!entry)

@@ -89,6 +89,9 @@ struct connection *connections_live(const struct dataplane *dataplane, uint32_t 
 /* Payload bytes of a segment of that connection, when it was taken over; 0: there is none. */
 uint16_t connections_mss(const struct dataplane *dataplane, uint32_t index);
 
-/* The live connection of a session between these ends: what its outer header names. TABLES_NONE: sluiced has it. */
+/*
+ * The live connection of a session between these ends: what its outer header names. One whose session has gone becomes
+ * this one's. TABLES_NONE: sluiced has it.
+ */
 uint32_t connections_between(const struct dataplane *dataplane, uint32_t session, const struct endpoint *local,
 	const struct endpoint *remote);
