@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sequence numbers for a burst of packets of any SAs: one atomic add of numbers for each SA in it, and one of bytes
- * where these are limited (RFC 4303 section 3.3.3). Any worker may take numbers of any SA. Limits are told once, by the
- * worker whose add crosses them.
+ * where these are limited (RFC 4303 section 3.3.3); an only worker's are plain ones, a packet at a time. Any worker may
+ * take numbers of any SA. Limits are told once, by the worker whose add crosses them.
  */
 #pragma once
 

@@ -171,7 +171,7 @@ static inline void encapsulate(struct worker *worker, const struct esp_packet *e
 	}
 	encap_write(esp->data, esp->len, outer, fields, worker_ipv4_id(worker));
 	hop = route_find_again(&dataplane->routes, &outer->remote, &outer->route, generation);
-	if (likely(hop.state == ADJACENCY_REACHED && len <= RTE_MIN(mtu, dataplane->ports[hop.port].mtu) &&
+	if (likely(hop.state == ADJACENCY_REACHED && len <= (uint32_t)RTE_MIN(mtu, dataplane->ports[hop.port].mtu) &&
 		    room >= (uint32_t)encap_len(outer) + RTE_ETHER_HDR_LEN)) {
 		begin -= RTE_ETHER_HDR_LEN;
 		forward_write_ethernet(begin, &dataplane->ports[hop.port], hop, outer->ipv6);

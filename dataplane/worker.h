@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A worker: one pinned thread that owns one queue of every port and takes each packet to its end. All that it writes
- * is its own; all that it shares it only reads, but for the outbound numbers of an SA (sa.h).
+ * is its own; all that it shares it only reads, but for an SA's outbound numbers and what is remembered of its route
+ * (sa.h).
  */
 #pragma once
 
