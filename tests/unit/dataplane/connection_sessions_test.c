@@ -82,11 +82,12 @@ static void test_moves_to_udp_and_back(void **state)
 	writer_session_move(harness.writer, peer.session, &local, &remote, TABLES_ENCAPSULATION_STREAM);
 	held_settle();
 	assert_int_equal(held_connection_of(&peer), TABLES_NONE);
-	/* Nor do those of another session's. */
+	/* One whose session has gone is the next session's that is between these ends. */
 	peer_close(&peer);
 	peer_open(&peer, 2, &(struct peer_options){.stream = true});
-	move(&first, TABLES_ENCAPSULATION_STREAM);
 	assert_int_equal(held_connection_of(&peer), TABLES_NONE);
+	move(&first, TABLES_ENCAPSULATION_STREAM);
+	assert_int_equal(held_connection_of(&peer), first.index);
 	held_end(&first, true);
 	held_end(&second, true);
 	while (harness_receive(0, &(struct wire_frame){0}))
