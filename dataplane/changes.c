@@ -2,7 +2,7 @@
 #include "changes.h"
 
 #include "follow.h"
-#include "mirror.h"
+#include "net_changes.h"
 #include "mtu.h"
 
 #include <rte_cycles.h>
@@ -253,7 +253,7 @@ static void apply(struct dataplane *dataplane, const struct tables_change *chang
 	case TABLES_CONNECTION_HOLD:
 	case TABLES_CONNECTION_RELEASE:
 	case TABLES_CONNECTION_END: connections_change(dataplane, change); return;
-	default: mirror_change(dataplane, change); return;
+	default: net_change_apply(dataplane, change); return;
 	}
 	changes_done(dataplane, change->kind, change->index, change->id, rc);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mirror.h"
+#include "net_changes.h"
 
 #include "config/log.h"
 #include "dataplane.h"
@@ -34,7 +34,7 @@ static void tell_refused(struct dataplane *dataplane, const struct tables_change
 	limit->suppressed = 0;
 }
 
-void mirror_change(struct dataplane *dataplane, const struct tables_change *change)
+void net_change_apply(struct dataplane *dataplane, const struct tables_change *change)
 {
 	int rc = route_change(&dataplane->routes, change, dataplane->n_ports);
 

@@ -6,4 +6,4 @@ struct dataplane;
 struct tables_change;
 
 /* Never answered; one that can't be taken up is logged. */
-void mirror_change(struct dataplane *dataplane, const struct tables_change *change);
+void net_change_apply(struct dataplane *dataplane, const struct tables_change *change);
