@@ -25,6 +25,7 @@
 #include "tcp/tcp.h"
 
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -83,6 +84,13 @@ struct connection {
 	struct backlog backlog;
 	struct tcp tcp;
 };
+
+/* All of what serving a connection reads: between two turns with many of them it has gone from the nearest cache. */
+static inline void connection_prefetch(const struct connection *connection)
+{
+	for (size_t at = 0; at < sizeof(*connection); at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0((const uint8_t *)connection + at);
+}
 
 enum connection_command_kind {
 	CONNECTION_INSTALL, /* held -> live; refused: `result` says why, and it is held as before */

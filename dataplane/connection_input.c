@@ -253,6 +253,8 @@ void connection_input(
 	for (uint16_t i = 0; i < count; i++) {
 		struct connection *connection = connections[i];
 
+		if (i + 1 < count && connections[i + 1] != connection)
+			connection_prefetch(connections[i + 1]);
 		if (likely(connection->phase == CONNECTION_LIVE || connection->phase == CONNECTION_ENDING))
 			take_segment(worker, connection, segments[i], &gathered);
 		else if (connection->phase == CONNECTION_HELD)

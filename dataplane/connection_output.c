@@ -321,6 +321,8 @@ unsigned int connection_output(struct worker *worker)
 	sealing.count = 0;
 	for (; n < SERVED && !TAILQ_EMPTY(&own->waiting); n++) {
 		served[n] = TAILQ_FIRST(&own->waiting);
+		if (TAILQ_NEXT(served[n], waiting))
+			connection_prefetch(TAILQ_NEXT(served[n], waiting));
 		take_events(worker, served[n]);
 		connection_obey_mtu(worker, served[n]);
 		TAILQ_REMOVE(&own->waiting, served[n], waiting);
@@ -331,6 +333,8 @@ unsigned int connection_output(struct worker *worker)
 	for (unsigned int i = 0; i < n; i++) {
 		struct connection *connection = served[i];
 
+		if (i + 1 < n)
+			connection_prefetch(served[i + 1]);
 		if (unlikely(connection->phase == CONNECTION_ENDING) && backlog_is_empty(&connection->backlog))
 			tcp_close(&connection->tcp);
 		settle(worker, connection, connection_segments_send(worker, connection, FRAMES));
