@@ -3,7 +3,7 @@
 #include "status.h"
 
 #include "clock.h"
-#include "tcp/state.h"
+#include "tcp/tcp.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,22 +30,6 @@ static bool is_asked_for(const struct tcp_walk *walk, const struct streams_statu
 
 	return !walk->name || strcmp(address_format(&status->remote->address, address), walk->name) == 0 ||
 	       (session && (strcmp(session->peer->name, walk->name) == 0 || strcmp(session->identity, walk->name) == 0));
-}
-
-static const char *state_name(uint64_t state)
-{
-	static const char *const names[] = {
-		[TCP_STATE_ESTABLISHED] = "established",
-		[TCP_STATE_FIN_WAIT_1] = "fin-wait-1",
-		[TCP_STATE_FIN_WAIT_2] = "fin-wait-2",
-		[TCP_STATE_CLOSE_WAIT] = "close-wait",
-		[TCP_STATE_CLOSING] = "closing",
-		[TCP_STATE_LAST_ACK] = "last-ack",
-		[TCP_STATE_TIME_WAIT] = "time-wait",
-		[TCP_STATE_CLOSED] = "closed",
-	};
-
-	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }
 
 static json_t *worker_figures(const struct tables *tables, uint32_t connection)
@@ -112,7 +96,7 @@ static void put_connection(void *context, const struct streams_status *status)
 		status_text(session ? session->identity : "", CONFIG_IDENTITY_LEN), "session",
 		(json_int_t)(session ? session->id : 0), "local", status_endpoint(status->local), "remote",
 		status_endpoint(status->remote), "proved", status->proved, "where", status->stream ? "kernel" : "worker",
-		"state", state_name((uint64_t)json_integer_value(json_object_get(figures, "state"))), "takeover",
+		"state", tcp_state_name((enum tcp_state)json_integer_value(json_object_get(figures, "state"))), "takeover",
 		takeover_of(walk, status), "figures", figures);
 	if (object && !status->stream)
 		json_object_set_new(object, "taken_at",
