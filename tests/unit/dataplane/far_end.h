@@ -90,6 +90,16 @@ void far_end_expect_all(const struct far_end *far);
 void far_end_send_packet(struct far_end *far, uint32_t number);
 void far_end_send_frame(struct far_end *far, enum frame_kind kind, const void *bytes, size_t len);
 
+/* Takes what has come in order: all of it is counted and checked. */
+void far_end_read_frames(struct far_end *far);
+
+/* HQ's LAN: sends the packets that are due in one step, and takes those that have come. */
+void far_end_lan_sends(struct far_end *far);
+void far_end_lan_receives(struct far_end *far);
+
+/* A buffer that one of the above made is not needed any more; `context` is the far end. */
+void far_end_release_buffer(void *context, void *owner);
+
 /* A segment of its that says nothing new, as a packet; its length. */
 size_t far_end_make_ack(struct far_end *far, uint8_t *packet);
 
