@@ -38,7 +38,7 @@ struct solo {
 	bool out_ecn_capable;
 	uint8_t wire[TCP_HEADER_MAX + 4096];
 	uint8_t bytes[1 << 17];	  /* what is sent: frames lie here, bytes[n] for sequence number SOLO_US + n */
-	uint8_t peer_bytes[8192]; /* the same of the peer, behind SOLO_MARGIN bytes before SOLO_PEER */
+	uint8_t peer_bytes[1 << 14]; /* the same of the peer, behind SOLO_MARGIN bytes before SOLO_PEER */
 };
 
 enum solo_option { SOLO_PLAIN = 0, SOLO_TIMESTAMPS = 1, SOLO_SACK = 2, SOLO_ECN = 4 };
