@@ -11,9 +11,18 @@
 
 CABLE=sluice-tcp-$$
 CABLE_LOG=$BUILD/lab/$CABLE
+wire_pid=
 TCP_PEER=$BUILD/tests/lab/tcp-peer
 CABLE_PORT=4500
+CABLE_PROMPTLY=() # a command before those of cable_run
 cable_pids=()
+
+# cable_use NAME: another cable than the one, for scripts that want several at once, each in a shell of its own.
+cable_use() {
+	CABLE=sluice-tcp-$$-$1
+	CABLE_LOG=$BUILD/lab/$CABLE
+	cable_pids=() wire_pid=
+}
 
 inside() {
 	local host=$1
@@ -69,12 +78,19 @@ cable_begin() {
 	cable_up
 }
 
-cable_down() {
-	local pid host
+# What runs there ends.
+cable_end() {
+	local pid
 
 	for pid in "${cable_pids[@]}"; do
 		! process_runs "$pid" || kill "$pid"
 	done
+}
+
+cable_down() {
+	local host
+
+	cable_end
 	for host in left cable right; do
 		ip netns delete "$CABLE-$host" 2>/dev/null || :
 	done
@@ -85,7 +101,7 @@ cable_run() {
 	local name=$1
 
 	shift
-	(inside "$@") >"$CABLE_LOG/$name.log" 2>&1 </dev/null &
+	(inside "$1" "${CABLE_PROMPTLY[@]}" "${@:2}") >"$CABLE_LOG/$name.log" 2>&1 </dev/null &
 	pid=$!
 	cable_pids+=("$pid")
 }
@@ -95,16 +111,20 @@ cable_is_ready() {
 	grep -q '^ready' "$CABLE_LOG/$1.log"
 }
 
-wire_pid=
-# cable_quality DELAY LOSS DUPLICATE REORDER: milliseconds and percent, see wire.c.
+# cable_quality DELAY LOSS DUPLICATE REORDER [RATE [SEED]]: see wire.c.
 cable_quality() {
-	if [[ $wire_pid ]]; then
-		kill "$wire_pid"
-		wait_for 10 "the end of the cable" process_gone "$wire_pid"
-	fi
+	cable_wire_stop
 	cable_run wire cable "$BUILD/lab/wire" west east "$@"
 	wire_pid=$pid
 	wait_for 10 "the cable" cable_is_ready wire "$wire_pid"
+}
+
+# Its account of the frames is in wire.log then.
+cable_wire_stop() {
+	[[ $wire_pid ]] || return 0
+	kill "$wire_pid"
+	wait_for 10 "the end of the cable" process_gone "$wire_pid"
+	wire_pid=
 }
 
 # cable_stream WHO WHAT SECONDS: one stream between left and right. WHO is endpoint or kernel, what left is; WHAT is what
@@ -138,6 +158,9 @@ cable_goodput() {
 	[[ $1 == send ]] || log=left
 	sed -n 's,.*: \([0-9.]*\) Mbit/s$,\1,p' "$CABLE_LOG/$log.log"
 }
+
+# cable_wire_counter NAME: of both directions, of the cable that was stopped.
+cable_wire_counter() { sed -n "s/.* $1 \([0-9]*\).*/\1/p" "$CABLE_LOG/wire.log" | awk '{ sum += $1 } END { print sum + 0 }'; }
 
 # cable_counter NAME: of the endpoint of the last stream.
 cable_counter() { sed -n "s/^$1 //p" "$CABLE_LOG/left.log"; }
