@@ -73,6 +73,7 @@ struct connection {
 	bool changed;	     /* its figures, since they were published */
 	TAILQ_ENTRY(connection) waiting;
 	LIST_ENTRY(connection) timed;
+	uint32_t gathered;   /* bytes of its frames that are about to be sealed; connection_seal.h */
 	uint64_t due;        /* microseconds: when the wheel looks at it */
 	uint64_t publish_at; /* microseconds: no earlier */
 	struct rte_mbuf *held_first, *held_last; /* linked by mbuf->next; each of one segment otherwise */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection_output.h"
 
+#include "connection_seal.h"
 #include "connection_segment.h"
 #include "connection_worker.h"
 #include "connections.h"
 #include "dataplane.h"
 #include "exits.h"
 #include "header.h"
-#include "numbers.h"
-#include "outbound.h"
 
 #include <errno.h>
 
@@ -17,13 +16,10 @@ enum {
 	FRAMES = 64, /* and of each so many frames and segments: what came in meanwhile must not wait long */
 };
 
-/* Packets that are encrypted together; position i of each array is one. */
-struct sealing {
-	uint16_t count;
-	struct connection *connections[BURST];
-	uint32_t children[BURST];
-	struct esp_packet esp[BURST];
-};
+static bool backlog_is_empty(const struct backlog *backlog)
+{
+	return backlog->data.head == TCP_NONE && backlog->ike.head == TCP_NONE;
+}
 
 /* --- into the backlog --------------------------------------------------------------------------------------------- */
 
@@ -73,26 +69,65 @@ static void enqueue(struct worker *worker, struct connection *connection, struct
 	connection_touch(worker, connection);
 }
 
+/* Nothing waits before it, and there is room: it need not wait either. */
+static inline bool may_go_at_once(const struct connection_worker *own, const struct connection *connection)
+{
+	return backlog_is_empty(&connection->backlog) && tcp_send_room(&connection->tcp) > connection->gathered &&
+	       own->pool.n_free > own->frame_reserve;
+}
+
 /*
- * By then its SA may have gone, and the slot be another's: what is remembered is no index but the inbound SPI, which
- * has a generation.
+ * When it leaves the backlog its SA may have gone, and the slot be another's: what is remembered is no index but the
+ * inbound SPI, which has a generation. So it is where another worker takes it.
  */
+static void remember_child(struct worker *worker, struct rte_mbuf *packet, uint32_t child)
+{
+	struct packet *meta = packet_of(packet);
+
+	meta->kind = PACKET_SEND;
+	meta->spi = atomic_load_explicit(&worker->dataplane->sas.in[child].spi, memory_order_relaxed);
+}
+
+void connection_take_gathered(struct worker *worker)
+{
+	struct connection_worker *own = worker->connections;
+	struct connection_sends *sends = &own->sends;
+
+	for (uint16_t i = 0; i < sends->count; i++) {
+		struct connection *connection = sends->connections[i];
+
+		if (likely(connection->phase == CONNECTION_LIVE && may_go_at_once(own, connection))) {
+			connection_seal_add(worker, connection, sends->packets[i], sends->children[i]);
+			connection_touch(worker, connection);
+		} else {
+			remember_child(worker, sends->packets[i], sends->children[i]);
+			enqueue(worker, connection, sends->packets[i], false);
+		}
+	}
+	sends->count = 0;
+	connection_seal(worker);
+}
+
 void connection_send(struct worker *worker, struct rte_mbuf *packet, uint32_t child, uint32_t index)
 {
-	struct dataplane *dataplane = worker->dataplane;
-	struct connection *connection = connections_find(&dataplane->connections, index);
-	struct packet *meta = packet_of(packet);
+	struct connection *connection = connections_find(&worker->dataplane->connections, index);
+	struct connection_sends *sends = &worker->connections->sends;
 
 	if (unlikely(!connection)) {
 		exit_drop(worker, packet, REASON_DROP_CONNECTION_ENDED);
 		return;
 	}
-	meta->kind = PACKET_SEND;
-	meta->spi = atomic_load_explicit(&dataplane->sas.in[child].spi, memory_order_relaxed);
-	if (connection->owner == worker->number)
-		enqueue(worker, connection, packet, false);
-	else
+	if (connection->owner != worker->number) {
+		remember_child(worker, packet, child);
 		exit_handoff(worker, packet, connection->owner);
+		return;
+	}
+	connection_prefetch(connection);
+	sends->packets[sends->count] = packet;
+	sends->connections[sends->count] = connection;
+	sends->children[sends->count++] = child;
+	if (sends->count == BURST)
+		connection_take_gathered(worker);
 }
 
 /* The connection that a packet was handed over for; NULL: it has gone. */
@@ -134,74 +169,6 @@ void connection_drop_backlog(struct worker *worker, struct connection *connectio
 
 /* --- out of it ---------------------------------------------------------------------------------------------------- */
 
-/* One frame, in the buffer whose data it is, to the endpoint. */
-static void frame_give(
-	struct worker *worker, struct connection *connection, struct rte_mbuf *packet, enum frame_kind kind)
-{
-	uint32_t len;
-	uint8_t *frame = NULL;
-
-	if (likely(rte_pktmbuf_headroom(packet) >= frame_head_len(kind)))
-		frame = frame_write_head(kind, rte_pktmbuf_mtod(packet, uint8_t *), rte_pktmbuf_data_len(packet), &len);
-	if (unlikely(!frame)) {
-		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
-		return;
-	}
-	packet_begin_move(packet, -(int)frame_head_len(kind));
-	packet_of(packet)->frame_offset = packet->data_off;
-	if (unlikely(tcp_send(&connection->tcp, frame, len, packet) < 0)) {
-		drop(worker, connection, packet, REASON_DROP_CONNECTION_FULL);
-		return;
-	}
-	worker_count(worker, REASON_OUT_FRAME, 1);
-	*(kind == FRAME_ESP ? &connection->counters.frames_out : &connection->counters.ike_out) += 1;
-}
-
-static void sealed_give(struct worker *worker, struct connection *connection, struct esp_packet *esp, uint32_t child)
-{
-	struct tables_traffic *traffic = &worker->counters->traffic[child];
-	struct rte_mbuf *packet = esp->owner;
-
-	if (unlikely(esp->status != ESP_OK)) {
-		exit_drop(worker, packet, esp->status == ESP_NO_ROOM ? REASON_DROP_NO_ROOM : REASON_DROP_CRYPTO);
-		return;
-	}
-	tables_count(&traffic->packets_out, 1);
-	tables_count(&traffic->bytes_out, rte_pktmbuf_data_len(packet));
-	packet_begin_move(packet, (int)(esp->data - rte_pktmbuf_mtod(packet, uint8_t *)));
-	packet_len_set(packet, esp->len);
-	frame_give(worker, connection, packet, FRAME_ESP);
-}
-
-/* Takes out the packets that got no number. */
-static void keep_numbered(struct worker *worker, struct sealing *sealing)
-{
-	uint16_t good = 0;
-
-	for (uint16_t i = 0; i < sealing->count; i++) {
-		if (sealing->esp[i].sequence == 0) {
-			exit_drop(worker, sealing->esp[i].owner, REASON_DROP_HARD_LIFETIME);
-			continue;
-		}
-		sealing->esp[good] = sealing->esp[i];
-		sealing->connections[good] = sealing->connections[i];
-		sealing->children[good++] = sealing->children[i];
-	}
-	sealing->count = good;
-}
-
-static void seal(struct worker *worker, struct sealing *sealing)
-{
-	if (sealing->count == 0)
-		return;
-	if (unlikely(numbers_take(worker, sealing->children, sealing->esp, sealing->count) != sealing->count))
-		keep_numbered(worker, sealing);
-	esp_seal(worker->engine, sealing->esp, sealing->count);
-	for (uint16_t i = 0; i < sealing->count; i++)
-		sealed_give(worker, sealing->connections[i], &sealing->esp[i], sealing->children[i]);
-	sealing->count = 0;
-}
-
 /* Half of what it may wait has passed: its transport is told, before drops have to tell it (RFC 6040, RFC 3168). */
 static void mark(struct connection *connection, struct rte_mbuf *packet)
 {
@@ -209,57 +176,41 @@ static void mark(struct connection *connection, struct rte_mbuf *packet)
 	connection->counters.marked++;
 }
 
-/* Into the burst that is to be encrypted. Returns how long its frame will be; 0: it has left. */
-static uint32_t sealing_add(
-	struct worker *worker, struct sealing *sealing, struct connection *connection, struct rte_mbuf *packet)
+/* To be encrypted, as its SA says now. */
+static void seal_one(struct worker *worker, struct connection *connection, const struct backlog_packet *packet)
 {
-	const struct sa_store *sas = &worker->dataplane->sas;
-	const struct sa_in *in = sa_find_in(sas, packet_of(packet)->spi);
-	struct esp_packet *esp = &sealing->esp[sealing->count];
-	const struct sa_out *out;
+	const struct sa_in *in = sa_find_in(&worker->dataplane->sas, packet_of(packet->owner)->spi);
 
 	if (unlikely(!in)) {
-		exit_drop(worker, packet, REASON_DROP_NO_OUTBOUND);
-		return 0;
+		exit_drop(worker, packet->owner, REASON_DROP_NO_OUTBOUND);
+		return;
 	}
-	out = &sas->out[in->index];
-	outbound_payload(out, packet, esp);
-	esp->headroom = RTE_MAX(esp->headroom, (uint16_t)FRAME_LENGTH_LEN) - FRAME_LENGTH_LEN;
-	sealing->children[sealing->count] = in->index;
-	sealing->connections[sealing->count++] = connection;
-	return FRAME_LENGTH_LEN + esp->len + (uint32_t)esp_overhead(esp_key_suite(out->key), esp->len);
+	if (unlikely(packet->ecn_capable))
+		mark(connection, packet->owner);
+	connection_seal_add(worker, connection, packet->owner, in->index);
 }
 
 /* What of a connection's backlog may leave now, no more than FRAMES: IKE at once, the rest into the burst. */
-static void gather(struct worker *worker, struct connection *connection, struct sealing *sealing)
+static void gather(struct worker *worker, struct connection *connection)
 {
 	const struct connection_worker *own = worker->connections;
-	uint32_t room = tcp_send_room(&connection->tcp), len = 0;
 	struct backlog_packet packet;
 
-	for (uint16_t n = 0; n < FRAMES && room > 0 && own->pool.n_free > own->frame_reserve; n++) {
+	if (likely(backlog_is_empty(&connection->backlog)))
+		return;
+	for (uint16_t n = 0; n < FRAMES && tcp_send_room(&connection->tcp) > connection->gathered &&
+			     own->pool.n_free > own->frame_reserve;
+		n++) {
 		if (!backlog_pop(&connection->backlog, &packet, connection_worker_now(worker)))
 			break;
-		if (unlikely(packet.is_ike)) {
-			len = packet.len;
-			frame_give(worker, connection, packet.owner, FRAME_IKE);
-		} else {
-			if (unlikely(packet.ecn_capable))
-				mark(connection, packet.owner);
-			len = sealing_add(worker, sealing, connection, packet.owner);
-		}
-		room -= RTE_MIN(room, len);
-		if (sealing->count == BURST)
-			seal(worker, sealing);
+		if (unlikely(packet.is_ike))
+			connection_frame(worker, connection, packet.owner, FRAME_IKE);
+		else
+			seal_one(worker, connection, &packet);
 	}
 }
 
 /* --- a turn ------------------------------------------------------------------------------------------------------- */
-
-static bool backlog_is_empty(const struct backlog *backlog)
-{
-	return backlog->data.head == TCP_NONE && backlog->ike.head == TCP_NONE;
-}
 
 /* What the endpoint has found out. Before the peer's FIN all could be read that was. */
 static void take_events(struct worker *worker, struct connection *connection)
@@ -315,10 +266,8 @@ unsigned int connection_output(struct worker *worker)
 {
 	struct connection_worker *own = worker->connections;
 	struct connection *served[SERVED];
-	struct sealing sealing;
 	unsigned int n = 0;
 
-	sealing.count = 0;
 	for (; n < SERVED && !TAILQ_EMPTY(&own->waiting); n++) {
 		served[n] = TAILQ_FIRST(&own->waiting);
 		if (TAILQ_NEXT(served[n], waiting))
@@ -327,9 +276,9 @@ unsigned int connection_output(struct worker *worker)
 		connection_obey_mtu(worker, served[n]);
 		TAILQ_REMOVE(&own->waiting, served[n], waiting);
 		served[n]->waits = false;
-		gather(worker, served[n], &sealing);
+		gather(worker, served[n]);
 	}
-	seal(worker, &sealing);
+	connection_seal(worker);
 	for (unsigned int i = 0; i < n; i++) {
 		struct connection *connection = served[i];
 

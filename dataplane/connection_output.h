@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From inner packets to TCP segments. A packet waits in its connection's backlog, unencrypted; when the turn ends, and
- * the endpoint says that there is room, it is numbered and encrypted, in bursts across connections, framed and given to
- * the endpoint, and what that lets go is sent. A frame that is one segment leaves in the packet's own buffer, and so
+ * From inner packets to TCP segments. A packet for which the endpoint has room is numbered and encrypted, in bursts across
+ * connections, framed and given to the endpoint; another waits in its connection's backlog, unencrypted, until the end
+ * of a turn when there is. What endpoints let go is sent when the turn ends. A frame that is one segment leaves in the packet's own buffer, and so
  * does the first segment of a longer one: TCP, IP and Ethernet headers are written before it, and the endpoint keeps a
  * reference until it is acknowledged. All other segments are copied.
  */
@@ -13,6 +13,9 @@
 
 /* An inner packet that the child SA `child` is to carry, by the TCP connection `index`. It leaves. */
 void connection_send(struct worker *worker, struct rte_mbuf *packet, uint32_t child, uint32_t index);
+
+/* What connection_send was given in this turn, which is sealed then; the SAs must be those that they were. */
+void connection_take_gathered(struct worker *worker);
 
 /* What other workers and the main thread have handed over: PACKET_SEND and PACKET_IKE. They leave. */
 void connection_take_sends(struct worker *worker, struct rte_mbuf **packets, uint16_t count);

@@ -25,10 +25,22 @@ enum {
 	TIME_WAIT = 2 * MICROSECONDS, /* a FIN that is sent again finds us; longer, and slots of records run short */
 };
 
+/* Each is one segment: what `next` says of it, on a line of its own, matters only where it goes back to its pool. */
+static void released_free(struct connection_released *released)
+{
+	for (uint32_t i = 0; i < released->count; i++)
+		rte_pktmbuf_free_seg(released->buffers[i]);
+	released->count = 0;
+}
+
 static void release(void *context, void *owner)
 {
-	(void)context;
-	rte_pktmbuf_free(owner);
+	struct connection_released *released = context;
+
+	rte_prefetch0_write(owner);
+	released->buffers[released->count++] = owner;
+	if (released->count == CONNECTION_RELEASED_MAX)
+		released_free(released);
 }
 
 static void settings_fill(struct connection_worker *own, const struct config *config, uint32_t buffers)
@@ -38,6 +50,7 @@ static void settings_fill(struct connection_worker *own, const struct config *co
 	own->tcp.keepalive_idle = (uint64_t)config->ike.keepalive * MICROSECONDS;
 	own->tcp.time_wait = TIME_WAIT;
 	own->tcp.release = release;
+	own->tcp.context = &own->released;
 	backlog_settings_default(&own->backlog);
 	own->backlog.time_max = (uint64_t)config->ike.tcp_delay * MILLISECOND;
 	own->backlog_reserve = own->pool.count / RESERVE_SHARE;
@@ -79,6 +92,7 @@ void connection_worker_fini(struct worker *worker)
 		if (connection && connection->owner == worker->number)
 			connection_let_go(worker, connection);
 	}
+	released_free(&worker->connections->released);
 	rte_free(worker->connections->slots);
 	rte_free(worker->connections->sink);
 	rte_free(worker->connections);
@@ -194,16 +208,25 @@ static unsigned int look_at_due(struct worker *worker)
 	return n;
 }
 
-/* An idle data plane, and one whose peers all come by UDP, does no more here than three comparisons. */
+/*
+ * An idle data plane, and one whose peers all come by UDP, does no more here than a few comparisons. What was gathered
+ * goes first, as long as its connections and SAs are what they were.
+ */
 unsigned int connection_worker_turn(struct worker *worker)
 {
 	struct connection_worker *own = worker->connections;
 	struct connection_command *command;
 	unsigned int n = 0;
 
-	for (; unlikely((command = connections_command(worker)) != NULL); n++)
+	connection_take_gathered(worker);
+	for (; unlikely((command = connections_command(worker)) != NULL); n++) {
 		connection_obey(worker, command);
+		connection_take_gathered(worker);
+	}
 	if (own->wheel.count > 0)
 		n += look_at_due(worker);
-	return TAILQ_EMPTY(&own->waiting) ? n : n + connection_output(worker);
+	if (!TAILQ_EMPTY(&own->waiting))
+		n += connection_output(worker);
+	released_free(&own->released);
+	return n;
 }

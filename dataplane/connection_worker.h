@@ -7,12 +7,30 @@
 #pragma once
 
 #include "connection.h"
+#include "connection_seal.h"
 #include "wheel.h"
 #include "worker.h"
 
 #include <stdint.h>
 
 TAILQ_HEAD(connection_list, connection);
+
+enum { CONNECTION_RELEASED_MAX = 64 };
+
+/* Buffers that endpoints need no more. They were last looked at a round trip ago: by the time that they go, their first
+ * lines are in the cache. */
+struct connection_released {
+	struct rte_mbuf *buffers[CONNECTION_RELEASED_MAX];
+	uint32_t count;
+};
+
+/* Packets on their way to their connections, which are fetched meanwhile. */
+struct connection_sends {
+	struct rte_mbuf *packets[BURST];
+	struct connection *connections[BURST];
+	uint32_t children[BURST];
+	uint16_t count;
+};
 
 struct connection_worker {
 	struct connection_list waiting; /* to be looked at when the turn ends: something came, or is to be sent */
@@ -26,6 +44,9 @@ struct connection_worker {
 	uint64_t now, now_tsc;	     /* this turn's time in microseconds, and in what it was computed of */
 	uint8_t *sink;		     /* where a frame goes for which there is no buffer */
 	struct wheel wheel;
+	struct connection_released released;
+	struct connection_sends sends;
+	struct connection_sealing sealing;
 };
 
 /* 0 or -ENOMEM. */
