@@ -48,6 +48,18 @@ static struct sa_session *session_of_entry(const struct dataplane *dataplane, co
 	return connection_session(dataplane, entry->connection.session, entry->connection.session_id);
 }
 
+/* Is its session between these ends? It may have gone on meanwhile: to UDP, or to a newer connection. */
+static bool session_is_here(const struct sa_session *session, const struct connection_entry *entry)
+{
+	const struct sa_outer *outer = session->outer;
+	const struct connection_ends *ends = &entry->connection.ends;
+
+	return outer->stream && outer->local_port == rte_be_to_cpu_16(ends->local_port) &&
+	       outer->remote_port == rte_be_to_cpu_16(ends->remote_port) &&
+	       ip_equal(&outer->local, &ends->local) &&
+	       ip_equal(&outer->remote, &ends->remote);
+}
+
 static void hide(struct dataplane *dataplane, struct connection_entry *entry)
 {
 	struct connection_store *store = &dataplane->connections;
@@ -193,8 +205,7 @@ static void installed(struct dataplane *dataplane, struct connection_entry *entr
 		dataplane->connections.n_live++;
 		atomic_compare_exchange_strong(
 			&dataplane->tables.connections[entry->connection.index].phase, &claimed, TABLES_LIVE);
-		/* A session that has gone on to UDP stays there. */
-		if (session && session->outer->stream)
+		if (session && session_is_here(session, entry))
 			session_turn(dataplane, entry);
 	}
 	done(dataplane, entry, TABLES_CONNECTION_INSTALL, entry->command.result);

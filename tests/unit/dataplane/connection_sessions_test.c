@@ -36,7 +36,7 @@ static void test_newest_replaces_older(void **state)
 	held_open(&first, &peer, HELD_PORT);
 	assert_int_equal(held_install(&first, NULL, 0), 0);
 	held_open(&second, &peer, HELD_PORT + 1);
-	assert_int_equal(held_connection_of(&peer), first.index);
+	assert_int_equal(held_connection_of(&peer), TABLES_NONE);
 	assert_int_equal(held_install(&second, NULL, 0), 0);
 	assert_int_equal(held_connection_of(&peer), second.index);
 	assert_int_equal(harness.dataplane.sas.sessions[peer.session].outer->remote_port, HELD_PORT + 1);
@@ -48,6 +48,24 @@ static void test_newest_replaces_older(void **state)
 	assert_int_equal(held_connection_of(&peer), second.index);
 	held_end(&second, true);
 	assert_int_equal(held_connection_of(&peer), TABLES_NONE);
+}
+
+/* The session has gone on to a newer connection, which may well stay in the kernel: it doesn't come back. */
+static void test_older_is_installed_late(void **state)
+{
+	(void)state;
+	peer_open(&peer, 1, &(struct peer_options){.stream = true});
+	held_open(&first, &peer, HELD_PORT);
+	held_open(&second, &peer, HELD_PORT + 1);
+	assert_int_equal(held_install(&first, NULL, 0), 0);
+	assert_int_equal(held_connection_of(&peer), TABLES_NONE);
+	assert_int_equal(harness.dataplane.sas.sessions[peer.session].outer->remote_port, HELD_PORT + 1);
+	assert_int_equal(held_install(&second, NULL, 0), 0);
+	assert_int_equal(held_connection_of(&peer), second.index);
+	held_end(&first, true);
+	held_end(&second, true);
+	while (harness_receive(0, &(struct wire_frame){0}))
+		;
 }
 
 static void test_moves_to_udp_and_back(void **state)
@@ -68,7 +86,7 @@ static void test_moves_to_udp_and_back(void **state)
 	assert_int_equal(harness_count_frames(0), 1);
 	assert_int_equal(harness_count(REASON_OUT_FRAME), 0);
 	/* A connection that comes while it is in UDP does not take it away from there. */
-	held_open(&second, &peer, HELD_PORT + 1);
+	held_wait(&second, &peer, HELD_PORT + 1);
 	assert_int_equal(held_install(&second, NULL, 0), 0);
 	assert_int_equal(held_connection_of(&peer), TABLES_NONE);
 	move(&first, TABLES_ENCAPSULATION_STREAM);
@@ -173,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_newest_replaces_older, held_setup, held_teardown),
+		cmocka_unit_test_setup_teardown(test_older_is_installed_late, held_setup, held_teardown),
 		cmocka_unit_test_setup_teardown(test_moves_to_udp_and_back, held_setup, held_teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_one_segment, held_setup, held_teardown),
 		cmocka_unit_test_setup_teardown(test_next_sluiced, held_setup, held_teardown),

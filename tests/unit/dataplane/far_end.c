@@ -120,6 +120,8 @@ void far_end_open(struct far_end *far, struct peer *peer)
 	assert_int_equal(tcp_install(&far->tcp, &far->settings, &far->pool, &values, far_end_now()), 0);
 	hq = endpoint(true, peer);
 	theirs = endpoint(false, peer);
+	writer_session_move(harness.writer, peer->session, &hq, &theirs, TABLES_ENCAPSULATION_STREAM);
+	harness_settle();
 	assert_int_equal(writer_connection_hold(harness.writer, peer->session, &hq, &theirs, &far->index), 0);
 	assert_int_equal(settle(TABLES_CONNECTION_HOLD), 0);
 	far->connection = connections_find(&harness.dataplane.connections, far->index);

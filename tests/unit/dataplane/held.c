@@ -94,7 +94,7 @@ void held_ask(struct held *held, const struct peer *peer, uint16_t port)
 	writer_flush(harness.writer);
 }
 
-void held_open(struct held *held, const struct peer *peer, uint16_t port)
+void held_wait(struct held *held, const struct peer *peer, uint16_t port)
 {
 	uint32_t done = harness.n_done;
 
@@ -102,6 +102,15 @@ void held_open(struct held *held, const struct peer *peer, uint16_t port)
 	held_settle();
 	assert_int_equal(harness.n_done, done + 1);
 	assert_int_equal(harness.last_result, 0);
+}
+
+void held_open(struct held *held, const struct peer *peer, uint16_t port)
+{
+	struct endpoint local = local_of(), remote = remote_of(peer, port);
+
+	writer_session_move(harness.writer, peer->session, &local, &remote, TABLES_ENCAPSULATION_STREAM);
+	held_settle();
+	held_wait(held, peer, port);
 }
 
 struct transfer_state held_state(void)

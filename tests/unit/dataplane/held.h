@@ -45,6 +45,9 @@ void held_settle(void);
 void held_ask(struct held *held, const struct peer *peer, uint16_t port);
 
 /* Until it is held. */
+void held_wait(struct held *held, const struct peer *peer, uint16_t port);
+
+/* The same for one that the peer's session has come to, as those have that sluiced takes over. */
 void held_open(struct held *held, const struct peer *peer, uint16_t port);
 
 /* Hands it over, with these bytes of a frame that was read half, and takes the answer: the result of the DONE. */
