@@ -292,7 +292,7 @@ static void admit(struct worker *worker, struct rte_mbuf **packets, uint16_t cou
 		if (unlikely(!in))
 			continue;
 		rte_prefetch0(in->replay);
-		esp_key_prefetch(in->key, payload_about(rte_pktmbuf_data_len(packets[i])));
+		esp_key_prefetch(in->key, in->key_lines, payload_about(rte_pktmbuf_data_len(packets[i])));
 		packets[good] = packets[i];
 		sas[good++] = in;
 	}

@@ -263,14 +263,22 @@ static inline void enter(struct worker *worker, struct outbound *burst, struct r
 }
 
 /* What the steps from 3 on will read of an SA. */
-static void prefetch_sa(const struct worker *worker, uint32_t child, size_t len)
+static void prefetch_sa(const struct worker *worker, uint32_t child)
 {
 	const struct sa_store *sas = &worker->dataplane->sas;
 
 	rte_prefetch0(&sas->out[child].outer);
 	rte_prefetch0_write(&sas->out[child].numbers);
 	rte_prefetch0(&worker->counters->traffic[child]);
-	esp_key_prefetch(sa_key(sas, child, SA_KEY_OUT), len);
+}
+
+/* And what it points to. */
+static void prefetch_far(const struct worker *worker, uint32_t child, size_t len)
+{
+	const struct sa_out *out = &worker->dataplane->sas.out[child];
+
+	rte_prefetch0(atomic_load_explicit(&out->outer, memory_order_relaxed));
+	esp_key_prefetch(out->key, out->key_lines, len);
 }
 
 /* Step 1, where there are rules. The packets that go on come to the front; how many. */
@@ -304,12 +312,12 @@ void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t
 
 		if (child == TABLES_NONE)
 			continue;
-		prefetch_sa(worker, child, rte_pktmbuf_data_len(packets[i]));
+		prefetch_sa(worker, child);
 		packets[good] = packets[i];
 		children[good++] = child;
 	}
 	for (uint16_t i = 0; i < good; i++)
-		rte_prefetch0(atomic_load_explicit(&dataplane->sas.out[children[i]].outer, memory_order_relaxed));
+		prefetch_far(worker, children[i], rte_pktmbuf_data_len(packets[i]));
 	burst.count = 0;
 	burst.generation = route_generation(&dataplane->routes);
 	for (uint16_t i = 0; i < good; i++)

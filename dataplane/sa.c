@@ -22,7 +22,8 @@ int sa_store_init(struct sa_store *store, uint32_t n_sessions, uint32_t n_childr
 	store->n_children = n_children;
 	store->n_workers = n_workers;
 	store->replay_window = replay_window;
-	store->key_len = RTE_ALIGN_CEIL(esp_key_size(), ESP_KEY_ALIGN);
+	/* An odd number of lines: so keys are spread over all of a cache's sets. */
+	store->key_len = RTE_ALIGN_CEIL(esp_key_size(), ESP_KEY_ALIGN) | ESP_KEY_ALIGN;
 	store->replay_len = RTE_ALIGN_CEIL(replay_size(replay_window), RTE_CACHE_LINE_SIZE);
 	store->in = store_alloc(n_children, sizeof(*store->in));
 	store->out = store_alloc(n_children, sizeof(*store->out));
@@ -30,10 +31,11 @@ int sa_store_init(struct sa_store *store, uint32_t n_sessions, uint32_t n_childr
 	store->children = store_alloc(n_children, sizeof(*store->children));
 	store->out_spi_mask = rte_align32pow2(n_children) - 1;
 	store->out_spis = store_alloc(store->out_spi_mask + (size_t)1, sizeof(*store->out_spis));
-	store->keys = store_alloc(n_children, 2 * store->key_len);
+	for (int direction = 0; direction < SA_KEY_DIRECTIONS; direction++)
+		store->keys[direction] = store_alloc(n_children, store->key_len);
 	store->replays = store_alloc(n_children, store->replay_len);
-	if (!store->in || !store->out || !store->sessions || !store->children || !store->out_spis || !store->keys ||
-		!store->replays) {
+	if (!store->in || !store->out || !store->sessions || !store->children || !store->out_spis ||
+		!store->keys[SA_KEY_IN] || !store->keys[SA_KEY_OUT] || !store->replays) {
 		sa_store_free(store);
 		return -ENOMEM;
 	}
@@ -44,14 +46,16 @@ int sa_store_init(struct sa_store *store, uint32_t n_sessions, uint32_t n_childr
 
 void sa_store_free(struct sa_store *store)
 {
-	if (store->keys)
-		explicit_bzero(store->keys, store->n_children * 2 * store->key_len);
+	for (int direction = 0; direction < SA_KEY_DIRECTIONS; direction++) {
+		if (store->keys[direction])
+			explicit_bzero(store->keys[direction], store->n_children * store->key_len);
+		rte_free(store->keys[direction]);
+	}
 	rte_free(store->in);
 	rte_free(store->out);
 	rte_free(store->sessions);
 	rte_free(store->children);
 	rte_free(store->out_spis);
-	rte_free(store->keys);
 	rte_free(store->replays);
 	memset(store, 0, sizeof(*store));
 }
@@ -233,6 +237,8 @@ int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index
 		sa_empty(store, index);
 		return rc;
 	}
+	store->in[index].key_lines = esp_key_lines(sa_key(store, index, SA_KEY_IN));
+	store->out[index].key_lines = esp_key_lines(sa_key(store, index, SA_KEY_OUT));
 	*child = (struct sa_child){
 		.id = record->id,
 		.spi_in = record->spi_in,

@@ -59,6 +59,7 @@ struct sa_in {
 	bool extended;        /* 64-bit sequence numbers */
 	bool transport;       /* mode; else tunnel */
 	bool ipv6;            /* inner family */
+	uint8_t key_lines;    /* esp_key_lines */
 	uint32_t index;       /* its own */
 	const struct esp_key *key;
 	struct replay *replay;
@@ -88,6 +89,7 @@ struct sa_out {
 	uint64_t soft_bytes, hard_bytes;     /* UINT64_MAX: none */
 	struct tunnel_settings tunnel;
 	bool transport;             /* mode; else tunnel */
+	uint8_t key_lines;          /* esp_key_lines */
 	_Atomic uint16_t outer_mtu; /* mtu.h: what outer packets are cut to here; UINT16_MAX: to what the port takes */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct sa_out) == 128, "one line is written, one only read");
@@ -107,6 +109,8 @@ struct sa_child {
 	struct ip_network local, remote;
 };
 
+enum sa_key_direction { SA_KEY_IN, SA_KEY_OUT, SA_KEY_DIRECTIONS };
+
 struct sa_store {
 	uint32_t n_children, n_sessions;
 	uint16_t n_workers;
@@ -116,7 +120,7 @@ struct sa_store {
 	struct sa_child *children;
 	uint32_t *out_spis; /* main thread: the first child of each place; TABLES_NONE: none */
 	uint32_t out_spi_mask;
-	uint8_t *keys;      /* two a child: in, out */
+	uint8_t *keys[SA_KEY_DIRECTIONS];   /* by direction, one a child: a packet goes one way, and a key between two others is in its way */
 	size_t key_len;
 	uint8_t *replays;
 	size_t replay_len;
@@ -160,12 +164,10 @@ static inline uint64_t sa_beyond(uint64_t limit)
 /* Main thread: the first of the children, linked by next_out, among which are all with this outbound SPI. */
 uint32_t sa_first_out(const struct sa_store *store, uint32_t spi);
 
-enum sa_key_direction { SA_KEY_IN, SA_KEY_OUT };
-
 /* Where the key of a direction is: known without reading the SA. */
 static inline struct esp_key *sa_key(const struct sa_store *store, uint32_t index, enum sa_key_direction direction)
 {
-	return (struct esp_key *)(store->keys + (2 * (size_t)index + direction) * store->key_len);
+	return (struct esp_key *)(store->keys[direction] + index * store->key_len);
 }
 
 /* What sa_find_in will read. */

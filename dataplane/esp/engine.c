@@ -222,12 +222,12 @@ IMB_MGR *engine_manager(const struct esp_engine *engine, const struct esp_suite 
 static size_t key_size_find(void)
 {
 	enum { POWERS_LEN = 2 * 8 * 16 };
-	size_t size = offsetof(struct esp_key, gcm.ghash_keys) + POWERS_LEN;
+	size_t size = offsetof(struct esp_key, gcm.data.ghash_keys) + POWERS_LEN;
 
 	if (engine_has(ARCH_AVX512))
 		return sizeof(struct esp_key);
-	if (size < offsetof(struct esp_key, job) + sizeof(struct job_key))
-		size = offsetof(struct esp_key, job) + sizeof(struct job_key);
+	if (size < sizeof(struct job_key))
+		size = sizeof(struct job_key);
 	return (size + ESP_KEY_ALIGN - 1) / ESP_KEY_ALIGN * ESP_KEY_ALIGN;
 }
 

@@ -31,19 +31,33 @@ struct esp_engine {
 	struct gcm_context_data gcm;
 };
 
-/* gcm_vaes.c's key: as much as a packet needs of it lies at both ends of 512 bytes, header included. */
-enum { GCM_VAES_POWERS = 16 };
+/*
+ * A key's head stands in its midst, at the same place for all: gcm_vaes.c's packets begin and end the nearer to it, the
+ * shorter they are and the shorter the key is. What they need is one piece, and the rest is not fetched.
+ */
+enum { KEY_HEAD_AT = 256, KEY_HEAD_LEN = 16, GCM_VAES_POWERS = 16 };
+
 struct gcm_vaes_key {
-	uint8_t round_keys[15][16];
 	uint8_t powers[GCM_VAES_POWERS][16]; /* of H, from the highest down to H itself */
+	uint8_t head[KEY_HEAD_LEN];
+	uint8_t round_keys[15][16];
 };
+_Static_assert(sizeof(struct gcm_vaes_key) == 512, "compact");
 
 struct job_key {
 	/* 16-byte aligned by the library's wish. Both schedules: one key type serves both directions. */
-	uint8_t encrypt[15 * 16] __attribute__((aligned(16))); /* of ChaCha20: the key itself */
-	uint8_t decrypt[15 * 16] __attribute__((aligned(16)));
+	uint8_t decrypt[KEY_HEAD_AT] __attribute__((aligned(16)));
+	uint8_t head[KEY_HEAD_LEN];
+	uint8_t encrypt[15 * 16]; /* of ChaCha20: the key itself */
 	uint8_t inner[64] __attribute__((aligned(16))); /* the hash's state after key ^ ipad, RFC 2104 section 4 */
 	uint8_t outer[64] __attribute__((aligned(16)));
+};
+
+struct library_gcm_key {
+	uint8_t unused[KEY_HEAD_AT];
+	uint8_t head[KEY_HEAD_LEN];
+	/* Larger than what most of the library's implementations use: esp_key_size. */
+	struct gcm_key_data data __attribute__((aligned(16)));
 };
 
 /* The function pairs that work on packets; a key knows its own, so that no packet asks its suite. */
@@ -55,27 +69,30 @@ enum way {
 };
 
 struct esp_key {
-	uint8_t salt[4]; /* first: gcm_vaes.c loads it as the start of a block */
-	uint8_t suite;	 /* a number, not a pointer: keys may lie where another process maps them elsewhere */
-	bool extended;	 /* 64-bit sequence numbers, RFC 4303 section 2.2.1 */
-	uint8_t way;	 /* enum way */
-	uint8_t rounds;	 /* of AES */
-	/* Of the suite, what every packet's layout asks for. */
-	uint8_t front_len;
-	uint8_t iv_len;
-	uint8_t icv_len;
-	uint8_t block_mask; /* block_len - 1 */
-	uint8_t unused[4];
 	union {
+		struct {
+			uint8_t before[KEY_HEAD_AT];
+			/* The head. */
+			uint8_t salt[4]; /* first: gcm_vaes.c loads it as the start of a block */
+			uint8_t suite; /* a number, not a pointer: keys may lie where another process maps them elsewhere */
+			bool extended; /* 64-bit sequence numbers, RFC 4303 section 2.2.1 */
+			uint8_t way;   /* enum way */
+			uint8_t rounds; /* of AES */
+			/* Of the suite, what every packet's layout asks for. */
+			uint8_t front_len;
+			uint8_t iv_len;
+			uint8_t icv_len;
+			uint8_t block_mask; /* block_len - 1 */
+			uint8_t unused[4];
+		};
 		struct gcm_vaes_key gcm_vaes;
 		struct job_key job;
-		/* The library's is larger than what most of its implementations use: esp_key_size. */
-		struct gcm_key_data gcm;
+		struct library_gcm_key gcm;
 	};
 } __attribute__((aligned(ESP_KEY_ALIGN)));
-_Static_assert(offsetof(struct esp_key, gcm_vaes.powers) == ESP_KEY_FRONT_LEN &&
-		       offsetof(struct esp_key, gcm_vaes.powers) + sizeof(((struct gcm_vaes_key *)0)->powers) ==
-			       ESP_KEY_POWERS_END,
+_Static_assert(offsetof(struct esp_key, unused) + 4 == KEY_HEAD_AT + KEY_HEAD_LEN, "the head is as long as its places");
+_Static_assert((int)ESP_KEY_POWERS_END == (int)KEY_HEAD_AT &&
+		       ESP_KEY_LINES_MIN * ESP_KEY_ALIGN == offsetof(struct gcm_vaes_key, round_keys[11]),
 	"esp_key_prefetch fetches what is there");
 
 /* Packets of a burst that go the same way. */

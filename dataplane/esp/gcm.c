@@ -8,9 +8,9 @@
 void gcm_expand(IMB_MGR *manager, const struct esp_suite *suite, const uint8_t *keymat, struct esp_key *key)
 {
 	switch (suite->key_len) {
-	case IMB_KEY_128_BYTES: IMB_AES128_GCM_PRE(manager, keymat, &key->gcm); break;
-	case IMB_KEY_192_BYTES: IMB_AES192_GCM_PRE(manager, keymat, &key->gcm); break;
-	default: IMB_AES256_GCM_PRE(manager, keymat, &key->gcm); break;
+	case IMB_KEY_128_BYTES: IMB_AES128_GCM_PRE(manager, keymat, &key->gcm.data); break;
+	case IMB_KEY_192_BYTES: IMB_AES192_GCM_PRE(manager, keymat, &key->gcm.data); break;
+	default: IMB_AES256_GCM_PRE(manager, keymat, &key->gcm.data); break;
 	}
 }
 
@@ -39,7 +39,7 @@ static void gcm_work(struct esp_engine *engine, aes_gcm_enc_dec_t crypt, const s
 	size_t aad_len = engine_make_aad(packet, aad);
 
 	engine_make_nonce(packet->key, layout->iv, nonce);
-	crypt(&packet->key->gcm, &engine->gcm, layout->ciphertext, layout->ciphertext, layout->ciphertext_len, nonce,
+	crypt(&packet->key->gcm.data, &engine->gcm, layout->ciphertext, layout->ciphertext, layout->ciphertext_len, nonce,
 		aad, aad_len, tag, esp_key_suite(packet->key)->icv_len);
 }
 

@@ -32,7 +32,7 @@ VAES static inline void stream_start(struct stream *stream, const struct esp_pac
 {
 	const struct esp_key *key = packet->key;
 	__m128i header = _mm_loadu_si128((const __m128i *)packet->data);
-	__m128i salt = _mm_load_si128((const __m128i *)key); /* and more, which is blended out */
+	__m128i salt = _mm_load_si128((const __m128i *)key->salt); /* and more, which is blended out */
 	__m128i nonce = _mm_blend_epi32(_mm_srli_si128(header, 4), salt, 1);
 
 	stream->key = key;
