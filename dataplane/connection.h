@@ -19,6 +19,7 @@
 #pragma once
 
 #include "ip.h"
+#include "route.h"
 #include "tables/transfer.h"
 #include "tcp/backlog.h"
 #include "tcp/frames.h"
@@ -49,6 +50,13 @@ struct connection_ends {
 	uint32_t ipv6; /* 0 or 1 */
 };
 
+/* What the headers of all its segments share, and where they go; see connection_segment.h. */
+struct connection_path {
+	struct route_memory route;
+	uint32_t ip_sum;     /* IPv4: of the header's fields that never change, not folded */
+	uint32_t pseudo_sum; /* of the pseudo-header's, but for the length */
+};
+
 /* Counters of the connection beside the endpoint's; the owner's. See connection_figures.h. */
 struct connection_counters {
 	uint64_t frames_in, frames_out, ike_in, ike_out;
@@ -65,26 +73,35 @@ struct connection {
 
 	_Atomic uint64_t too_big; /* any worker: the MTU that a router named, below the number of the segment; 0: none */
 
-	/* The owner's. */
+	/* The owner's: what each packet needs is together here, and what few need stands behind `tcp`. */
 	uint8_t phase;       /* enum connection_phase */
 	bool told;	     /* TABLES_EVENT_CONNECTION_ENDED was raised */
 	bool waits;	     /* in the worker's list of those that have something to send */
 	bool scheduled;      /* in the worker's wheel */
 	bool changed;	     /* its figures, since they were published */
-	TAILQ_ENTRY(connection) waiting;
-	LIST_ENTRY(connection) timed;
 	uint32_t gathered;   /* bytes of its frames that are about to be sealed; connection_seal.h */
+	TAILQ_ENTRY(connection) waiting;
 	uint64_t due;        /* microseconds: when the wheel looks at it */
 	uint64_t publish_at; /* microseconds: no earlier */
-	struct rte_mbuf *held_first, *held_last; /* linked by mbuf->next; each of one segment otherwise */
-	uint16_t n_held;
-	struct connection_command *ending; /* the END command, to come back when all is said */
+	struct backlog backlog;
+	struct connection_path path;
+	struct tcp tcp;
 	struct connection_counters counters;
 	struct rte_mbuf *lent; /* to the reader; NULL while one is lent to it: that frame is thrown away */
 	struct frame_reader reader;
-	struct backlog backlog;
-	struct tcp tcp;
+	LIST_ENTRY(connection) timed;
+	struct rte_mbuf *held_first, *held_last; /* linked by mbuf->next; each of one segment otherwise */
+	uint16_t n_held;
+	struct connection_command *ending; /* the END command, to come back when all is said */
 };
+
+/* What tells whether a connection has anything to do before its segments leave. */
+static inline void connection_prefetch_first(const struct connection *connection)
+{
+	rte_prefetch0(&connection->phase);
+	rte_prefetch0(&connection->backlog.data);
+	rte_prefetch0(&connection->tcp.state);
+}
 
 /* All of what serving a connection reads: between two turns with many of them it has gone from the nearest cache. */
 static inline void connection_prefetch(const struct connection *connection)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the main thread asks of a connection's owner: struct connection_command. */
 #include "connection_input.h"
+#include "connection_segment.h"
 #include "connection_worker.h"
 #include "connections.h"
 #include "dataplane.h"
@@ -93,6 +94,7 @@ static int install(struct worker *worker, const struct connection_command *comma
 		return error;
 	backlog_init(&connection->backlog, &own->backlog, &own->pool);
 	frame_reader_init(&connection->reader, false);
+	connection_path_init(connection);
 	connection->phase = CONNECTION_LIVE;
 	connection_input_bytes(worker, connection, transfer->unread, transfer->state.unread_len);
 	install_held(worker, connection);

@@ -122,7 +122,8 @@ void connection_send(struct worker *worker, struct rte_mbuf *packet, uint32_t ch
 		exit_handoff(worker, packet, connection->owner);
 		return;
 	}
-	connection_prefetch(connection);
+	if (sends->count == 0 || sends->connections[sends->count - 1] != connection)
+		connection_prefetch(connection);
 	sends->packets[sends->count] = packet;
 	sends->connections[sends->count] = connection;
 	sends->children[sends->count++] = child;
@@ -271,7 +272,7 @@ unsigned int connection_output(struct worker *worker)
 	for (; n < SERVED && !TAILQ_EMPTY(&own->waiting); n++) {
 		served[n] = TAILQ_FIRST(&own->waiting);
 		if (TAILQ_NEXT(served[n], waiting))
-			connection_prefetch(TAILQ_NEXT(served[n], waiting));
+			connection_prefetch_first(TAILQ_NEXT(served[n], waiting));
 		take_events(worker, served[n]);
 		connection_obey_mtu(worker, served[n]);
 		TAILQ_REMOVE(&own->waiting, served[n], waiting);

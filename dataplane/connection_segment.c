@@ -15,12 +15,12 @@ enum {
 	HEADERS_MAX = sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv6_hdr) + TCP_HEADER_MAX,
 };
 
-/* What all segments of a connection that leave in one turn share. */
+/* Where all segments of a connection that leave in one turn go. */
 struct way {
-	const struct connection_ends *ends;
-	struct forward_way forward;
-	bool port_adds; /* the TCP checksum */
-	uint32_t sum;	/* IPv4: of the header's words that are always the same, not folded */
+	const struct connection *connection;
+	union adjacency hop; /* to a neighbour that is known and takes segments of ... */
+	uint32_t len_max;    /* ... IP packets of so many bytes; 0: there is no such neighbour now */
+	bool port_adds;	     /* the TCP checksum */
 };
 
 /* --- buffers ------------------------------------------------------------------------------------------------------ */
@@ -61,64 +61,66 @@ static struct rte_mbuf *copied_buffer(struct worker *worker, const struct tcp_de
 
 /* --- headers ------------------------------------------------------------------------------------------------------ */
 
-static uint32_t ipv4_sum(const struct connection_ends *ends)
+void connection_path_init(struct connection *connection)
 {
-	uint32_t local = rte_be_to_cpu_32(ends->local.ipv4), remote = rte_be_to_cpu_32(ends->remote.ipv4);
+	const struct connection_ends *ends = &connection->ends;
+	const void *local = ends->ipv6 ? (const void *)&ends->local : (const void *)&ends->local.ipv4;
+	const void *remote = ends->ipv6 ? (const void *)&ends->remote : (const void *)&ends->remote.ipv4;
+	size_t len = ends->ipv6 ? sizeof(ends->local) : sizeof(ends->local.ipv4);
+	uint32_t addresses = (uint32_t)rte_be_to_cpu_16(rte_raw_cksum(local, len)) +
+			     rte_be_to_cpu_16(rte_raw_cksum(remote, len));
 
-	return (RTE_IPV4_VHL_DEF << 8) + IPV4_DF + (SEGMENT_TTL << 8 | IPPROTO_TCP) + (local >> 16) + (local & 0xffff) +
-	       (remote >> 16) + (remote & 0xffff);
+	route_forget(&connection->path.route);
+	connection->path.pseudo_sum = addresses + IPPROTO_TCP;
+	connection->path.ip_sum =
+		addresses + (RTE_IPV4_VHL_DEF << 8) + IPV4_DF + (SEGMENT_TTL << 8 | IPPROTO_TCP);
+}
+
+static uint16_t folded(uint32_t sum)
+{
+	sum = (sum >> 16) + (sum & 0xffff);
+	return (uint16_t)(sum + (sum >> 16));
 }
 
 /*
- * No router may cut a segment: TCP does that, when it is told how (RFC 1191). The checksum is made of what is in
- * registers: reading back what was just written stalls the processor.
+ * No router may cut a segment: TCP does that, when it is told how (RFC 1191). Eight bytes at a time, put together in
+ * registers, as encap.c does.
  */
-static void ipv4_write(struct rte_mbuf *packet, const struct way *way, uint8_t tos, uint16_t id)
+static uint8_t *ipv4_write(const struct connection *connection, uint8_t *tcp, uint32_t len, uint8_t tos, uint16_t id)
 {
-	uint16_t total_len = (uint16_t)(rte_pktmbuf_data_len(packet) + sizeof(struct rte_ipv4_hdr));
-	uint32_t sum = way->sum + tos + total_len + id;
+	uint8_t *ip = tcp - sizeof(struct rte_ipv4_hdr);
+	uint16_t total_len = (uint16_t)(len + sizeof(struct rte_ipv4_hdr));
+	uint16_t sum = (uint16_t)~folded(connection->path.ip_sum + tos + total_len + id);
+	rte_be64_t first = rte_cpu_to_be_64((uint64_t)(RTE_IPV4_VHL_DEF << 8 | tos) << 48 | (uint64_t)total_len << 32 |
+					    (uint32_t)id << 16 | IPV4_DF);
+	rte_be64_t second = rte_cpu_to_be_64((uint64_t)(SEGMENT_TTL << 8 | IPPROTO_TCP) << 48 | (uint64_t)sum << 32 |
+					     ip_to_ipv4(&connection->ends.local));
 
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum += sum >> 16;
-	packet_begin_move(packet, -(int)sizeof(struct rte_ipv4_hdr));
-	*rte_pktmbuf_mtod(packet, struct rte_ipv4_hdr *) = (struct rte_ipv4_hdr){
-		.version_ihl = RTE_IPV4_VHL_DEF,
-		.type_of_service = tos,
-		.total_length = rte_cpu_to_be_16(total_len),
-		.packet_id = rte_cpu_to_be_16(id),
-		.fragment_offset = rte_cpu_to_be_16(IPV4_DF),
-		.time_to_live = SEGMENT_TTL,
-		.next_proto_id = IPPROTO_TCP,
-		.hdr_checksum = rte_cpu_to_be_16((uint16_t)~sum),
-		.src_addr = way->ends->local.ipv4,
-		.dst_addr = way->ends->remote.ipv4,
-	};
+	memcpy(ip, &first, sizeof(first));
+	memcpy(ip + sizeof(first), &second, sizeof(second));
+	memcpy(ip + 2 * sizeof(first), &connection->ends.remote.ipv4, sizeof(rte_be32_t));
+	return ip;
 }
 
-static void ipv6_write(struct rte_mbuf *packet, const struct way *way, uint8_t tos)
+static uint8_t *ipv6_write(const struct connection *connection, uint8_t *tcp, uint32_t len, uint8_t tos)
 {
-	uint16_t len = rte_pktmbuf_data_len(packet);
-	struct rte_ipv6_hdr *ip;
+	struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)tcp - 1;
 
-	packet_begin_move(packet, -(int)sizeof(*ip));
-	ip = rte_pktmbuf_mtod(packet, struct rte_ipv6_hdr *);
 	ip->vtc_flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)tos << RTE_IPV6_HDR_TC_SHIFT);
-	ip->payload_len = rte_cpu_to_be_16(len);
+	ip->payload_len = rte_cpu_to_be_16((uint16_t)len);
 	ip->proto = IPPROTO_TCP;
 	ip->hop_limits = SEGMENT_TTL;
-	memcpy(ip->src_addr, &way->ends->local, sizeof(ip->src_addr));
-	memcpy(ip->dst_addr, &way->ends->remote, sizeof(ip->dst_addr));
+	memcpy(ip->src_addr, &connection->ends.local, sizeof(ip->src_addr));
+	memcpy(ip->dst_addr, &connection->ends.remote, sizeof(ip->dst_addr));
+	return (uint8_t *)ip;
 }
 
 /* The whole, or what the port asks for: that of the pseudo-header alone, and where the headers lie. */
 static void checksum_write(
 	struct rte_mbuf *packet, const struct way *way, uint8_t *tcp, uint32_t header_len, uint32_t len)
 {
-	const struct connection_ends *ends = way->ends;
+	const struct connection_ends *ends = &way->connection->ends;
 	bool ipv6 = ends->ipv6;
-	const void *local = ipv6 ? (const void *)&ends->local : (const void *)&ends->local.ipv4;
-	const void *remote = ipv6 ? (const void *)&ends->remote : (const void *)&ends->remote.ipv4;
-	size_t address_len = ipv6 ? sizeof(ends->local) : sizeof(ends->local.ipv4);
 	uint16_t sum;
 
 	packet->ol_flags &= ~(uint64_t)(RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6);
@@ -126,20 +128,57 @@ static void checksum_write(
 		packet->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM | (ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
 		packet->tx_offload = rte_mbuf_tx_offload(sizeof(struct rte_ether_hdr),
 			ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr), header_len, 0, 0, 0, 0);
-		sum = (uint16_t)~tcp_checksum_pseudo(local, remote, address_len, len);
+		sum = rte_cpu_to_be_16(folded(way->connection->path.pseudo_sum + len));
 	} else {
-		sum = tcp_checksum(local, remote, address_len, tcp, header_len, tcp + header_len, len - header_len);
+		sum = tcp_checksum(ipv6 ? (const void *)&ends->local : (const void *)&ends->local.ipv4,
+			ipv6 ? (const void *)&ends->remote : (const void *)&ends->remote.ipv4,
+			ipv6 ? sizeof(ends->local) : sizeof(ends->local.ipv4), tcp, header_len, tcp + header_len,
+			len - header_len);
 	}
 	memcpy(tcp + TCP_CHECKSUM_OFFSET, &sum, sizeof(sum));
 }
 
 /* --- on their way ------------------------------------------------------------------------------------------------- */
 
+/* To a neighbour that is known it goes from here, each further look at the packet's place being as dear as a header. */
+static void packet_leave(struct worker *worker, const struct way *way, struct rte_mbuf *packet, uint8_t *ip, uint32_t len)
+{
+	if (likely(len <= way->len_max)) {
+		ip -= RTE_ETHER_HDR_LEN;
+		forward_write_ethernet(
+			ip, &worker->dataplane->ports[way->hop.port], way->hop, way->connection->ends.ipv6);
+		packet_place(packet, ip, len + RTE_ETHER_HDR_LEN);
+		exit_transmit(worker, packet, way->hop.port);
+		return;
+	}
+	packet_place(packet, ip, len);
+	packet_of(packet)->source = PACKET_FROM_KERNEL;
+	forward_esp(worker, packet, &way->connection->ends.remote, UINT16_MAX);
+}
+
+/*
+ * Word by word, as it was written a moment ago: a processor that reads in one piece what it stored in two waits until
+ * both have reached the cache. `volatile`, for a compiler would make one piece of them.
+ */
+static inline void header_copy(uint8_t *tcp, const struct tcp_departure *departure)
+{
+	const volatile uint64_t *words = departure->words;
+	uint32_t at = 0;
+
+	for (; at + sizeof(*words) <= departure->header_len; at += sizeof(*words)) {
+		uint64_t word = words[at / sizeof(*words)];
+
+		memcpy(tcp + at, &word, sizeof(word));
+	}
+	if (at < departure->header_len) /* a header's length is a multiple of four */
+		memcpy(tcp + at, departure->header + at, sizeof(uint32_t));
+}
+
 static void segment_send(struct worker *worker, const struct way *way, const struct tcp_departure *departure)
 {
 	struct rte_mbuf *packet = own_buffer(departure);
-	uint8_t tos = departure->ecn_capable ? ECN_ECT_0 : ECN_NOT_ECT;
-	uint8_t *tcp;
+	uint8_t tos = departure->ecn_capable ? ECN_ECT_0 : ECN_NOT_ECT, *tcp, *ip;
+	uint32_t header_len = departure->header_len, len = header_len + departure->payload_len;
 
 	worker_count(worker, REASON_IN_SEGMENT, 1);
 	if (!packet)
@@ -148,28 +187,25 @@ static void segment_send(struct worker *worker, const struct way *way, const str
 		worker_count(worker, REASON_DROP_NO_BUFFER, 1);
 		return;
 	}
-	packet_begin_move(packet, -(int)departure->header_len);
-	tcp = rte_pktmbuf_mtod(packet, uint8_t *);
-	if (likely(departure->header_len == TCP_HEADER_LEN + TCP_TIMESTAMPS_LEN))
-		memcpy(tcp, departure->header, TCP_HEADER_LEN + TCP_TIMESTAMPS_LEN);
-	else
-		memcpy(tcp, departure->header, departure->header_len);
-	checksum_write(packet, way, tcp, departure->header_len, rte_pktmbuf_data_len(packet));
-	if (way->ends->ipv6)
-		ipv6_write(packet, way, tos);
-	else
-		ipv4_write(packet, way, tos, worker_ipv4_id(worker));
-	packet_of(packet)->source = PACKET_FROM_KERNEL;
-	forward_by(worker, packet, &way->forward, UINT16_MAX);
+	tcp = rte_pktmbuf_mtod(packet, uint8_t *) - header_len;
+	header_copy(tcp, departure);
+	checksum_write(packet, way, tcp, header_len, len);
+	ip = way->connection->ends.ipv6 ? ipv6_write(way->connection, tcp, len, tos)
+					: ipv4_write(way->connection, tcp, len, tos, worker_ipv4_id(worker));
+	packet_leave(worker, way, packet, ip, (uint32_t)(tcp - ip) + len);
 }
 
-static struct way way_find(const struct worker *worker, const struct connection_ends *ends)
+static void way_find(const struct worker *worker, struct connection *connection, struct way *way)
 {
-	struct way way = {.ends = ends, .forward = forward_find(worker, &ends->remote), .sum = ipv4_sum(ends)};
+	const struct dataplane *dataplane = worker->dataplane;
+	union adjacency hop = route_find_again(&dataplane->routes, &connection->ends.remote, &connection->path.route,
+		route_generation(&dataplane->routes));
+	bool reached = hop.state == ADJACENCY_REACHED;
 
-	way.port_adds = way.forward.hop.state == ADJACENCY_REACHED &&
-			worker->dataplane->ports[way.forward.hop.port].adds_tcp_checksum;
-	return way;
+	way->connection = connection;
+	way->hop = hop;
+	way->len_max = reached ? dataplane->ports[hop.port].mtu : 0;
+	way->port_adds = reached && dataplane->ports[hop.port].adds_tcp_checksum;
 }
 
 bool connection_segments_send(struct worker *worker, struct connection *connection, uint32_t max)
@@ -181,7 +217,7 @@ bool connection_segments_send(struct worker *worker, struct connection *connecti
 
 	for (; n < max && tcp_output(&connection->tcp, &departure, now); n++) {
 		if (n == 0)
-			way = way_find(worker, &connection->ends);
+			way_find(worker, connection, &way);
 		segment_send(worker, &way, &departure);
 	}
 	return n == max;

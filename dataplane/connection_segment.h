@@ -8,5 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Once, when a connection's ends are known: its `path`. */
+void connection_path_init(struct connection *connection);
+
 /* Sends what may leave now, at most `max`. True: there may be more. */
 bool connection_segments_send(struct worker *worker, struct connection *connection, uint32_t max);

@@ -119,16 +119,3 @@ void forward_esp(struct worker *worker, struct rte_mbuf *packet, const union ip_
 
 	packet_send(worker, packet, &hop, number, remote, mtu);
 }
-
-struct forward_way forward_find(const struct worker *worker, const union ip_address *remote)
-{
-	struct forward_way way = {.remote = remote};
-
-	way.hop = route_find(&worker->dataplane->routes, remote, &way.number);
-	return way;
-}
-
-void forward_by(struct worker *worker, struct rte_mbuf *packet, const struct forward_way *way, uint16_t mtu)
-{
-	packet_send(worker, packet, &way->hop, way->number, way->remote, mtu);
-}

@@ -37,14 +37,6 @@ static uint32_t read32(const uint8_t *bytes)
 	return be32toh(wire);
 }
 
-static uint8_t *write16(uint8_t *bytes, uint16_t value)
-{
-	uint16_t wire = htobe16(value);
-
-	memcpy(bytes, &wire, sizeof(wire));
-	return bytes + sizeof(wire);
-}
-
 static uint8_t *write32(uint8_t *bytes, uint32_t value)
 {
 	uint32_t wire = htobe32(value);
@@ -136,22 +128,29 @@ uint32_t tcp_header_len(const struct tcp_header *header)
 	return len;
 }
 
+static uint8_t *write64(uint8_t *bytes, uint32_t first, uint32_t second)
+{
+	uint64_t wire = htobe64((uint64_t)first << 32 | second);
+
+	memcpy(bytes, &wire, sizeof(wire));
+	return bytes + sizeof(wire);
+}
+
+/* Eight bytes at a time, as tcp_departure wants it read. */
 uint32_t tcp_header_write(const struct tcp_header *header, uint8_t wire[TCP_HEADER_MAX])
 {
 	uint32_t len = tcp_header_len(header);
-	uint8_t *at = write16(wire, header->source_port);
+	uint32_t ports = (uint32_t)header->source_port << 16 | header->destination_port;
+	uint32_t offset_flags_window = len / 4 << 28 | (uint32_t)header->flags << 16 | header->window;
+	uint8_t *at = write64(wire, ports, header->seq);
 
-	at = write16(at, header->destination_port);
-	at = write32(at, header->seq);
-	at = write32(at, header->ack);
-	*at++ = (uint8_t)(len / 4 << 4);
-	*at++ = header->flags;
-	at = write16(at, header->window);
-	at = write32(at, 0); /* checksum; no urgent pointer */
+	at = write64(at, header->ack, offset_flags_window);
+	/* The checksum is zero, and so is the urgent pointer. */
 	if (header->has_timestamps) {
-		at = write32(at, TIMESTAMPS_ALIGNED);
-		at = write32(at, header->ts_value);
-		at = write32(at, header->ts_echo);
+		at = write64(at, 0, TIMESTAMPS_ALIGNED);
+		at = write64(at, header->ts_value, header->ts_echo);
+	} else {
+		at = write32(at, 0);
 	}
 	if (header->n_sack > 0) {
 		at = write32(at, OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_SACK << 8 |

@@ -214,6 +214,8 @@ void send_acknowledge(struct tcp *tcp, uint32_t ack, struct tcp_delivery *delive
 	while (send->head != TCP_NONE && sequence_before(tcp_slot(tcp, send->head)->seq, ack)) {
 		struct tcp_slot *slot = tcp_slot(tcp, send->head);
 
+		if (slot->next != TCP_NONE) /* it was last looked at a round trip ago */
+			__builtin_prefetch(tcp_slot(tcp, slot->next), 1);
 		if (slot->flags & TCP_SLOT_RETRANSMITTED)
 			delivery->acked_retransmitted = true;
 		if (sequence_before(ack, tcp_slot_end(slot))) {

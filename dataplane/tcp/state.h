@@ -175,14 +175,14 @@ struct tcp_debts {
 struct tcp_settings;
 
 struct tcp {
-	const struct tcp_settings *settings;
-	struct tcp_pool *pool;
 	uint16_t local_port, remote_port;
 	uint8_t state; /* enum tcp_state */
 	uint8_t events;
 	bool sack, ecn;
 	bool fin_queued;
 	struct tcp_debts debts;
+	const struct tcp_settings *settings;
+	struct tcp_pool *pool;
 	struct tcp_send send;
 	struct tcp_receive receive;
 	struct tcp_ack_state ack;

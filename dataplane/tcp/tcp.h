@@ -120,7 +120,10 @@ uint64_t tcp_rate(const struct tcp *tcp);
 int tcp_send(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner);
 
 struct tcp_departure {
-	uint8_t header[TCP_HEADER_MAX]; /* checksum zero, see tcp_checksum */
+	union {
+		uint8_t header[TCP_HEADER_MAX]; /* checksum zero, see tcp_checksum */
+		uint64_t words[(TCP_HEADER_MAX + 7) / 8]; /* the same, as it was written: see connection_segment.c */
+	};
 	uint32_t header_len;
 	const uint8_t *payload; /* in memory given with tcp_send, valid until the next call of any verb */
 	uint32_t payload_len;
