@@ -9,9 +9,12 @@ static void begin(struct tcp *tcp, enum tcp_phase phase)
 
 	recovery->before = tcp->cubic;
 	recovery->can_undo = phase != TCP_PHASE_REDUCING;
-	recovery->undo_point = tcp->send.una;
+	if (!sequence_before(tcp->send.una, recovery->retransmitted_end) ||
+		sequence_before(tcp->send.nxt, recovery->retransmitted_end))
+		recovery->retransmitted_end = tcp->send.una;
+	recovery->undo_point = recovery->retransmitted_end;
 	recovery->n_undo = 0;
-	recovery->retransmitted = false;
+	recovery->retransmitted = 0;
 	recovery->phase = (uint8_t)phase;
 	recovery->point = tcp->send.nxt;
 	recovery->delivered = recovery->out = 0;
@@ -59,17 +62,18 @@ void recovery_timeout(struct tcp *tcp)
 void recovery_transmitted(struct tcp *tcp, const struct tcp_slot *slot, uint64_t now)
 {
 	struct tcp_recovery *recovery = &tcp->recovery;
+	bool again = slot->flags & TCP_SLOT_RETRANSMITTED;
 
+	if (again && sequence_before(recovery->retransmitted_end, tcp_slot_end(slot)))
+		recovery->retransmitted_end = tcp_slot_end(slot);
 	if (recovery->phase == TCP_PHASE_OPEN)
 		return;
 	recovery->out += tcp_slot_span(slot);
-	if (!(slot->flags & TCP_SLOT_RETRANSMITTED))
+	if (!again)
 		return;
 	recovery->n_undo++;
-	if (!recovery->retransmitted) {
-		recovery->retransmitted = true;
-		recovery->retransmitted_ts = tcp_timestamp(tcp, now);
-	}
+	if (recovery->retransmitted == 0)
+		recovery->retransmitted = now;
 }
 
 static void undo(struct tcp *tcp)
@@ -93,9 +97,9 @@ void recovery_try_undo(struct tcp *tcp, const struct tcp_delivery *delivery, con
 {
 	struct tcp_recovery *recovery = &tcp->recovery;
 
-	if (!recovery->can_undo || !recovery->retransmitted)
+	if (!recovery->can_undo || recovery->retransmitted == 0)
 		return;
-	/* DSACK: each retransmission was needless, of what was under way when the recovery began. */
+	/* DSACK: each retransmission was needless, of what was under way, and not repeated, when the recovery began. */
 	if (delivery->duplicate && recovery->n_undo > 0 && sequence_before(recovery->undo_point, duplicate->end) &&
 		sequence_at_most(duplicate->end, recovery->point) && --recovery->n_undo == 0) {
 		undo(tcp);
@@ -103,7 +107,7 @@ void recovery_try_undo(struct tcp *tcp, const struct tcp_delivery *delivery, con
 	}
 	/* Eifel: what was retransmitted is acknowledged by an echo from before the retransmission. */
 	if (recovery->phase >= TCP_PHASE_RECOVERY && delivery->acked_retransmitted && delivery->has_echo &&
-		sequence_before(delivery->echo, recovery->retransmitted_ts))
+		sequence_before(delivery->echo, tcp_timestamp(tcp, recovery->retransmitted)))
 		undo(tcp);
 }
 

@@ -20,6 +20,13 @@ void recovery_timeout(struct tcp *tcp);
 /* After send_transmitted. */
 void recovery_transmitted(struct tcp *tcp, const struct tcp_slot *slot, uint64_t now);
 
+/* Has it been sent again by this recovery, or the last one? What an earlier one repeated says nothing of this. */
+static inline bool recovery_repeated(const struct tcp *tcp, const struct tcp_slot *slot)
+{
+	return (slot->flags & TCP_SLOT_RETRANSMITTED) && tcp->recovery.retransmitted != 0 &&
+	       slot->time >= tcp->recovery.retransmitted;
+}
+
 /*
  * Was the reduction for nothing? Then it is taken back. To be called for each ACK before loss detection. `duplicate`:
  * the DSACK, if delivery->duplicate.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tcp/send.h"
 #include "tcp/rack.h"
+#include "tcp/recovery.h"
 #include "tcp/sequence.h"
 
 #include <errno.h>
@@ -216,7 +217,7 @@ void send_acknowledge(struct tcp *tcp, uint32_t ack, struct tcp_delivery *delive
 
 		if (slot->next != TCP_NONE) /* it was last looked at a round trip ago */
 			__builtin_prefetch(tcp_slot(tcp, slot->next), 1);
-		if (slot->flags & TCP_SLOT_RETRANSMITTED)
+		if (recovery_repeated(tcp, slot))
 			delivery->acked_retransmitted = true;
 		if (sequence_before(ack, tcp_slot_end(slot))) {
 			slot_trim(tcp, slot, ack, delivery);

@@ -156,10 +156,10 @@ struct tcp_recovery {
 	uint32_t delivered, out, flight; /* prr_delivered, prr_out, RecoverFS */
 	uint8_t n_duplicates;		 /* duplicate ACKs of a peer without SACK */
 	bool can_undo;
-	bool retransmitted;	   /* in this recovery, for the first time at ... */
-	uint32_t retransmitted_ts; /* ... this TSval */
-	uint32_t undo_point;	   /* SND.UNA when it began */
-	uint32_t n_undo;	   /* retransmissions not yet found to be needless */
+	uint64_t retransmitted;	    /* when it retransmitted first, microseconds; 0: not yet */
+	uint32_t retransmitted_end; /* behind the highest byte that any recovery retransmitted */
+	uint32_t undo_point;	    /* DSACKs below are of what was retransmitted before it began */
+	uint32_t n_undo;	    /* retransmissions not yet found to be needless */
 	struct tcp_cubic before;
 };
 

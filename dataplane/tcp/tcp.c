@@ -93,6 +93,7 @@ int tcp_install(struct tcp *tcp, const struct tcp_settings *settings, struct tcp
 		.progress = now,
 		.flight_ended = now,
 		.round_end = established->snd_nxt,
+		.recovery.retransmitted_end = established->snd_una,
 	};
 	send_init(tcp, established->snd_una);
 	tcp->send.wnd = tcp->send.max_wnd = established->snd_wnd;

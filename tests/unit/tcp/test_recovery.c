@@ -235,6 +235,50 @@ static void an_early_echo_takes_the_reduction_back(void **state)
 	}
 }
 
+/*
+ * What an earlier recovery had to repeat is acknowledged in the next, with an echo from before the first repetition of
+ * that: it says nothing of the reduction under way, nor does its DSACK.
+ */
+static void an_earlier_repetition_takes_nothing_back(void **state)
+{
+	uint32_t echo;
+
+	(void)state;
+	for (int dsack = 0; dsack < 2; dsack++) {
+		solo_under_way(&solo, SOLO_SACK | SOLO_TIMESTAMPS, 20000, 10, 0);
+		solo_wait(&solo, SOLO_RTT);
+		solo_ack(&solo, 0, SOLO_BLOCKS({1000, 5000}));
+		solo_expect(&solo, 0, 1000, TCP_FLAG_PSH);
+		solo.tcp.cubic.cwnd = 20000;
+		solo_send(&solo, 10000, 1000); /* will be lost */
+		solo_send(&solo, 11000, 1000);
+		assert_int_equal(solo_drain(&solo), 2);
+		solo_wait(&solo, 50 * SOLO_MS);
+		solo_ack(&solo, 0, SOLO_BLOCKS({6000, 10000}, {1000, 5000}));
+		solo_expect(&solo, 5000, 1000, TCP_FLAG_PSH);
+		solo.tcp.cubic.cwnd = 20000;
+		for (uint32_t at = 12000; at < 15000; at += 1000) /* the second will be lost */
+			solo_send(&solo, at, 1000);
+		assert_int_equal(solo_drain(&solo), 3);
+		solo_wait(&solo, 50 * SOLO_MS);
+		solo_ack(&solo, 5000, SOLO_BLOCKS({11000, 12000}, {6000, 10000}));
+		solo_expect(&solo, 10000, 1000, TCP_FLAG_PSH); /* in the first recovery, and beyond its end */
+		echo = tcp_timestamp(&solo.tcp, solo.now);
+		solo_wait(&solo, 50 * SOLO_MS);
+		solo_ack(&solo, 10000, SOLO_BLOCKS({14000, 15000}, {11000, 13000}));
+		assert_int_equal(solo_counter(&solo, TCP_COUNT_RECOVERIES), 2);
+		solo_expect(&solo, 13000, 1000, TCP_FLAG_PSH);
+		solo_wait(&solo, 50 * SOLO_MS);
+		if (dsack)
+			solo_ack(&solo, 10000, SOLO_BLOCKS({10000, 11000}, {10000, 13000}, {14000, 15000}));
+		else
+			ack_echoing(13000, echo);
+		assert_int_equal(solo_counter(&solo, TCP_COUNT_UNDONE), 0);
+		assert_int_equal(solo.tcp.recovery.phase, TCP_PHASE_RECOVERY);
+		solo_stop(&solo);
+	}
+}
+
 /* A timeout for nothing: the path was only slow. Nothing else is repeated. */
 static void a_timeout_for_nothing_repeats_nothing_more(void **state)
 {
@@ -317,6 +361,7 @@ int main(void)
 		cmocka_unit_test(the_first_retransmission_waits_for_nothing),
 		cmocka_unit_test(an_ecn_echo_counts_as_loss),
 		cmocka_unit_test(an_early_echo_takes_the_reduction_back),
+		cmocka_unit_test(an_earlier_repetition_takes_nothing_back),
 		cmocka_unit_test(a_timeout_for_nothing_repeats_nothing_more),
 		cmocka_unit_test(dsacks_of_all_repetitions_take_it_back),
 		cmocka_unit_test(three_duplicates_without_sack),
