@@ -186,9 +186,11 @@ void tcp_cubic_congestion(struct tcp_cubic *cubic)
 
 void tcp_cubic_timeout(struct tcp_cubic *cubic)
 {
-	tcp_cubic_congestion(cubic);
 	cubic->cwnd = cubic->mss;
 	cubic->w_max = 0; /* section 4.8: the next stage begins at its plateau */
+	cubic->epoch = 0;
+	cubic->fraction = 0;
+	cubic->acked = 0;
 }
 
 void tcp_cubic_idle(struct tcp_cubic *cubic, uint64_t idle, uint64_t rto)

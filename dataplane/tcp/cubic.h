@@ -44,7 +44,7 @@ void tcp_cubic_round(struct tcp_cubic *cubic);
 /* Loss or an ECN echo: a lower ssthresh; cwnd comes down to it by and by (recovery.h). */
 void tcp_cubic_congestion(struct tcp_cubic *cubic);
 
-/* A retransmission timeout: besides, one segment. */
+/* A retransmission timeout, whether it made ssthresh lower or not: one segment, and a new stage (section 4.8). */
 void tcp_cubic_timeout(struct tcp_cubic *cubic);
 
 /* Nothing was in flight for that long: time that CUBIC does not count (RFC 9438 section 4.2), restart beyond an RTO. */

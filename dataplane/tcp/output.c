@@ -56,7 +56,9 @@ static uint32_t choose_lost(struct tcp *tcp)
 		return TCP_NONE;
 	at = send_first_lost(tcp);
 	at = cut_to(tcp, at, tcp->send.mss);
-	return at != TCP_NONE && fits_cwnd(tcp, tcp_slot(tcp, at)) ? at : TCP_NONE;
+	if (at == TCP_NONE || (!fits_cwnd(tcp, tcp_slot(tcp, at)) && !recovery_owes_segment(tcp)))
+		return TCP_NONE;
+	return at;
 }
 
 /* `anyway`: cwnd does not matter. */

@@ -47,16 +47,16 @@ void recovery_reduce(struct tcp *tcp)
 /* RFC 5681 section 3.1: the threshold comes down once, however often the timer expires. */
 void recovery_timeout(struct tcp *tcp)
 {
-	if (tcp->recovery.phase == TCP_PHASE_LOSS) {
-		tcp->cubic.cwnd = tcp->cubic.mss;
-	} else if (tcp->recovery.phase == TCP_PHASE_RECOVERY) {
-		tcp->cubic.cwnd = tcp->cubic.mss;
-		tcp->recovery.phase = TCP_PHASE_LOSS;
-	} else {
+	struct tcp_recovery *recovery = &tcp->recovery;
+
+	if (recovery->phase < TCP_PHASE_RECOVERY) {
 		begin(tcp, TCP_PHASE_LOSS);
-		tcp_cubic_timeout(&tcp->cubic);
+		tcp_cubic_congestion(&tcp->cubic);
 	}
-	tcp->recovery.point = tcp->send.nxt;
+	tcp_cubic_timeout(&tcp->cubic);
+	recovery->phase = TCP_PHASE_LOSS;
+	recovery->point = tcp->send.nxt;
+	recovery->out = 0;
 }
 
 void recovery_transmitted(struct tcp *tcp, const struct tcp_slot *slot, uint64_t now)
@@ -158,8 +158,9 @@ void recovery_window(struct tcp *tcp, const struct tcp_delivery *delivery, bool 
 		}
 		break;
 	case TCP_PHASE_LOSS:
-		if (delivery->acked > 0)
-			tcp_cubic_acked(&tcp->cubic, delivery->acked, tcp->rtt.srtt, delivery->now);
+		/* RFC 3465 section 2.3: what left the network long ago opens no window when its ACK comes. */
+		if (delivery->acked > 0 && delivery->delivered > 0)
+			tcp_cubic_acked(&tcp->cubic, delivery->delivered, tcp->rtt.srtt, delivery->now);
 		break;
 	default:
 		if (delivery->acked > 0 && was_limited)

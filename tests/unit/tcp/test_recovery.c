@@ -57,6 +57,53 @@ static void after_a_timeout_slow_start(void **state)
 	solo_stop(&solo);
 }
 
+/* What was sent so late that it may still arrive stays in flight, but doesn't keep the first from going again. */
+static void a_timeout_repeats_the_first_whatever_is_in_flight(void **state)
+{
+	(void)state;
+	solo_under_way(&solo, SOLO_SACK, 20000, 3, SOLO_RTT);
+	solo_ack(&solo, 1000, NULL);
+	solo_wait_deadline(&solo);
+	solo_expect(&solo, 2000, 1000, TCP_FLAG_PSH); /* a tail loss probe */
+	solo_wait(&solo, tcp_deadline(&solo.tcp) - solo.now - 10 * SOLO_MS);
+	for (uint32_t at = 3000; at < 6000; at += 1000)
+		solo_send(&solo, at, 1000);
+	assert_int_equal(solo_drain(&solo), 3);
+	solo_wait(&solo, 10 * SOLO_MS);
+	assert_int_equal(solo_counter(&solo, TCP_COUNT_TIMEOUTS), 1);
+	assert_int_equal(solo.tcp.send.flight, 3000);
+	solo_expect(&solo, 1000, 1000, TCP_FLAG_PSH);
+	solo_expect_nothing(&solo); /* the second that is lost has to wait: RFC 5681's loss window */
+	solo_stop(&solo);
+}
+
+/* A timeout within a recovery: ssthresh stays, and slow start up to it counts what arrives, not what is ACKed. */
+static void after_a_timeout_old_sacks_open_no_window(void **state)
+{
+	(void)state;
+	solo_under_way(&solo, SOLO_SACK, 20000, 12, SOLO_RTT);
+	solo_ack(&solo, 0, SOLO_BLOCKS({2000, 10000}));
+	assert_true(solo_drain(&solo) > 0);
+	assert_int_equal(solo.tcp.recovery.phase, TCP_PHASE_RECOVERY);
+	assert_true(solo.tcp.cubic.w_max > 0);
+	while (solo_counter(&solo, TCP_COUNT_TIMEOUTS) == 0) {
+		solo_drain(&solo);
+		solo_wait_deadline(&solo);
+	}
+	assert_int_equal(solo.tcp.cubic.ssthresh, 14000);
+	assert_true(solo.tcp.cubic.w_max == 0); /* RFC 9438 section 4.8 */
+	solo_expect(&solo, 0, 1000, TCP_FLAG_PSH);
+	solo_wait(&solo, SOLO_RTT);
+	solo_ack(&solo, 1000, SOLO_BLOCKS({2000, 10000}));
+	assert_int_equal(solo.tcp.cubic.cwnd, 2000);
+	solo_drain(&solo);
+	solo_wait(&solo, SOLO_RTT);
+	solo_ack(&solo, 10000, NULL); /* nine segments are acknowledged, and one of them has just arrived */
+	assert_int_equal(solo.tcp.cubic.cwnd, 3000);
+	assert_int_equal(solo.tcp.recovery.phase, TCP_PHASE_LOSS);
+	solo_stop(&solo);
+}
+
 /* A peer that throws away what it has SACKed (RFC 2018 section 8): the timer believes nothing of it. */
 static void a_peer_that_reneges(void **state)
 {
@@ -354,6 +401,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timeouts_back_off_and_give_up),
 		cmocka_unit_test(after_a_timeout_slow_start),
+		cmocka_unit_test(a_timeout_repeats_the_first_whatever_is_in_flight),
+		cmocka_unit_test(after_a_timeout_old_sacks_open_no_window),
 		cmocka_unit_test(a_peer_that_reneges),
 		cmocka_unit_test(the_timeout_follows_the_rtt),
 		cmocka_unit_test(what_was_sent_twice_measures_nothing),
