@@ -35,7 +35,9 @@
  * is hashed while the next one is encrypted: two independent streams of instructions, of which the processor overlaps
  * as much as it can hold. Packets of up to fifteen blocks, header included, are straight code for their number of
  * blocks, without a loop. Longer ones are stitched within themselves: sixteen blocks are encrypted while the sixteen
- * before them are hashed; the tail is again such straight code.
+ * before them are hashed, and so are the last few; the hash of these is again such straight code. Meanwhile the next
+ * packet is fetched, a few lines at a time: a card has written it to the outer cache at best, and what the processor
+ * foresees of a packet by itself comes too late for half of it.
  *
  * Secrets. Lengths, suites and the result of the comparison decide branches and addresses; keys, text and what is
  * computed from them never do.
@@ -79,45 +81,96 @@ VAES static __m128i hash_tail(const struct stream *stream, const uint8_t *at, si
 	__builtin_unreachable();
 }
 
-/* One pair of those that are hashed meanwhile, the first of `at`'s or a later one. */
-VAES static inline __attribute__((always_inline)) void chunk_hash(
-	const struct stream *stream, struct sums *sums, const uint8_t *at, unsigned int i, const __m256i *middles)
+/* A step nearer: as many lines of the next packet as this one has just got further. */
+static inline void stream_fetch(struct stream *stream, const size_t len)
 {
-	__m256i pair = math_load(at + 2 * i * BLOCK_LEN);
-
-	if (i == 0)
-		pair = _mm256_xor_si256(_mm256_and_si256(pair, stream->mask), stream->add);
-	sums_add_prepared(sums, math_reverse(pair), math_load(stream->key->gcm_vaes.powers[2 * i]), middles[i]);
+	if (stream->ahead >= stream->ahead_end)
+		return;
+	UNROLL
+	for (size_t at = 0; at < len; at += LINE_LEN)
+		__builtin_prefetch(stream->ahead + at);
+	stream->ahead += (len + LINE_LEN - 1) & ~(size_t)(LINE_LEN - 1);
 }
 
 /*
- * `n_pairs` pairs, a constant; and meanwhile, one in each round, hashes the eight at `hash_at` (to open, the same
- * ones), of which stream->add becomes the sum so far. NULL: none. The keystream of the first of them.
+ * What is hashed while blocks are encrypted: the chunk at `at`, NULL for none, two pairs after the other from pair
+ * `first` on, a constant. To seal, it is the chunk before, and the pair that waits for the sum so far comes last; to
+ * open, it is the same one.
+ */
+struct meanwhile {
+	const uint8_t *at;
+	const __m256i *middles; /* chunk_prepare */
+	unsigned int first;
+};
+
+static const struct meanwhile nothing_hashed;
+
+enum { OPEN_FIRST = 0, SEAL_FIRST = 1, CHUNK_PAIRS = CHUNK_LEN / BLOCK_LEN / 2 };
+_Static_assert(CHUNK_PAIRS * 2 == GCM_VAES_POWERS, "a chunk's hash needs all powers");
+
+static inline unsigned int meanwhile_pair(unsigned int first, unsigned int step)
+{
+	return (first + step) % CHUNK_PAIRS;
+}
+
+/* What the hash needs of the powers beside them, so that it is not computed for each chunk anew. */
+VAES static inline void chunk_prepare(const struct esp_key *key, __m256i *middles, const unsigned int first)
+{
+	const uint8_t(*powers)[BLOCK_LEN] = key->gcm_vaes.powers;
+
+	UNROLL
+	for (unsigned int i = 0; i < CHUNK_PAIRS / 2; i++)
+		middles[i] = math_middles(math_load(powers[2 * meanwhile_pair(first, 2 * i)]),
+			math_load(powers[2 * meanwhile_pair(first, 2 * i + 1)]));
+}
+
+/* One step of these: every second one has the middle terms of two. `before` is the pair of the step before. */
+VAES static inline __attribute__((always_inline)) void chunk_hash(const struct stream *stream, struct sums *sums,
+	const struct meanwhile *hashed, const unsigned int step, __m256i *before)
+{
+	const unsigned int i = meanwhile_pair(hashed->first, step);
+	__m256i pair = math_load(hashed->at + 2 * i * BLOCK_LEN);
+
+	if (i == 0)
+		pair = _mm256_xor_si256(_mm256_and_si256(pair, stream->mask), stream->add);
+	pair = math_reverse(pair);
+	sums_add_ends(sums, pair, math_load(stream->key->gcm_vaes.powers[2 * i]));
+	if (step % 2)
+		sums_add_middles(sums, math_middles(*before, pair), hashed->middles[step / 2]);
+	sums_settle(sums);
+	*before = pair;
+}
+
+/*
+ * `n_blocks` blocks, a constant, and what is hashed meanwhile, a pair in each round, of which stream->add becomes the
+ * sum so far. The keystream of the first of them.
  */
 VAES static inline __attribute__((always_inline)) __m128i stitched(
-	struct stream *stream, const unsigned int n_pairs, const uint8_t *hash_at, const __m256i *middles)
+	struct stream *stream, const unsigned int n_blocks, const struct meanwhile hashed)
 {
 	const struct esp_key *key = stream->key;
-	__m256i blocks[CHUNK_LEN / BLOCK_LEN / 2], k = round_key(key, 0);
+	const unsigned int n_pairs = (n_blocks + 1) / 2;
+	__m256i blocks[CHUNK_PAIRS], k = round_key(key, 0), before = k;
 	struct sums sums = sums_zero();
 	__m128i first;
 
-	UNROLL
-	for (unsigned int i = 0; i < n_pairs; i++)
-		blocks[i] = stream_count(stream, k);
+	stream_fetch(stream, n_blocks * BLOCK_LEN);
+	stream_count_chunk(stream, k, blocks, n_pairs);
 	UNROLL
 	for (unsigned int round = 1; round < 10; round++) {
 		aes_round(blocks, n_pairs, key, round);
-		if (hash_at && round <= GCM_VAES_POWERS / 2)
-			chunk_hash(stream, &sums, hash_at, round - 1, middles);
+		if (hashed.at && round <= CHUNK_PAIRS)
+			chunk_hash(stream, &sums, &hashed, round - 1, &before);
 	}
 	aes_last_rounds(blocks, n_pairs, key);
 	first = _mm256_castsi256_si128(blocks[0]);
 	blocks[0] = _mm256_and_si256(blocks[0], stream->keep);
 	stream->keep = _mm256_set1_epi32(-1);
-	apply(stream->at, blocks, n_pairs);
-	stream->at += 2 * n_pairs * BLOCK_LEN;
-	if (hash_at) {
+	/* The text is loaded when it is needed, not kept from its hash on in registers that do not suffice. */
+	__asm__ volatile("" ::: "memory");
+	apply(stream->at, blocks, n_blocks);
+	stream->at += n_blocks * BLOCK_LEN;
+	if (hashed.at) {
 		stream->mask = _mm256_set1_epi32(-1);
 		stream->add = _mm256_zextsi128_si256(math_reverse128(sums_reduce(&sums)));
 	}
@@ -125,22 +178,28 @@ VAES static inline __attribute__((always_inline)) __m128i stitched(
 }
 
 VAES static inline __attribute__((always_inline)) __m128i chunk_stitched(
-	struct stream *stream, const uint8_t *hash_at, const __m256i *middles)
+	struct stream *stream, const struct meanwhile hashed)
 {
-	return stitched(stream, CHUNK_LEN / BLOCK_LEN / 2, hash_at, middles);
+	return stitched(stream, CHUNK_LEN / BLOCK_LEN, hashed);
 }
 
-VAES static inline __m128i half_crypt(struct stream *stream)
+VAES static inline __attribute__((always_inline)) __m128i half_stitched(
+	struct stream *stream, const struct meanwhile hashed)
 {
-	return stitched(stream, HALF_LEN / BLOCK_LEN / 2, NULL, NULL);
+	return stitched(stream, HALF_LEN / BLOCK_LEN, hashed);
 }
 
-/* What a chunk needs of the powers beside them, so that it is not computed for each chunk anew. */
-VAES static inline void chunk_prepare(const struct esp_key *key, __m256i *middles)
+/* The last blocks of a packet while the chunk before them is hashed. */
+VAES static void tail_stitched(struct stream *stream, size_t n_blocks, const uint8_t *hash_at, const __m256i *middles)
 {
-	UNROLL
-	for (size_t i = 0; i < GCM_VAES_POWERS / 2; i++)
-		middles[i] = math_middle(math_load(key->gcm_vaes.powers[2 * i]));
+	const struct meanwhile hashed = {hash_at, middles, SEAL_FIRST};
+
+	switch (n_blocks) {
+#define X(n)                                                                                                           \
+	case n: stitched(stream, n, hashed); break;
+		BY_NUMBER(X)
+#undef X
+	}
 }
 
 /* Blocks that are hashed and not encrypted any more. */
@@ -189,26 +248,26 @@ static inline struct plan plan_of(const struct stream *stream)
 VAES static __m128i seal_long(struct stream *stream)
 {
 	struct plan plan = plan_of(stream);
-	__m256i middles[GCM_VAES_POWERS / 2];
-	__m128i pad = _mm_setzero_si128(), half_pad;
+	__m256i middles[CHUNK_PAIRS / 2];
+	__m128i pad = _mm_setzero_si128();
 	uint8_t *tail;
 
-	chunk_prepare(stream->key, middles);
+	chunk_prepare(stream->key, middles, SEAL_FIRST);
 	if (plan.n_chunks > 0)
-		pad = chunk_stitched(stream, NULL, NULL);
+		pad = chunk_stitched(stream, nothing_hashed);
 	for (size_t i = 1; i < plan.n_chunks; i++)
-		chunk_stitched(stream, stream->at - CHUNK_LEN, middles);
+		chunk_stitched(stream, (struct meanwhile){stream->at - CHUNK_LEN, middles, SEAL_FIRST});
 	tail = stream->at;
 	if (plan.half) {
-		half_pad = half_crypt(stream);
-		pad = plan.n_chunks > 0 ? pad : half_pad;
-	}
-	crypt_tail(stream, plan.n_tail);
-	if (plan.n_chunks > 0)
-		hash_pairs(stream, tail - CHUNK_LEN, 8);
-	if (plan.half) {
-		hash_pairs(stream, tail, 4);
+		if (plan.n_chunks > 0)
+			half_stitched(stream, (struct meanwhile){tail - CHUNK_LEN, middles, SEAL_FIRST});
+		else
+			pad = half_stitched(stream, nothing_hashed);
+		crypt_tail(stream, plan.n_tail);
+		hash_pairs(stream, tail, HALF_LEN / BLOCK_LEN / 2);
 		tail += HALF_LEN;
+	} else {
+		tail_stitched(stream, plan.n_tail, tail - CHUNK_LEN, middles);
 	}
 	return _mm_xor_si128(pad, hash_tail(stream, tail, plan.n_tail));
 }
@@ -216,17 +275,17 @@ VAES static __m128i seal_long(struct stream *stream)
 VAES static __m128i open_long(struct stream *stream)
 {
 	struct plan plan = plan_of(stream);
-	__m256i middles[GCM_VAES_POWERS / 2];
+	__m256i middles[CHUNK_PAIRS / 2];
 	__m128i pad = _mm_setzero_si128(), half_pad, hash;
 
-	chunk_prepare(stream->key, middles);
+	chunk_prepare(stream->key, middles, OPEN_FIRST);
 	if (plan.n_chunks > 0)
-		pad = chunk_stitched(stream, stream->at, middles);
+		pad = chunk_stitched(stream, (struct meanwhile){stream->at, middles, OPEN_FIRST});
 	for (size_t i = 1; i < plan.n_chunks; i++)
-		chunk_stitched(stream, stream->at, middles);
+		chunk_stitched(stream, (struct meanwhile){stream->at, middles, OPEN_FIRST});
 	if (plan.half) {
-		hash_pairs(stream, stream->at, 4);
-		half_pad = half_crypt(stream);
+		hash_pairs(stream, stream->at, HALF_LEN / BLOCK_LEN / 2);
+		half_pad = half_stitched(stream, nothing_hashed);
 		pad = plan.n_chunks > 0 ? pad : half_pad;
 	}
 	hash = hash_tail(stream, stream->at, plan.n_tail);
@@ -252,16 +311,21 @@ VAES static inline __m128i *stream_icv(const struct esp_packet *packet)
 }
 
 /*
- * While a packet is worked on, the next one comes nearer: the beginning of a long one, for the processor foresees the
- * rest, and all of a short one. Its first line is at hand since its header was written or read.
+ * While a packet is worked on, the next one comes nearer: at the side of a long one line by line, else its beginning at
+ * once. Its first line is at hand since its header was written or read.
  */
-static inline void prefetch_next(const struct engine_batch *batch, size_t i)
+static inline void stream_fetch_start(struct stream *stream, const struct engine_batch *batch, size_t i)
 {
 	const struct esp_packet *next;
 
 	if (i + 1 >= batch->count)
 		return;
 	next = batch->packets[i + 1];
+	if (batch->packets[i]->len > PREFETCH_LEN) {
+		stream->ahead = next->data + LINE_LEN;
+		stream->ahead_end = next->data + next->len;
+		return;
+	}
 	for (size_t at = LINE_LEN; at < next->len && at < PREFETCH_LEN; at += LINE_LEN)
 		__builtin_prefetch(next->data + at);
 }
@@ -278,8 +342,8 @@ VAES void gcm_vaes_seal(const struct engine_batch *batch)
 		__m128i next_pad = pad;
 		size_t n_blocks;
 
-		prefetch_next(batch, i);
 		stream_start(stream, packet);
+		stream_fetch_start(stream, batch, i);
 		n_blocks = stream_n_blocks(stream);
 		if (n_blocks <= TAIL_MAX)
 			next_pad = crypt_tail(stream, n_blocks);
@@ -305,8 +369,8 @@ VAES void gcm_vaes_open(const struct engine_batch *batch)
 		__m128i received = _mm_loadu_si128(stream_icv(packet)), difference;
 		struct stream stream;
 
-		prefetch_next(batch, i);
 		stream_start(&stream, packet);
+		stream_fetch_start(&stream, batch, i);
 		difference = _mm_xor_si128(received, open_stream(&stream));
 		/* Here a secret becomes public, and nowhere else: whether the ICV is the right one. */
 		packet->status = _mm_testz_si128(difference, difference) ? ESP_OK : ESP_BAD_ICV;

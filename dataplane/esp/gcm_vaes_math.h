@@ -52,6 +52,12 @@ VAES static inline __m256i math_middle(__m256i pair)
 	return _mm256_xor_si256(pair, _mm256_shuffle_epi32(pair, _MM_SHUFFLE(1, 0, 3, 2)));
 }
 
+/* The same of two pairs: the first's in the low halves, the second's in the high ones. */
+VAES static inline __m256i math_middles(__m256i first, __m256i second)
+{
+	return _mm256_xor_si256(_mm256_unpacklo_epi64(first, second), _mm256_unpackhi_epi64(first, second));
+}
+
 /* Unreduced products, added up; the middle one is Karatsuba's, which contains the other two. */
 struct sums {
 	__m256i low, middle, high;
@@ -62,16 +68,35 @@ VAES static inline struct sums sums_zero(void)
 	return (struct sums){_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
 }
 
-VAES static inline void sums_add_prepared(struct sums *sums, __m256i pair, __m256i powers, __m256i powers_middle)
+/*
+ * Holds the compiler to adding up product by product. GCC else computes all products first and adds them up in a tree,
+ * for which there are not registers enough.
+ */
+VAES static inline void sums_settle(struct sums *sums)
+{
+	__asm__("" : "+x"(sums->low), "+x"(sums->middle), "+x"(sums->high));
+}
+
+/* All but the middle term. */
+VAES static inline void sums_add_ends(struct sums *sums, __m256i pair, __m256i powers)
 {
 	sums->low = _mm256_xor_si256(sums->low, _mm256_clmulepi64_epi128(pair, powers, 0x00));
 	sums->high = _mm256_xor_si256(sums->high, _mm256_clmulepi64_epi128(pair, powers, 0x11));
-	sums->middle = _mm256_xor_si256(sums->middle, _mm256_clmulepi64_epi128(math_middle(pair), powers_middle, 0x00));
+}
+
+/* The middle terms of two pairs by what math_middles says of them and of their powers. */
+VAES static inline void sums_add_middles(struct sums *sums, __m256i middles, __m256i powers_middles)
+{
+	sums->middle = _mm256_xor_si256(sums->middle, _mm256_clmulepi64_epi128(middles, powers_middles, 0x00));
+	sums->middle = _mm256_xor_si256(sums->middle, _mm256_clmulepi64_epi128(middles, powers_middles, 0x11));
 }
 
 VAES static inline void sums_add(struct sums *sums, __m256i pair, __m256i powers)
 {
-	sums_add_prepared(sums, pair, powers, math_middle(powers));
+	sums_add_ends(sums, pair, powers);
+	sums->middle =
+		_mm256_xor_si256(sums->middle, _mm256_clmulepi64_epi128(math_middle(pair), math_middle(powers), 0x00));
+	sums_settle(sums);
 }
 
 VAES static inline __m128i math_fold(__m256i pair)

@@ -19,9 +19,10 @@ enum {
 /* One packet on its way. `at` moves through it. */
 struct stream {
 	const struct esp_key *key;
-	uint8_t *at;	  /* the next block to be encrypted or decrypted, a multiple of 16 from the packet's start */
-	size_t text_len;  /* of all */
-	size_t aad_len;	  /* of the associated data, whose last or only block stands in `add` */
+	uint8_t *at; /* the next block to be encrypted or decrypted, a multiple of 16 from the packet's start */
+	const uint8_t *ahead, *ahead_end; /* of the next packet, what is to be fetched meanwhile */
+	size_t text_len;		  /* of all */
+	size_t aad_len;			  /* of the associated data, whose last or only block stands in `add` */
 	__m256i counters; /* of the next two blocks, bytes reversed, so that the counter is the lowest 32 bits */
 	__m256i keep;	  /* of the next two blocks of keystream, what is applied: not that at the header's place */
 	__m256i mask;	  /* of the next two blocks to be hashed, what counts, and ... */
@@ -37,6 +38,7 @@ VAES static inline void stream_start(struct stream *stream, const struct esp_pac
 
 	stream->key = key;
 	stream->at = packet->data;
+	stream->ahead = stream->ahead_end = NULL;
 	stream->text_len = packet->len - FRAME_LEN;
 	stream->counters = _mm256_add_epi32(
 		_mm256_broadcastsi128_si256(math_reverse128(nonce)), _mm256_set_epi32(0, 0, 0, 2, 0, 0, 0, 1));
@@ -70,6 +72,28 @@ VAES static inline __m256i stream_count(struct stream *stream, __m256i round_key
 
 	stream->counters = _mm256_add_epi32(stream->counters, _mm256_set_epi32(0, 0, 0, 2, 0, 0, 0, 2));
 	return block;
+}
+
+/*
+ * Round key 0 applied to the next counter blocks, from a multiple of sixteen on. What such have in common is prepared
+ * once; they differ in four bits, but for the last of sixteen, where these overflow.
+ */
+VAES static inline void stream_count_chunk(
+	struct stream *stream, __m256i round_key, __m256i *blocks, const unsigned int n_pairs)
+{
+	const __m256i first = _mm256_set_epi32(0, 0, 0, 2, 0, 0, 0, 1);
+	const int n_blocks = (int)(2 * n_pairs);
+	__m256i common = _mm256_xor_si256(math_reverse(_mm256_sub_epi32(stream->counters, first)), round_key);
+
+	UNROLL
+	for (unsigned int i = 0; i < n_pairs; i++)
+		blocks[i] = _mm256_xor_si256(
+			common, _mm256_set_epi32((int)(2 * i + 2) << 24, 0, 0, 0, (int)(2 * i + 1) << 24, 0, 0, 0));
+	stream->counters = _mm256_add_epi32(stream->counters, _mm256_set_epi32(0, 0, 0, n_blocks, 0, 0, 0, n_blocks));
+	if (n_blocks == 16) {
+		common = _mm256_xor_si256(math_reverse(_mm256_sub_epi32(stream->counters, first)), round_key);
+		blocks[n_pairs - 1] = _mm256_blend_epi32(blocks[n_pairs - 1], common, 0xf0);
+	}
 }
 
 VAES static inline __m256i round_key(const struct esp_key *key, unsigned int round)
@@ -106,14 +130,20 @@ VAES static inline void aes_last_rounds(__m256i *blocks, unsigned int n_pairs, c
 		blocks[i] = _mm256_aesenclast_epi128(blocks[i], k);
 }
 
-/* XORs whole pairs with their keystream. */
-VAES static inline void apply(uint8_t *at, const __m256i *keystream, unsigned int n_pairs)
+/* XORs `n_blocks`, a constant, with their keystream. */
+VAES static inline void apply(uint8_t *at, const __m256i *keystream, const unsigned int n_blocks)
 {
 	UNROLL
-	for (unsigned int i = 0; i < n_pairs; i++) {
+	for (unsigned int i = 0; i < n_blocks / 2; i++) {
 		__m256i *pair = (__m256i *)(at + 2 * i * BLOCK_LEN);
 
 		_mm256_storeu_si256(pair, _mm256_xor_si256(_mm256_loadu_si256(pair), keystream[i]));
+	}
+	if (n_blocks % 2) {
+		__m128i *last = (__m128i *)(at + (n_blocks - 1) * BLOCK_LEN);
+		__m128i key = _mm256_castsi256_si128(keystream[n_blocks / 2]);
+
+		_mm_storeu_si128(last, _mm_xor_si128(_mm_loadu_si128(last), key));
 	}
 }
 
@@ -136,13 +166,7 @@ VAES static inline __attribute__((always_inline)) __m128i crypt_blocks(
 	aes_last_rounds(blocks, n_pairs, key);
 	first = _mm256_castsi256_si128(blocks[0]);
 	blocks[0] = _mm256_and_si256(blocks[0], stream->keep);
-	apply(stream->at, blocks, n_blocks / 2);
-	if (n_blocks % 2) {
-		__m128i *last = (__m128i *)(stream->at + (n_blocks - 1) * BLOCK_LEN);
-
-		_mm_storeu_si128(
-			last, _mm_xor_si128(_mm_loadu_si128(last), _mm256_castsi256_si128(blocks[n_pairs - 1])));
-	}
+	apply(stream->at, blocks, n_blocks);
 	return first;
 }
 
