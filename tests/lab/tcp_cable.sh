@@ -101,6 +101,7 @@ cable_run() {
 	local name=$1
 
 	shift
+	: >"$CABLE_LOG/$name.log" # now, lest its reader finds what the one before has said
 	(inside "$1" "${CABLE_PROMPTLY[@]}" "${@:2}") >"$CABLE_LOG/$name.log" 2>&1 </dev/null &
 	pid=$!
 	cable_pids+=("$pid")
