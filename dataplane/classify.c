@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "classify.h"
 
-#include "connection.h"
+#include "connection_worker.h"
 #include "dataplane.h"
 #include "exits.h"
 #include "header.h"
@@ -132,9 +132,11 @@ static void classify_segment(
 {
 	const struct connection_lookup *lookup = &worker->dataplane->connections.lookup;
 	struct packet *meta = packet_of(packet);
-	struct connection *connection =
-		connection_lookup_has_any(lookup) ? connection_lookup_segment(lookup, packet, header_len) : NULL;
+	struct connection *connection = NULL;
 
+	if (connection_lookup_has_any(lookup))
+		connection =
+			connection_lookup_segment(lookup, &worker->connections->memory, packet, header_len);
 	if (connection) {
 		meta->kind = PACKET_SEGMENT;
 		meta->outer_len = (uint8_t)header_len;

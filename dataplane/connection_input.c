@@ -213,16 +213,33 @@ static bool segment_read(struct worker *worker, struct rte_mbuf *packet, struct 
 	return true;
 }
 
-static void take_segment(
-	struct worker *worker, struct connection *connection, struct rte_mbuf *packet, struct gathered *gathered)
+/* An ACK that the next one of the burst makes needless; classification has seen that both have whole headers. */
+static bool is_overtaken(struct connection *connection, struct rte_mbuf *packet, struct rte_mbuf *next)
+{
+	uint16_t header_len = packet_of(packet)->outer_len, next_len = packet_of(next)->outer_len;
+
+	return tcp_is_overtaken(&connection->tcp, rte_pktmbuf_mtod_offset(packet, const uint8_t *, header_len),
+		rte_pktmbuf_data_len(packet) - (uint32_t)header_len,
+		rte_pktmbuf_mtod_offset(next, const uint8_t *, next_len),
+		rte_pktmbuf_data_len(next) - (uint32_t)next_len);
+}
+
+/* `next`: of the same connection, right behind it; NULL: there is none. */
+static void take_segment(struct worker *worker, struct connection *connection, struct rte_mbuf *packet,
+	struct rte_mbuf *next, struct gathered *gathered)
 {
 	struct tcp_segment segment;
 
+	if (next && is_overtaken(connection, packet, next)) {
+		worker_count(worker, REASON_OUT_SEGMENT, 1);
+		connection_release(&worker->connections->released, packet);
+		return;
+	}
 	if (!segment_read(worker, packet, &segment))
 		return;
 	worker_count(worker, REASON_OUT_SEGMENT, 1);
 	if (!tcp_input(&connection->tcp, &segment, packet, connection_worker_now(worker)))
-		rte_pktmbuf_free(packet);
+		connection_release(&worker->connections->released, packet);
 	read_stream(worker, connection, gathered);
 	connection_touch(worker, connection);
 }
@@ -255,12 +272,16 @@ void connection_input(
 
 		if (i + 1 < count && connections[i + 1] != connection)
 			connection_prefetch(connections[i + 1]);
-		if (likely(connection->phase == CONNECTION_LIVE || connection->phase == CONNECTION_ENDING))
-			take_segment(worker, connection, segments[i], &gathered);
-		else if (connection->phase == CONNECTION_HELD)
+		if (likely(connection->phase == CONNECTION_LIVE || connection->phase == CONNECTION_ENDING)) {
+			struct rte_mbuf *next =
+				i + 1 < count && connections[i + 1] == connection ? segments[i + 1] : NULL;
+
+			take_segment(worker, connection, segments[i], next, &gathered);
+		} else if (connection->phase == CONNECTION_HELD) {
 			hold(worker, connection, segments[i]);
-		else
+		} else {
 			exit_drop(worker, segments[i], REASON_DROP_CONNECTION_ENDED);
+		}
 	}
 	gathered_pass_on(worker, &gathered);
 }

@@ -27,6 +27,7 @@ int connection_lookup_init(struct connection_lookup *lookup, const char *name, u
 
 	snprintf(full, sizeof(full), "%s-connections", name);
 	atomic_init(&lookup->count, 0);
+	atomic_init(&lookup->n_hidden, 0);
 	lookup->hash = rte_hash_create(&parameters);
 	return lookup->hash ? 0 : -ENOMEM;
 }
@@ -53,8 +54,10 @@ int32_t connection_lookup_show(struct connection_lookup *lookup, struct connecti
 
 void connection_lookup_hide(struct connection_lookup *lookup, const struct connection *connection)
 {
-	if (rte_hash_del_key(lookup->hash, &connection->ends) >= 0)
-		atomic_fetch_sub_explicit(&lookup->count, 1, memory_order_release);
+	if (rte_hash_del_key(lookup->hash, &connection->ends) < 0)
+		return;
+	atomic_fetch_sub_explicit(&lookup->count, 1, memory_order_release);
+	atomic_fetch_add_explicit(&lookup->n_hidden, 1, memory_order_release);
 }
 
 void connection_lookup_forget(struct connection_lookup *lookup, int32_t position)
@@ -69,8 +72,38 @@ struct connection *connection_lookup_find(const struct connection_lookup *lookup
 	return rte_hash_lookup_data(lookup->hash, ends, &connection) >= 0 ? connection : NULL;
 }
 
-struct connection *connection_lookup_segment(
-	const struct connection_lookup *lookup, const struct rte_mbuf *segment, uint16_t header_len)
+static bool ends_are_equal(const struct connection_ends *a, const struct connection_ends *b)
+{
+	return a->local_port == b->local_port && a->remote_port == b->remote_port && a->ipv6 == b->ipv6 &&
+	       ip_equal(&a->local, &b->local) && ip_equal(&a->remote, &b->remote);
+}
+
+/* Peers differ in address or port; which place it is needn't be hard to guess, for a wrong one costs a lookup. */
+static uint32_t place_of(const struct connection_ends *ends)
+{
+	uint64_t key = (uint64_t)ends->remote.ipv4 << 16 | ends->remote_port;
+
+	return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - CONNECTION_MEMORY_BITS));
+}
+
+/* How many had been hidden is read first: one that is found then and hidden later is not found here again. */
+static struct connection *find_again(const struct connection_lookup *lookup, struct connection_memory *memory,
+	const struct connection_ends *ends)
+{
+	uint32_t n_hidden = atomic_load_explicit(&lookup->n_hidden, memory_order_acquire), place = place_of(ends);
+	struct connection *connection = memory->places[place].connection;
+
+	if (likely(connection && memory->places[place].n_hidden == n_hidden &&
+		    ends_are_equal(&connection->ends, ends)))
+		return connection;
+	connection = connection_lookup_find(lookup, ends);
+	memory->places[place].connection = connection;
+	memory->places[place].n_hidden = n_hidden;
+	return connection;
+}
+
+struct connection *connection_lookup_segment(const struct connection_lookup *lookup, struct connection_memory *memory,
+	const struct rte_mbuf *segment, uint16_t header_len)
 {
 	const void *header = rte_pktmbuf_mtod(segment, const void *);
 	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod_offset(segment, const struct rte_tcp_hdr *, header_len);
@@ -81,5 +114,5 @@ struct connection *connection_lookup_segment(
 	header_addresses(header, &ends.remote, &ends.local);
 	ends.remote_port = tcp->src_port;
 	ends.local_port = tcp->dst_port;
-	return connection_lookup_find(lookup, &ends);
+	return find_again(lookup, memory, &ends);
 }

@@ -17,7 +17,21 @@ struct rte_mbuf;
 
 struct connection_lookup {
 	struct rte_hash *hash;
-	_Atomic uint32_t count; /* shown; main: writes; workers: read */
+	/* main: writes; workers: read */
+	_Atomic uint32_t count; /* shown */
+	_Atomic uint32_t n_hidden; /* ever: what was found before one of them may be it */
+};
+
+/*
+ * What a worker found lately, so that the next segments of a connection need no look at the hash. A place is good as
+ * long as nothing has been hidden since.
+ */
+enum { CONNECTION_MEMORY_BITS = 8 };
+struct connection_memory {
+	struct {
+		struct connection *connection;
+		uint32_t n_hidden; /* when it was found */
+	} places[1 << CONNECTION_MEMORY_BITS];
 };
 
 /* `name` is unique in the process. 0 or -ENOMEM. */
@@ -35,8 +49,8 @@ void connection_lookup_forget(struct connection_lookup *lookup, int32_t position
 struct connection *connection_lookup_find(const struct connection_lookup *lookup, const struct connection_ends *ends);
 
 /* The same for a whole packet, data at its IP header of `header_len` bytes, behind which there is TCP. */
-struct connection *connection_lookup_segment(
-	const struct connection_lookup *lookup, const struct rte_mbuf *segment, uint16_t header_len);
+struct connection *connection_lookup_segment(const struct connection_lookup *lookup, struct connection_memory *memory,
+	const struct rte_mbuf *segment, uint16_t header_len);
 
 /* Is there any? Asked before a look at a segment. */
 static inline bool connection_lookup_has_any(const struct connection_lookup *lookup)

@@ -25,22 +25,40 @@ enum {
 	TIME_WAIT = 2 * MICROSECONDS, /* a FIN that is sent again finds us; longer, and slots of records run short */
 };
 
-/* Each is one segment: what `next` says of it, on a line of its own, matters only where it goes back to its pool. */
-static void released_free(struct connection_released *released)
+/* Nobody else has it, and all of it is its own: then it goes back as it is, and what stands on its second line is not read. */
+static bool is_whole(const struct rte_mbuf *buffer)
 {
-	for (uint32_t i = 0; i < released->count; i++)
-		rte_pktmbuf_free_seg(released->buffers[i]);
+	return rte_mbuf_refcnt_read(buffer) == 1 && RTE_MBUF_DIRECT(buffer) && buffer->nb_segs == 1;
+}
+
+void connection_released_free(struct connection_released *released)
+{
+	void *whole[CONNECTION_RELEASED_MAX];
+	struct rte_mempool *pool = NULL;
+	unsigned int n = 0;
+
+	for (uint32_t i = 0; i < released->count; i++) {
+		struct rte_mbuf *buffer = released->buffers[i];
+
+		if (!is_whole(buffer)) {
+			rte_pktmbuf_free_seg(buffer);
+			continue;
+		}
+		if (n > 0 && buffer->pool != pool) {
+			rte_mempool_put_bulk(pool, whole, n);
+			n = 0;
+		}
+		pool = buffer->pool;
+		whole[n++] = buffer;
+	}
+	if (n > 0)
+		rte_mempool_put_bulk(pool, whole, n);
 	released->count = 0;
 }
 
 static void release(void *context, void *owner)
 {
-	struct connection_released *released = context;
-
-	rte_prefetch0_write(owner);
-	released->buffers[released->count++] = owner;
-	if (released->count == CONNECTION_RELEASED_MAX)
-		released_free(released);
+	connection_release(context, owner);
 }
 
 static void settings_fill(struct connection_worker *own, const struct config *config, uint32_t buffers)
@@ -92,7 +110,7 @@ void connection_worker_fini(struct worker *worker)
 		if (connection && connection->owner == worker->number)
 			connection_let_go(worker, connection);
 	}
-	released_free(&worker->connections->released);
+	connection_released_free(&worker->connections->released);
 	rte_free(worker->connections->slots);
 	rte_free(worker->connections->sink);
 	rte_free(worker->connections);
@@ -227,6 +245,6 @@ unsigned int connection_worker_turn(struct worker *worker)
 		n += look_at_due(worker);
 	if (!TAILQ_EMPTY(&own->waiting))
 		n += connection_output(worker);
-	released_free(&own->released);
+	connection_released_free(&own->released);
 	return n;
 }

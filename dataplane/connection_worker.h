@@ -7,6 +7,7 @@
 #pragma once
 
 #include "connection.h"
+#include "connection_lookup.h"
 #include "connection_seal.h"
 #include "wheel.h"
 #include "worker.h"
@@ -23,6 +24,17 @@ struct connection_released {
 	struct rte_mbuf *buffers[CONNECTION_RELEASED_MAX];
 	uint32_t count;
 };
+
+void connection_released_free(struct connection_released *released);
+
+/* It goes at the end of the turn, if not before. */
+static inline void connection_release(struct connection_released *released, struct rte_mbuf *buffer)
+{
+	rte_prefetch0_write(buffer);
+	released->buffers[released->count++] = buffer;
+	if (unlikely(released->count == CONNECTION_RELEASED_MAX))
+		connection_released_free(released);
+}
 
 /* Packets on their way to their connections, which are fetched meanwhile. */
 struct connection_sends {
@@ -45,6 +57,7 @@ struct connection_worker {
 	uint8_t *sink;		     /* where a frame goes for which there is no buffer */
 	struct wheel wheel;
 	struct connection_released released;
+	struct connection_memory memory;
 	struct connection_sends sends;
 	struct connection_sealing sealing;
 };

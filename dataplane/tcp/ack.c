@@ -124,9 +124,7 @@ static bool detect_without_sack(struct tcp *tcp, struct tcp_delivery *delivery, 
 /* Something was acknowledged in order, and neither side knows of a loss: nearly every ACK is such. */
 static bool is_plain(const struct tcp *tcp, const struct tcp_header *header, const struct tcp_delivery *delivery)
 {
-	return delivery->acked > 0 && header->n_sack == 0 && tcp->sack && tcp->recovery.phase == TCP_PHASE_OPEN &&
-	       tcp->send.lost + tcp->send.sacked == 0 && !tcp->rack.probing && !tcp->rack.in_dsack_round &&
-	       !(header->flags & TCP_FLAG_ECE);
+	return delivery->acked > 0 && header->n_sack == 0 && ack_is_calm(tcp) && !(header->flags & TCP_FLAG_ECE);
 }
 
 static void congestion(struct tcp *tcp, const struct tcp_header *header, struct tcp_delivery *delivery,

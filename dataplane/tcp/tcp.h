@@ -26,7 +26,7 @@
  *   rack      loss detection, tail loss probes   timer     deadlines
  *   recovery  how the window comes down, undo    cubic     how it grows
  *   rtt       RFC 6298                           frames    RFC 9329
- *   backlog   datagrams that wait to be encrypted
+ *   backlog   datagrams that wait to be encrypted  overtaken  ACKs that another makes needless
  *
  * Times are microseconds of any clock that never goes back and is not 0. One endpoint belongs to one thread.
  */
@@ -90,6 +90,14 @@ void tcp_uninstall(struct tcp *tcp);
  * back by tcp_read, or by `release` with `owner`. False: it stays the caller's.
  */
 bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, void *owner, uint64_t now);
+
+/*
+ * Of two segments that came one right behind the other, whole from their TCP headers on and of at least TCP_HEADER_LEN
+ * bytes: does the second say all that the first does? Then the first has been counted, and need not be looked at: it is
+ * as if the network had lost it.
+ */
+bool tcp_is_overtaken(
+	struct tcp *tcp, const uint8_t *first, uint32_t first_len, const uint8_t *second, uint32_t second_len);
 
 /* Bytes of the stream, in memory that is the caller's again. */
 struct tcp_piece {
