@@ -21,6 +21,9 @@ enum {
 	PACKET_ROOM_MIN = 2048,
 	PACKET_OVERHEAD = 160, /* Ethernet, outer IP and UDP, ESP header, IV, padding, ICV: with room to spare */
 	JUMBO_COUNT = 256,
+	HEADERS_SHARE = 4, /* one of these for so many packet buffers */
+	HEADERS_CACHE = 128,
+	HEADERS_ROOM = RTE_PKTMBUF_HEADROOM, /* all of it lies before the payload, which there is none of */
 };
 
 static const char *const reason_names[REASON_COUNT] = {
@@ -126,7 +129,10 @@ static int pools_make(struct dataplane *dataplane, const char *name)
 	snprintf(pool_name, sizeof(pool_name), "%s-jumbos", name);
 	dataplane->jumbos = rte_pktmbuf_pool_create(
 		pool_name, JUMBO_COUNT, 0, 0, UINT16_MAX, SOCKET_ID_ANY);
-	return dataplane->packets && dataplane->jumbos ? 0 : -ENOMEM;
+	snprintf(pool_name, sizeof(pool_name), "%s-headers", name);
+	dataplane->headers = pool_make(
+		pool_name, config->dataplane.packet_buffers / HEADERS_SHARE, HEADERS_CACHE, HEADERS_ROOM);
+	return dataplane->packets && dataplane->jumbos && dataplane->headers ? 0 : -ENOMEM;
 }
 
 static int workers_make(struct dataplane *dataplane, const char *name)
@@ -209,6 +215,7 @@ void dataplane_fini(struct dataplane *dataplane)
 	route_table_free(&dataplane->routes);
 	policy_table_free(&dataplane->policies);
 	sa_store_free(&dataplane->sas);
+	rte_mempool_free(dataplane->headers);
 	rte_mempool_free(dataplane->jumbos);
 	rte_mempool_free(dataplane->packets);
 	rte_free(dataplane->qsbr);

@@ -39,6 +39,7 @@ struct dataplane {
 	struct route_table routes;
 	struct rte_mempool *packets; /* buffers of one packet each */
 	struct rte_mempool *jumbos;  /* buffers for reassembled packets of any size */
+	struct rte_mempool *headers; /* buffers of TCP segments without a payload: see connection_segment.c */
 	struct port ports[TABLES_PORTS_MAX];
 	uint16_t n_ports;
 	struct worker *workers;

@@ -229,6 +229,7 @@ void harness_open(const struct harness_options *options)
 	ports_fill(&harness.dataplane);
 	harness.packets_full = rte_mempool_avail_count(harness.dataplane.packets);
 	harness.jumbos_full = rte_mempool_avail_count(harness.dataplane.jumbos);
+	harness.headers_full = rte_mempool_avail_count(harness.dataplane.headers);
 	assert_int_equal(tables_map(&harness.tables, dup(harness.dataplane.tables.fd), error), 0);
 	harness.changes_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	harness.writer = writer_new(&harness.tables, harness.changes_fd);

@@ -59,7 +59,7 @@ struct harness {
 	int changes_fd;
 	uint16_t lan_port;
 	bool has_ipv6;
-	unsigned int packets_full, jumbos_full;
+	unsigned int packets_full, jumbos_full, headers_full;
 	struct tables_event events[HARNESS_EVENTS]; /* all but "done", oldest first */
 	uint32_t n_events;
 	uint32_t n_done, n_refused;

@@ -223,8 +223,11 @@ int64_t harness_balance(void)
 
 unsigned int harness_buffers_out(void)
 {
-	return harness.packets_full + harness.jumbos_full - rte_mempool_avail_count(harness.dataplane.packets) -
-	       rte_mempool_avail_count(harness.dataplane.jumbos);
+	const struct dataplane *dataplane = &harness.dataplane;
+
+	return harness.packets_full + harness.jumbos_full + harness.headers_full -
+	       rte_mempool_avail_count(dataplane->packets) - rte_mempool_avail_count(dataplane->jumbos) -
+	       rte_mempool_avail_count(dataplane->headers);
 }
 
 void harness_expire_fragments(void)
