@@ -110,6 +110,13 @@ static inline void connection_prefetch(const struct connection *connection)
 		rte_prefetch0((const uint8_t *)connection + at);
 }
 
+/* What of it a segment needs that brings data. */
+static inline void connection_prefetch_receive(const struct connection *connection)
+{
+	for (size_t at = 0; at < offsetof(struct connection, tcp) + TCP_RECEIVE_PART; at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0((const uint8_t *)connection + at);
+}
+
 enum connection_command_kind {
 	CONNECTION_INSTALL, /* held -> live; refused: `result` says why, and it is held as before */
 	CONNECTION_RELEASE, /* what was held goes to the kernel. It is hidden already, and freed when this comes back */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection_input.h"
 
+#include "connection_output.h"
 #include "connection_worker.h"
 #include "dataplane.h"
 #include "encap.h"
@@ -13,6 +14,8 @@
 
 #include <errno.h>
 #include <string.h>
+
+enum { AHEAD = 2 /* connections that are fetched while others are served */ };
 
 /* ESP packets on their way to decryption, of any connections. */
 struct gathered {
@@ -241,7 +244,19 @@ static void take_segment(struct worker *worker, struct connection *connection, s
 	if (!tcp_input(&connection->tcp, &segment, packet, connection_worker_now(worker)))
 		connection_release(&worker->connections->released, packet);
 	read_stream(worker, connection, gathered);
-	connection_touch(worker, connection);
+}
+
+/* When all of a burst that is for one connection has been read: most have nothing to say to every segment. */
+static void after_segments(struct worker *worker, struct connection *connection)
+{
+	if (connection->waits)
+		return;
+	if (connection->phase == CONNECTION_LIVE && tcp_is_silent(&connection->tcp) &&
+		backlog_is_empty(&connection->backlog) &&
+		atomic_load_explicit(&connection->too_big, memory_order_relaxed) == 0)
+		connection_settle(worker, connection, false);
+	else
+		connection_touch(worker, connection);
 }
 
 static void hold(struct worker *worker, struct connection *connection, struct rte_mbuf *packet)
@@ -265,18 +280,22 @@ static void hold(struct worker *worker, struct connection *connection, struct rt
 void connection_input(
 	struct worker *worker, struct connection **connections, struct rte_mbuf **segments, uint16_t count)
 {
-	struct gathered gathered = {.count = 0};
+	struct gathered gathered;
 
+	gathered.count = 0;
+	for (uint16_t i = 0; i < RTE_MIN(count, AHEAD); i++)
+		connection_prefetch_receive(connections[i]);
 	for (uint16_t i = 0; i < count; i++) {
 		struct connection *connection = connections[i];
 
-		if (i + 1 < count && connections[i + 1] != connection)
-			connection_prefetch(connections[i + 1]);
-		if (likely(connection->phase == CONNECTION_LIVE || connection->phase == CONNECTION_ENDING)) {
-			struct rte_mbuf *next =
-				i + 1 < count && connections[i + 1] == connection ? segments[i + 1] : NULL;
+		bool last = i + 1 == count || connections[i + 1] != connection;
 
-			take_segment(worker, connection, segments[i], next, &gathered);
+		if (i + AHEAD < count && connections[i + AHEAD] != connections[i + AHEAD - 1])
+			connection_prefetch_receive(connections[i + AHEAD]);
+		if (likely(connection->phase == CONNECTION_LIVE || connection->phase == CONNECTION_ENDING)) {
+			take_segment(worker, connection, segments[i], last ? NULL : segments[i + 1], &gathered);
+			if (last)
+				after_segments(worker, connection);
 		} else if (connection->phase == CONNECTION_HELD) {
 			hold(worker, connection, segments[i]);
 		} else {

@@ -16,11 +16,6 @@ enum {
 	FRAMES = 64, /* and of each so many frames and segments: what came in meanwhile must not wait long */
 };
 
-static bool backlog_is_empty(const struct backlog *backlog)
-{
-	return backlog->data.head == TCP_NONE && backlog->ike.head == TCP_NONE;
-}
-
 /* --- into the backlog --------------------------------------------------------------------------------------------- */
 
 static void drop(struct worker *worker, struct connection *connection, struct rte_mbuf *packet, enum reason reason)
@@ -243,8 +238,7 @@ static void ended(struct worker *worker, struct connection *connection)
 	connections_answer(worker, command);
 }
 
-/* After its segments have been sent: what follows for it. */
-static void settle(struct worker *worker, struct connection *connection, bool more)
+void connection_settle(struct worker *worker, struct connection *connection, bool more)
 {
 	struct connection_worker *own = worker->connections;
 	uint64_t deadline;
@@ -287,7 +281,7 @@ unsigned int connection_output(struct worker *worker)
 			connection_prefetch(served[i + 1]);
 		if (unlikely(connection->phase == CONNECTION_ENDING) && backlog_is_empty(&connection->backlog))
 			tcp_close(&connection->tcp);
-		settle(worker, connection, connection_segments_send(worker, connection, FRAMES));
+		connection_settle(worker, connection, connection_segments_send(worker, connection, FRAMES));
 	}
 	return n;
 }

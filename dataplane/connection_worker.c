@@ -117,15 +117,13 @@ void connection_worker_fini(struct worker *worker)
 	worker->connections = NULL;
 }
 
-uint64_t connection_worker_now(struct worker *worker)
+uint64_t connection_worker_turn_begins(struct worker *worker)
 {
 	struct connection_worker *own = worker->connections;
 	uint64_t hz = rte_get_tsc_hz(), tsc = worker->now;
 
-	if (own->now_tsc != tsc || own->now == 0) {
-		own->now_tsc = tsc;
-		own->now = tsc / hz * MICROSECONDS + tsc % hz * MICROSECONDS / hz + 1;
-	}
+	own->now_tsc = tsc;
+	own->now = tsc / hz * MICROSECONDS + tsc % hz * MICROSECONDS / hz + 1;
 	return own->now;
 }
 

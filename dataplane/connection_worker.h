@@ -71,8 +71,16 @@ void connection_worker_fini(struct worker *worker);
 /* Returns how much there was to do; 0: nothing. */
 unsigned int connection_worker_turn(struct worker *worker);
 
-/* Microseconds, never 0. */
-uint64_t connection_worker_now(struct worker *worker);
+/* Another turn than that of own->now. */
+uint64_t connection_worker_turn_begins(struct worker *worker);
+
+/* Microseconds, never 0: of when this turn began. */
+static inline uint64_t connection_worker_now(struct worker *worker)
+{
+	const struct connection_worker *own = worker->connections;
+
+	return likely(own->now_tsc == worker->now && own->now != 0) ? own->now : connection_worker_turn_begins(worker);
+}
 
 /* It is looked at when this turn ends. */
 static inline void connection_touch(struct worker *worker, struct connection *connection)

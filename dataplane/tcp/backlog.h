@@ -53,5 +53,10 @@ void *backlog_excess(struct backlog *backlog, uint64_t rate, uint64_t now);
 /* The next to be encrypted; false: none. Also empties it at the end. */
 bool backlog_pop(struct backlog *backlog, struct backlog_packet *packet, uint64_t now);
 
+static inline bool backlog_is_empty(const struct backlog *backlog)
+{
+	return backlog->data.head == TCP_NONE && backlog->ike.head == TCP_NONE;
+}
+
 /* How long the oldest data has waited, microseconds. */
 uint64_t backlog_wait(const struct backlog *backlog, uint64_t now);

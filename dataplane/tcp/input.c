@@ -160,7 +160,7 @@ static void note_congestion(struct tcp *tcp, const struct tcp_segment *segment)
  * RFC 5681 section 4.2: when bytes that came are acknowledged. After a loss the sender's window is small, and an ACK
  * put off for a segment that it may not send yet, or lost, costs it a round trip: for a while, each segment gets one.
  */
-static void plan_ack(struct tcp *tcp, uint32_t payload_len, bool in_order, uint64_t now)
+static inline void plan_ack(struct tcp *tcp, uint32_t payload_len, bool in_order, uint64_t now)
 {
 	struct tcp_ack_state *ack = &tcp->ack;
 
@@ -187,12 +187,57 @@ static bool take_payload(struct tcp *tcp, const struct tcp_segment *segment, voi
 	return taken;
 }
 
+/* Its timestamp is there, and none that PAWS refuses or that would be the first. */
+static inline bool timestamp_is_newer(const struct tcp_timestamps *timestamps, const struct tcp_header *header)
+{
+	return !timestamps->enabled || (header->has_timestamps && timestamps->recent_known &&
+					       sequence_at_most(timestamps->recent, header->ts_value));
+}
+
+/*
+ * Nearly all segments of a peer that sends: the next bytes, all before them read, and nothing else new, neither of
+ * what we sent nor of the window. Each check of is_acceptable holds for such a one, and what ack_process would do is to
+ * note its numbers.
+ */
+static inline bool is_predicted(const struct tcp *tcp, const struct tcp_segment *segment)
+{
+	const struct tcp_header *header = &segment->header;
+	const struct tcp_receive *receive = &tcp->receive;
+	const struct tcp_send *send = &tcp->send;
+
+	return header->seq == receive->nxt && header->ack == send->una && send->una == send->nxt &&
+	       (header->flags & ~TCP_FLAG_PSH) == TCP_FLAG_ACK && header->n_sack == 0 &&
+	       (uint32_t)header->window << send->scale == send->wnd && send->wnd > 0 && segment->payload_len > 0 &&
+	       segment->payload_len <= receive->edge - receive->nxt && receive->read == receive->nxt &&
+	       receive->n_held == 0 && receive->n_blocks == 0 && !receive->fin_known &&
+	       tcp->state == TCP_STATE_ESTABLISHED && tcp->recovery.phase == TCP_PHASE_OPEN &&
+	       !segment->congestion_experienced && timestamp_is_newer(&tcp->timestamps, header);
+}
+
+static inline void take_predicted(struct tcp *tcp, const struct tcp_segment *segment, void *owner, uint64_t now)
+{
+	tcp->heard = now;
+	tcp->n_keepalives = 0;
+	tcp->send.wl1 = segment->header.seq;
+	tcp->send.wl2 = segment->header.ack;
+	if (tcp->timestamps.enabled && sequence_at_most(segment->header.seq, tcp->ack.last)) {
+		tcp->timestamps.recent = segment->header.ts_value;
+		tcp->timestamps.recent_time = now;
+	}
+	receive_next(tcp, segment->payload, segment->payload_len, owner);
+	plan_ack(tcp, segment->payload_len, true, now);
+}
+
 bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, void *owner, uint64_t now)
 {
 	const struct tcp_header *header = &segment->header;
 	bool taken = false;
 
 	tcp_count(tcp, TCP_COUNT_SEGMENTS_IN);
+	if (is_predicted(tcp, segment)) {
+		take_predicted(tcp, segment, owner, now);
+		return true;
+	}
 	if (tcp->state == TCP_STATE_CLOSED || !is_acceptable(tcp, segment, now))
 		return false;
 	tcp->heard = now;

@@ -27,6 +27,15 @@ bool receive_window_grew(const struct tcp *tcp);
  */
 bool receive_bytes(struct tcp *tcp, uint32_t seq, uint8_t *data, uint32_t len, void *owner);
 
+/* The same for bytes at RCV.NXT and within the window, where nothing is unread or held, nor a FIN known. */
+static inline void receive_next(struct tcp *tcp, uint8_t *data, uint32_t len, void *owner)
+{
+	struct tcp_receive *receive = &tcp->receive;
+
+	receive->first = (struct tcp_first){.data = data, .len = len, .owner = owner, .seq = receive->nxt};
+	receive->nxt += len;
+}
+
 /* The peer's FIN, with its sequence number. */
 void receive_fin(struct tcp *tcp, uint32_t seq);
 

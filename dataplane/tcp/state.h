@@ -10,6 +10,8 @@
 #include "tcp/rtt.h"
 #include "tcp/segment.h"
 
+#include <stddef.h>
+
 /* RFC 9293 section 3.3.2, from ESTABLISHED on. */
 enum tcp_state {
 	TCP_STATE_ESTABLISHED,
@@ -187,19 +189,21 @@ struct tcp {
 	struct tcp_receive receive;
 	struct tcp_ack_state ack;
 	struct tcp_timestamps timestamps;
-	struct tcp_rtt rtt;
-	struct tcp_rack rack;
-	struct tcp_cubic cubic;
-	struct tcp_recovery recovery;
-	uint32_t round_end;		   /* the round trip under way ends when this is acknowledged */
-	uint32_t flight_peak, peak_before; /* most in flight in this round and the one before (RFC 7661) */
-	uint64_t heard;			   /* when the last acceptable segment came */
-	uint64_t progress;		   /* when the peer last took something, or there was nothing to take */
-	uint64_t flight_ended;		   /* when nothing was in flight any more */
+	uint64_t heard; /* when the last acceptable segment came */
 	uint8_t n_keepalives;
 	uint64_t timers[TCP_TIMER_COUNT]; /* microseconds; UINT64_MAX: off */
 	uint64_t counters[TCP_COUNTER_COUNT];
+	/* What comes from here on is for those that send; others read no more of it than the phase. */
+	struct tcp_recovery recovery;
+	struct tcp_rtt rtt;
+	struct tcp_rack rack;
+	struct tcp_cubic cubic;
+	uint32_t round_end;		   /* the round trip under way ends when this is acknowledged */
+	uint32_t flight_peak, peak_before; /* most in flight in this round and the one before (RFC 7661) */
+	uint64_t progress;		   /* when the peer last took something, or there was nothing to take */
+	uint64_t flight_ended;		   /* when nothing was in flight any more */
 };
+enum { TCP_RECEIVE_PART = offsetof(struct tcp, recovery) + 1 /* bytes of it that a peer's data in order needs */ };
 
 static inline struct tcp_slot *tcp_slot(const struct tcp *tcp, uint32_t slot)
 {

@@ -143,6 +143,16 @@ struct tcp_departure {
 /* The next segment that may leave now; false: none. To be called until false after input, send or timeout. */
 bool tcp_output(struct tcp *tcp, struct tcp_departure *departure, uint64_t now);
 
+/*
+ * Neither a segment to be sent nor an event to be taken: until something comes, or is sent, or the deadline, tcp_output
+ * and tcp_take_events would give nothing. False may also be when they would not.
+ */
+static inline bool tcp_is_silent(const struct tcp *tcp)
+{
+	return tcp->state == TCP_STATE_ESTABLISHED && tcp->events == 0 && !tcp->ack.now &&
+	       tcp->send.unsent == TCP_NONE && tcp->send.lost == 0 && !tcp->debts.segment && !tcp->debts.window_probe;
+}
+
 /* --- time, life --------------------------------------------------------------------------------------------------- */
 
 /* When tcp_timeout wants to be called; UINT64_MAX: never. Earlier calls do nothing. */

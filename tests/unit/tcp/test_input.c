@@ -253,6 +253,87 @@ static void old_acks_do_nothing(void **state)
 	solo_stop(&solo);
 }
 
+/* --- the expected segment, and what differs from it in one thing ------------------------------------------------- */
+
+enum { STEADY = 3 /* segments that came in order, so that the next one is expected; and acknowledged then */ };
+
+static struct tcp_segment steady(unsigned int options)
+{
+	struct tcp_segment next = {
+		.header = {.seq = SOLO_PEER + STEADY * SOLO_MSS, .ack = SOLO_US, .flags = TCP_FLAG_ACK},
+		.payload = solo_peer_bytes(&solo, STEADY * SOLO_MSS),
+		.payload_len = SOLO_MSS,
+	};
+
+	solo_start(&solo, options, 0);
+	for (uint32_t i = 0; i < STEADY; i++) {
+		assert_true(solo_in(&solo, TCP_FLAG_ACK | (i & 1 ? TCP_FLAG_PSH : 0), i * SOLO_MSS, SOLO_MSS, 0));
+		assert_int_equal(solo_read(&solo, i * SOLO_MSS), SOLO_MSS);
+		solo_drain(&solo);
+	}
+	next.header.window = solo.peer_window;
+	next.header.has_timestamps = solo.tcp.timestamps.enabled;
+	next.header.ts_value = solo.peer_ts;
+	return next;
+}
+
+static void the_expected_brings_bytes_and_moves_the_edges(void **state)
+{
+	struct tcp_segment next = steady(SOLO_TIMESTAMPS | SOLO_SACK);
+
+	(void)state;
+	solo.now += SOLO_MS;
+	next.header.ts_value += 5;
+	assert_true(solo_in_segment(&solo, &next, true));
+	assert_int_equal(solo.tcp.heard, solo.now);
+	assert_int_equal(solo.tcp.send.wl1, next.header.seq);
+	assert_int_equal(solo_read(&solo, STEADY * SOLO_MSS), SOLO_MSS);
+	solo_expect_ack(&solo, (STEADY + 1) * SOLO_MSS);
+	assert_int_equal(solo.out.header.ts_echo, solo.peer_ts - 1); /* of the earliest that it acknowledges */
+	solo_stop(&solo);
+}
+
+static void one_thing_that_differs_is_noticed(void **state)
+{
+	struct tcp_segment next = steady(SOLO_TIMESTAMPS | SOLO_SACK);
+
+	(void)state;
+	next.header.ts_value -= 3;
+	assert_false(solo_in_segment(&solo, &next, true));
+	next.header.has_timestamps = false;
+	assert_false(solo_in_segment(&solo, &next, true));
+	assert_int_equal(solo_counter(&solo, TCP_COUNT_OLD_TIMESTAMPS), 2);
+	solo_stop(&solo);
+
+	next = steady(SOLO_SACK);
+	next.header.ack++;
+	assert_false(solo_in_segment(&solo, &next, true));
+	next.header.ack--;
+	next.header.window /= 2;
+	assert_true(solo_in_segment(&solo, &next, true));
+	assert_int_equal(solo.tcp.send.wnd, (uint32_t)next.header.window << solo.tcp.send.scale);
+	solo_stop(&solo);
+
+	next = steady(SOLO_SACK | SOLO_ECN);
+	next.congestion_experienced = true;
+	assert_true(solo_in_segment(&solo, &next, true));
+	solo_expect_ack(&solo, (STEADY + 1) * SOLO_MSS);
+	assert_int_equal(solo.out.header.flags, TCP_FLAG_ACK | TCP_FLAG_ECE);
+	solo_stop(&solo);
+
+	next = steady(SOLO_SACK);
+	solo.tcp.receive.edge = next.header.seq + 60;
+	assert_true(solo_in_segment(&solo, &next, true));
+	assert_int_equal(solo_read(&solo, STEADY * SOLO_MSS), 60);
+	solo_stop(&solo);
+
+	next = steady(SOLO_SACK);
+	next.header.flags |= TCP_FLAG_FIN;
+	assert_true(solo_in_segment(&solo, &next, true));
+	assert_int_equal(solo.tcp.state, TCP_STATE_CLOSE_WAIT);
+	solo_stop(&solo);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +349,8 @@ int main(void)
 		cmocka_unit_test(a_syn_changes_nothing),
 		cmocka_unit_test(bytes_with_an_incredible_ack_are_refused),
 		cmocka_unit_test(old_acks_do_nothing),
+		cmocka_unit_test(the_expected_brings_bytes_and_moves_the_edges),
+		cmocka_unit_test(one_thing_that_differs_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
