@@ -17,6 +17,9 @@
 
 enum { AHEAD = 2 /* connections that are fetched while others are served */ };
 
+/* Before a segment's payload: the outer header takes the place of the segment's own headers. */
+_Static_assert((int)RTE_PKTMBUF_HEADROOM >= (int)FRAME_KEPT_MAX, "there is room for what is kept of a frame");
+
 /* ESP packets on their way to decryption, of any connections. */
 struct gathered {
 	struct rte_mbuf *packets[BURST];
@@ -82,7 +85,9 @@ static struct rte_mbuf *frame_buffer(
 			return NULL;
 		connection->lent = NULL;
 		worker->connections->n_aside--;
-	} else if (piece->len == 0 && piece->owner) {
+	} else if (piece->owner && (piece->len == 0 || frame_is_begun(&connection->reader, piece))) {
+		if (piece->len > 0)
+			frame_keep(&connection->reader, piece);
 		buffer = piece->owner;
 		piece->owner = NULL;
 	} else {
@@ -122,13 +127,18 @@ static bool has_room(const struct rte_mbuf *buffer, const uint8_t *data, uint32_
 }
 
 /*
- * For a frame that spans segments: the buffer of the one that it begins in, where the rest fits behind it, or another.
- * Without one its bytes are read nevertheless, for the next frame is behind them.
+ * For a frame that spans segments: a few bytes go before the next one; else the buffer of the one that it begins in is
+ * lent, where the rest fits behind it, or another. Without one its bytes are read nevertheless, for the next frame is
+ * behind them.
  */
 static void lend(struct worker *worker, struct connection *connection, uint32_t len, struct tcp_piece *piece)
 {
 	struct connection_worker *own = worker->connections;
 
+	if (piece->owner && piece->len <= FRAME_KEPT_MAX) {
+		frame_keep(&connection->reader, piece);
+		return;
+	}
 	if (unlikely(own->n_aside >= own->aside_max)) {
 		connection->lent = NULL;
 	} else if (piece->owner && has_room(piece->owner, piece->data, len)) {

@@ -30,10 +30,15 @@ static bool read_prefix(struct frame_reader *reader, struct tcp_piece *piece)
 }
 
 /* False: a length that does not even count itself. */
-static bool read_length(struct frame_reader *reader, struct tcp_piece *piece)
+static inline bool read_length(struct frame_reader *reader, struct tcp_piece *piece)
 {
 	uint32_t len;
 
+	if (reader->n_head == 0 && piece->len >= FRAME_LENGTH_LEN) {
+		memcpy(reader->head, piece->data, FRAME_LENGTH_LEN);
+		reader->n_head = FRAME_LENGTH_LEN;
+		skip(piece, FRAME_LENGTH_LEN);
+	}
 	while (reader->n_head < FRAME_LENGTH_LEN && piece->len > 0) {
 		reader->head[reader->n_head++] = *piece->data;
 		skip(piece, 1);
@@ -83,8 +88,18 @@ static enum frame_result collect(struct frame_reader *reader, struct tcp_piece *
 	return finish(reader, frame, buffer, reader->len, false);
 }
 
+static void put_before(struct frame_reader *reader, struct tcp_piece *piece)
+{
+	piece->data -= reader->n_kept;
+	piece->len += reader->n_kept;
+	memcpy(piece->data, reader->kept, reader->n_kept);
+	reader->n_kept = 0;
+}
+
 enum frame_result frame_next(struct frame_reader *reader, struct tcp_piece *piece, struct frame *frame)
 {
+	if (reader->n_kept > 0 && piece->len > 0)
+		put_before(reader, piece);
 	if (!read_prefix(reader, piece) || !read_length(reader, piece))
 		return FRAME_BROKEN;
 	if (reader->n_head < FRAME_LENGTH_LEN || (piece->len == 0 && reader->len > 0))

@@ -7,17 +7,21 @@
  *
  * Reading: a frame that lies whole in one piece of the stream stays there, to be decrypted in place. One that spans
  * pieces is copied once, into a buffer that the caller lends while such a frame is under way; or, where there is room
- * behind the piece that it begins in, only what is missing is copied.
+ * behind the piece that it begins in, only what is missing is copied; or, where a piece has no more than a few bytes of
+ * it, these are kept and put before the next piece.
  */
 #pragma once
 
 #include "tcp/tcp.h"
+
+#include <string.h>
 
 enum {
 	FRAME_LENGTH_LEN = 2,
 	FRAME_MARKER_LEN = 4, /* the non-ESP marker */
 	FRAME_PREFIX_LEN = 6, /* "IKETCP", the first bytes of the originator's stream (RFC 9329 section 4) */
 	FRAME_MAX = 65535,
+	FRAME_KEPT_MAX = 64, /* bytes that frame_keep takes at most */
 };
 
 enum frame_kind {
@@ -40,12 +44,14 @@ struct frame_reader {
 	uint8_t n_head;	   /* bytes of the length field that came */
 	uint8_t head[FRAME_LENGTH_LEN];
 	uint8_t prefix_left; /* of "IKETCP" */
+	uint8_t n_kept;
+	uint8_t kept[FRAME_KEPT_MAX];
 };
 
 enum frame_result {
 	FRAME_READY,	    /* *frame is one, valid until the piece's memory is given up */
 	FRAME_PIECE_DONE,   /* the piece has no more */
-	FRAME_NEEDS_BUFFER, /* frame->len bytes: lend it with frame_lend or frame_stay, and call again */
+	FRAME_NEEDS_BUFFER, /* frame->len bytes: lend it with frame_lend or frame_stay, or keep what there is, and call again */
 	FRAME_BROKEN, /* a length below 2, or another prefix: the stream can't be read any more, and must be closed */
 };
 
@@ -68,6 +74,25 @@ static inline void frame_stay(struct frame_reader *reader, struct tcp_piece *pie
 {
 	reader->buffer = piece->data;
 	reader->n_copied = piece->len;
+	piece->data += piece->len;
+	piece->len = 0;
+}
+
+/*
+ * Are the bytes that a piece has left the beginning of a frame, and few enough to be kept? Asked between frames: then the
+ * piece's memory is not needed for them.
+ */
+static inline bool frame_is_begun(const struct frame_reader *reader, const struct tcp_piece *piece)
+{
+	return reader->n_head == 0 && piece->len > 0 && piece->len <= FRAME_KEPT_MAX &&
+	       (piece->len < FRAME_LENGTH_LEN || ((uint32_t)piece->data[0] << 8 | piece->data[1]) > piece->len);
+}
+
+/* The piece's last bytes, FRAME_KEPT_MAX at most, will be put right before the next piece, which has the room. */
+static inline void frame_keep(struct frame_reader *reader, struct tcp_piece *piece)
+{
+	memcpy(reader->kept, piece->data, piece->len);
+	reader->n_kept = (uint8_t)piece->len;
 	piece->data += piece->len;
 	piece->len = 0;
 }

@@ -88,6 +88,74 @@ static void cut_anywhere(void **state)
 	}
 }
 
+/* The same by a reader that keeps what a piece has of a frame, when that is little: no buffer is lent then. */
+static size_t read_piece_keeping(struct frame_reader *reader, size_t start, size_t end, size_t number)
+{
+	uint8_t *memory = malloc(FRAME_KEPT_MAX + end - start);
+	struct tcp_piece piece = {.data = memory + FRAME_KEPT_MAX, .len = (uint32_t)(end - start)};
+	struct frame frame;
+	enum frame_result result;
+
+	assert_non_null(memory);
+	memcpy(piece.data, stream + start, end - start);
+	while ((result = frame_next(reader, &piece, &frame)) != FRAME_PIECE_DONE) {
+		if (result == FRAME_NEEDS_BUFFER) {
+			frame_keep(reader, &piece);
+			continue;
+		}
+		assert_int_equal(result, FRAME_READY);
+		assert_true(frame.in_place);
+		if (frame_is_begun(reader, &piece))
+			frame_keep(reader, &piece);
+		assert_true(number < N_FRAMES);
+		assert_int_equal(frame.kind, frames[number].kind);
+		assert_int_equal(frame.len, frames[number].len);
+		assert_memory_equal(frame.data, stream + frames[number].at, frame.len);
+		number++;
+	}
+	assert_int_equal(piece.len, 0);
+	free(memory);
+	return number;
+}
+
+static void what_is_kept_goes_before_the_next_piece(void **state)
+{
+	(void)state;
+	for (size_t a = 0; a <= sizeof(stream); a++) {
+		for (size_t b = a; b <= sizeof(stream); b++) {
+			struct frame_reader reader;
+			size_t number;
+
+			frame_reader_init(&reader, true);
+			number = read_piece_keeping(&reader, 0, a, 0);
+			number = read_piece_keeping(&reader, a, b, number);
+			number = read_piece_keeping(&reader, b, sizeof(stream), number);
+			assert_int_equal(number, N_FRAMES);
+			assert_null(frame_reader_end(&reader));
+		}
+	}
+}
+
+static void only_a_short_beginning_is_kept(void **state)
+{
+	uint8_t memory[FRAME_KEPT_MAX + 1] = {1, 0};
+	struct tcp_piece piece = {.data = memory, .len = sizeof(memory)};
+	struct frame_reader reader;
+
+	(void)state;
+	frame_reader_init(&reader, false);
+	assert_false(frame_is_begun(&reader, &piece)); /* too long */
+	piece.len--;
+	assert_true(frame_is_begun(&reader, &piece));
+	memory[0] = 0;
+	memory[1] = FRAME_KEPT_MAX; /* it is all there */
+	assert_false(frame_is_begun(&reader, &piece));
+	memory[1]++;
+	assert_true(frame_is_begun(&reader, &piece));
+	piece.len = 0;
+	assert_false(frame_is_begun(&reader, &piece));
+}
+
 static void a_buffer_lent_comes_back_when_the_stream_ends(void **state)
 {
 	uint8_t begun[] = {1, 0, 7}, buffer[254];
@@ -153,6 +221,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_stays_in_place),
 		cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(what_is_kept_goes_before_the_next_piece),
+		cmocka_unit_test(only_a_short_beginning_is_kept),
 		cmocka_unit_test(a_buffer_lent_comes_back_when_the_stream_ends),
 		cmocka_unit_test(what_is_no_frame_breaks_the_stream),
 		cmocka_unit_test(heads),
