@@ -84,9 +84,9 @@ void connection_seal_add(struct worker *worker, struct connection *connection, s
 	const struct sa_out *out = &worker->dataplane->sas.out[child];
 	struct esp_packet *esp = &sealing->esp[sealing->count];
 
-	outbound_payload(out, packet, esp);
+	outbound_payload(out, sa_key(&worker->dataplane->sas, child, SA_KEY_OUT), packet, esp);
 	esp->headroom = RTE_MAX(esp->headroom, (uint16_t)FRAME_LENGTH_LEN) - FRAME_LENGTH_LEN;
-	connection->gathered += FRAME_LENGTH_LEN + esp->len + (uint32_t)esp_overhead(esp_key_suite(out->key), esp->len);
+	connection->gathered += FRAME_LENGTH_LEN + esp->len + (uint32_t)esp_overhead(esp_key_suite(esp->key), esp->len);
 	sealing->children[sealing->count] = child;
 	sealing->connections[sealing->count++] = connection;
 	if (sealing->count == BURST)

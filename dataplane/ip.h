@@ -87,7 +87,17 @@ static inline bool ip_network_has(const struct ip_network *network, const union 
 		       ((address->words[1] & network->mask.words[1]) ^ network->address.words[1])) == 0;
 }
 
-/* The same where both are known to be of IPv4. */
+/* Have both the same first `bits`, of 128? */
+static inline bool ip_begins_alike(const union ip_address *a, const union ip_address *b, uint8_t bits)
+{
+	uint64_t upper = rte_be_to_cpu_64(a->words[0] ^ b->words[0]), lower = rte_be_to_cpu_64(a->words[1] ^ b->words[1]);
+
+	if (bits > 64)
+		return upper == 0 && lower >> (128 - bits) == 0;
+	return bits == 0 || upper >> (64 - bits) == 0;
+}
+
+/* ip_network_has where both are known to be of IPv4. */
 static inline bool ip_network_has_ipv4(const struct ip_network *network, rte_be32_t address)
 {
 	return (address & network->mask.ipv4) == network->address.ipv4;

@@ -142,21 +142,21 @@ void learn_notice(struct worker *worker, const struct rte_mbuf *packet)
 }
 
 /* Of the sequence number, packets show the lower half only. */
-static bool is_recent(const struct sa_out *out, uint32_t sequence)
+static bool is_recent(const struct sa_numbers *numbers, uint32_t sequence)
 {
-	uint64_t last = atomic_load_explicit(&out->numbers.sequence, memory_order_relaxed);
+	uint64_t last = atomic_load_explicit(&numbers->sequence, memory_order_relaxed);
 	uint32_t age = (uint32_t)last - sequence;
 
 	return age < LEARN_RECENT && age < last;
 }
 
-static bool is_quoted(const struct sa_out *out, const struct learn_message *message)
+static bool is_quoted(const struct sa_store *sas, uint32_t index, const struct learn_message *message)
 {
-	const struct sa_outer *outer = atomic_load_explicit(&out->outer, memory_order_relaxed);
+	const struct sa_outer *outer = atomic_load_explicit(&sas->out[index].outer, memory_order_relaxed);
 
 	return ip_equal(&outer->local, &message->local) && ip_equal(&outer->remote, &message->remote) &&
 	       outer->udp == message->udp && outer->local_port == message->local_port &&
-	       outer->remote_port == message->remote_port && is_recent(out, message->sequence);
+	       outer->remote_port == message->remote_port && is_recent(sa_numbers(sas, index), message->sequence);
 }
 
 /* The session whose packet is quoted, or TABLES_NONE. */
@@ -166,7 +166,7 @@ static uint32_t session_find(const struct sa_store *sas, const struct learn_mess
 
 	for (; index != TABLES_NONE; index = sas->children[index].next_out)
 		if (!sas->children[index].leaving && sas->out[index].spi == message->spi &&
-			is_quoted(&sas->out[index], message))
+			is_quoted(sas, index, message))
 			return sas->children[index].session;
 	return TABLES_NONE;
 }

@@ -38,11 +38,11 @@ uint16_t mtu_outer(const struct dataplane *dataplane, const struct sa_session *s
 
 /* The longest inner packet of which ESP has `esp_len` bytes. In transport mode its IP header is not within ESP: it is the
  * outer one. */
-static uint32_t inner_mtu(const struct sa_out *out, uint32_t esp_len)
+static uint32_t inner_mtu(const struct sa_store *sas, uint32_t index, uint32_t esp_len)
 {
-	uint32_t payload = esp_payload_max(esp_key_suite(out->key), esp_len);
+	uint32_t payload = esp_payload_max(esp_key_suite(sa_key(sas, index, SA_KEY_OUT)), esp_len);
 
-	return payload && out->transport ? payload + (uint32_t)sizeof(struct rte_ipv4_hdr) : payload;
+	return payload && sas->out[index].transport ? payload + (uint32_t)sizeof(struct rte_ipv4_hdr) : payload;
 }
 
 /* ESP's bytes in a frame that is one segment of the session's TCP connection. */
@@ -57,14 +57,15 @@ static uint32_t segment_esp_len(const struct dataplane *dataplane, const struct 
 
 void mtu_set(struct dataplane *dataplane, uint32_t index)
 {
-	struct sa_out *out = &dataplane->sas.out[index];
-	const struct sa_session *session = &dataplane->sas.sessions[out->session];
+	struct sa_store *sas = &dataplane->sas;
+	struct sa_out *out = &sas->out[index];
+	const struct sa_session *session = &sas->sessions[sas->children[index].session];
 	uint16_t outer_mtu = mtu_outer(dataplane, session);
 	const struct sa_outer *outer = session->outer;
-	uint32_t mtu = inner_mtu(out, outer->stream ? (uint32_t)BUNDLE_PACKET_MAX : (uint32_t)outer_mtu - encap_len(outer));
-	uint32_t mss_mtu = outer->stream ? inner_mtu(out, segment_esp_len(dataplane, outer, outer_mtu)) : mtu;
+	uint32_t mtu = inner_mtu(sas, index, outer->stream ? (uint32_t)BUNDLE_PACKET_MAX : (uint32_t)outer_mtu - encap_len(outer));
+	uint32_t mss_mtu = outer->stream ? inner_mtu(sas, index, segment_esp_len(dataplane, outer, outer_mtu)) : mtu;
 	/* Segments of a stream are cut by TCP, whatever lies in them. */
-	bool raised = dataplane->sas.in[index].ipv6 && mtu < MTU_FLOOR_IPV6;
+	bool raised = sas->in[index].ipv6 && mtu < MTU_FLOOR_IPV6;
 	/* Routers cut IPv4 where it may be cut. Over IPv6 we are the only one who does (RFC 8200 section 5). */
 	bool cut_here = raised || (outer->ipv6 && session->path_mtu);
 

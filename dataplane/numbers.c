@@ -65,34 +65,44 @@ static uint64_t take(const struct worker *worker, _Atomic uint64_t *from, uint64
 	return before;
 }
 
-static void bytes_take(struct worker *worker, struct sa_out *out, const struct group *group, uint64_t *last)
+static void bytes_take(struct worker *worker, struct group *group)
 {
-	uint64_t spent = take(worker, &out->numbers.bytes, group->bytes);
+	const struct sa_limits *limits = &worker->dataplane->sas.limits[group->child];
+	uint64_t spent = take(worker, &sa_numbers(&worker->dataplane->sas, group->child)->bytes, group->bytes);
 
-	if (crossed(spent, spent + group->bytes, out->soft_bytes))
+	if (crossed(spent, spent + group->bytes, limits->soft_bytes))
 		tell_lifetime(worker, group->child, TABLES_EVENT_SOFT_LIFETIME);
-	if (crossed(spent, spent + group->bytes, out->hard_bytes))
+	if (crossed(spent, spent + group->bytes, limits->hard_bytes))
 		tell_lifetime(worker, group->child, TABLES_EVENT_HARD_LIFETIME);
-	if (spent >= out->hard_bytes)
-		*last = 0;
+	if (spent >= limits->hard_bytes)
+		group->last = 0;
+}
+
+/* The soft limit is behind, or both are. */
+static void packets_limit(struct worker *worker, struct group *group, uint64_t before, uint64_t after)
+{
+	const struct sa_limits *limits = &worker->dataplane->sas.limits[group->child];
+
+	if (crossed(before, after, limits->soft_packets))
+		tell_lifetime(worker, group->child, TABLES_EVENT_SOFT_LIFETIME);
+	if (crossed(before, after, limits->hard_packets))
+		tell_lifetime(worker, group->child, TABLES_EVENT_HARD_LIFETIME);
+	group->last = limits->hard_packets;
 }
 
 static inline void group_take(struct worker *worker, struct group *group)
 {
-	struct sa_out *out = &worker->dataplane->sas.out[group->child];
-	uint64_t sequence = take(worker, &out->numbers.sequence, group->packets);
+	const struct sa_store *sas = &worker->dataplane->sas;
+	const struct sa_out *out = &sas->out[group->child];
+	uint64_t sequence = take(worker, &sa_numbers(sas, group->child)->sequence, group->packets);
 	uint64_t after = sequence + group->packets;
 
 	group->next = sequence + 1;
-	group->last = out->hard_packets;
-	if (unlikely(after >= out->soft_packets)) {
-		if (crossed(sequence, after, out->soft_packets))
-			tell_lifetime(worker, group->child, TABLES_EVENT_SOFT_LIFETIME);
-		if (crossed(sequence, after, out->hard_packets))
-			tell_lifetime(worker, group->child, TABLES_EVENT_HARD_LIFETIME);
-	}
-	if ((out->soft_bytes & out->hard_bytes) != UINT64_MAX)
-		bytes_take(worker, out, group, &group->last);
+	group->last = UINT64_MAX;
+	if (unlikely(after >= out->packets_told))
+		packets_limit(worker, group, sequence, after);
+	if (out->limits_bytes)
+		bytes_take(worker, group);
 }
 
 /* Where nobody else takes numbers there is nothing to gain from taking an SA's together. */

@@ -162,7 +162,7 @@ static inline void encapsulate(struct worker *worker, const struct esp_packet *e
 	tables_count(&traffic->bytes_out, rte_pktmbuf_data_len(packet));
 	if (unlikely(outer->stream)) {
 		packet_place(packet, esp->data, esp->len);
-		exit_stream(worker, packet, out->session);
+		exit_stream(worker, packet, dataplane->sas.in[child].session);
 		return;
 	}
 	if (unlikely(room < encap_len(outer))) {
@@ -218,7 +218,7 @@ static inline void burst_add(struct worker *worker, struct outbound *burst, stru
 	if (unlikely(atomic_load_explicit(&out->outer_mtu, memory_order_relaxed) != UINT16_MAX))
 		burst->fields[burst->count].df = false;
 	burst->count++;
-	outbound_payload(out, packet, esp);
+	outbound_payload(out, sa_key(&worker->dataplane->sas, child, SA_KEY_OUT), packet, esp);
 }
 
 /* What fits goes into the burst, or waits for its TCP connection. */
@@ -267,18 +267,19 @@ static void prefetch_sa(const struct worker *worker, uint32_t child)
 {
 	const struct sa_store *sas = &worker->dataplane->sas;
 
-	rte_prefetch0(&sas->out[child].outer);
-	rte_prefetch0_write(&sas->out[child].numbers);
+	rte_prefetch0(&sas->out[child]);
+	rte_prefetch0_write(sa_numbers(sas, child));
 	rte_prefetch0(&worker->counters->traffic[child]);
 }
 
 /* And what it points to. */
 static void prefetch_far(const struct worker *worker, uint32_t child, size_t len)
 {
-	const struct sa_out *out = &worker->dataplane->sas.out[child];
+	const struct sa_store *sas = &worker->dataplane->sas;
+	const struct sa_out *out = &sas->out[child];
 
 	rte_prefetch0(atomic_load_explicit(&out->outer, memory_order_relaxed));
-	esp_key_prefetch(out->key, out->key_lines, len);
+	esp_key_prefetch(sa_key(sas, child, SA_KEY_OUT), out->key_lines, len);
 }
 
 /* Step 1, where there are rules. The packets that go on come to the front; how many. */

@@ -29,7 +29,8 @@ static inline void outbound_clamp_mss(const struct sa_out *out, struct rte_mbuf 
 }
 
 /* What ESP is to carry of a packet: the whole, or in transport mode what follows its header, which goes. */
-static inline void outbound_payload(const struct sa_out *out, struct rte_mbuf *packet, struct esp_packet *esp)
+static inline void outbound_payload(
+	const struct sa_out *out, const struct esp_key *key, struct rte_mbuf *packet, struct esp_packet *esp)
 {
 	const void *header = rte_pktmbuf_mtod(packet, const void *);
 
@@ -38,7 +39,7 @@ static inline void outbound_payload(const struct sa_out *out, struct rte_mbuf *p
 		esp->next_header = ((const struct rte_ipv4_hdr *)header)->next_proto_id;
 		packet_begin_move(packet, (int)sizeof(struct rte_ipv4_hdr));
 	}
-	esp->key = out->key;
+	esp->key = key;
 	esp->data = rte_pktmbuf_mtod(packet, uint8_t *);
 	esp->len = rte_pktmbuf_data_len(packet);
 	esp->headroom = rte_pktmbuf_headroom(packet);

@@ -46,7 +46,7 @@ void policy_table_free(struct policy_table *table)
 /* The network of that first policy; NULL for TABLES_NONE. */
 static struct policy_prefix *prefix_of(const struct policy_table *table, uint32_t first)
 {
-	return first == TABLES_NONE ? NULL : table->policies[first].prefix;
+	return first == TABLES_NONE ? NULL : policy_prefix_of(table, &table->policies[first]);
 }
 
 static uint32_t prefix_first(const struct policy_prefix *prefix)
@@ -122,10 +122,11 @@ static int first_set(struct policy_table *table, struct policy_prefix *prefix, u
 static int policy_link(struct policy_table *table, uint32_t number)
 {
 	struct policy *policy = &table->policies[number];
-	uint32_t first = prefix_first(policy->prefix), before = TABLES_NONE, at = first;
+	struct policy_prefix *prefix = policy_prefix_of(table, policy);
+	uint32_t first = prefix_first(prefix), before = TABLES_NONE, at = first;
 	int rc;
 
-	while (at != TABLES_NONE && ip_network_bits(&table->policies[at].local) >= ip_network_bits(&policy->local)) {
+	while (at != TABLES_NONE && table->policies[at].local_bits >= policy->local_bits) {
 		before = at;
 		at = atomic_load_explicit(&table->policies[at].next, memory_order_relaxed);
 	}
@@ -134,15 +135,15 @@ static int policy_link(struct policy_table *table, uint32_t number)
 		atomic_store_explicit(&table->policies[before].next, number, memory_order_release);
 		return 0;
 	}
-	rc = first_set(table, policy->prefix, number);
+	rc = first_set(table, prefix, number);
 	if (rc == 0 && first == TABLES_NONE)
-		prefix_show(table, policy->prefix);
+		prefix_show(table, prefix);
 	return rc;
 }
 
 static void policy_unlink(struct policy_table *table, uint32_t number)
 {
-	struct policy_prefix *prefix = table->policies[number].prefix;
+	struct policy_prefix *prefix = policy_prefix_of(table, &table->policies[number]);
 	uint32_t next = atomic_load_explicit(&table->policies[number].next, memory_order_relaxed);
 	uint32_t at = prefix_first(prefix), before = TABLES_NONE;
 
@@ -165,13 +166,14 @@ int64_t policy_open(struct policy_table *table, const struct sa_child *child)
 {
 	struct policy_prefix *prefix = prefix_of(table, lpm_get(&table->lpm, &child->remote));
 	uint32_t number = prefix_first(prefix);
+	uint8_t bits = ip_network_bits(&child->local);
 	struct policy *policy;
 	int rc;
 
 	for (; number != TABLES_NONE; number = atomic_load_explicit(&policy->next, memory_order_relaxed)) {
 		policy = &table->policies[number];
-		if (table->owners[number].session == child->session &&
-			ip_network_equal(&policy->local, &child->local)) {
+		if (table->owners[number].session == child->session && policy->local_bits == bits &&
+			ip_equal(&policy->local, &child->local.address)) {
 			table->owners[number].references++;
 			return number;
 		}
@@ -180,14 +182,17 @@ int64_t policy_open(struct policy_table *table, const struct sa_child *child)
 		return -ENOSPC;
 	number = table->free[--table->n_free];
 	table->owners[number] = (struct policy_owner){.session = child->session, .references = 1};
+	if (!prefix)
+		prefix = prefix_take(table, &child->remote);
+	prefix->members++;
 	policy = &table->policies[number];
 	*policy = (struct policy){
-		.local = child->local,
+		.local = child->local.address,
 		.child = TABLES_NONE,
 		.next = TABLES_NONE,
-		.prefix = prefix ? prefix : prefix_take(table, &child->remote),
+		.prefix = (uint32_t)(prefix - table->prefixes),
+		.local_bits = bits,
 	};
-	policy->prefix->members++;
 	rc = policy_link(table, number);
 	if (rc < 0) {
 		policy_release(table, number);
@@ -206,7 +211,7 @@ bool policy_close(struct policy_table *table, uint32_t number)
 
 void policy_release(struct policy_table *table, uint32_t number)
 {
-	prefix_leave(table, table->policies[number].prefix);
+	prefix_leave(table, policy_prefix_of(table, &table->policies[number]));
 	table->free[table->n_free++] = number;
 }
 

@@ -27,14 +27,15 @@ struct policy_prefix {
 };
 SLIST_HEAD(policy_prefix_list, policy_prefix);
 
-/* One cache line, all that workers read of it. */
+/* All that workers read of it: half a cache line. */
 struct policy {
-	struct ip_network local;
+	union ip_address local; /* network */
 	_Atomic uint32_t child; /* outbound SA; TABLES_NONE: none yet */
 	_Atomic uint32_t next;  /* of the same remote network; TABLES_NONE: the last */
-	struct policy_prefix *prefix;
-} __attribute__((aligned(64)));
-_Static_assert(sizeof(struct policy) == 64, "a worker waits for one line");
+	uint32_t prefix;        /* of the table's, the one that it belongs to */
+	uint8_t local_bits;
+} __attribute__((aligned(32)));
+_Static_assert(sizeof(struct policy) == 32, "two share a line");
 _Static_assert((uint32_t)LPM_NONE == (uint32_t)TABLES_NONE, "what a lookup does not find is no number");
 
 /* Main thread: who a policy belongs to. */
@@ -95,6 +96,11 @@ static inline uint32_t policy_first_of(const struct policy_table *table, const v
 	return policy_first(table, &destination);
 }
 
+static inline struct policy_prefix *policy_prefix_of(const struct policy_table *table, const struct policy *policy)
+{
+	return &table->prefixes[policy->prefix];
+}
+
 /* Worker: the first policy of the networks around this one, from the longest outwards; TABLES_NONE: there is none. */
 static inline uint32_t policy_of_shorter(const struct policy_prefix *prefix)
 {
@@ -112,11 +118,11 @@ static inline const struct policy *policy_match(
 	while (number != TABLES_NONE) {
 		const struct policy *policy = &table->policies[number];
 
-		if (ip_network_has(&policy->local, source))
+		if (ip_begins_alike(&policy->local, source, policy->local_bits))
 			return policy;
 		number = atomic_load_explicit(&policy->next, memory_order_acquire);
 		if (number == TABLES_NONE)
-			number = policy_of_shorter(policy->prefix);
+			number = policy_of_shorter(policy_prefix_of(table, policy));
 	}
 	return NULL;
 }

@@ -9,6 +9,12 @@
 #include <errno.h>
 #include <string.h>
 
+enum {
+	NUMBERS_SHIFT_LINE = 6,
+	NUMBERS_SHIFT_CLOSE = 4,
+};
+_Static_assert(sizeof(struct sa_numbers) == 1 << NUMBERS_SHIFT_CLOSE, "they lie close together");
+
 static void *store_alloc(size_t count, size_t len)
 {
 	return rte_zmalloc("sa", count * len, RTE_CACHE_LINE_SIZE);
@@ -27,14 +33,20 @@ int sa_store_init(struct sa_store *store, uint32_t n_sessions, uint32_t n_childr
 	store->replay_len = RTE_ALIGN_CEIL(replay_size(replay_window), RTE_CACHE_LINE_SIZE);
 	store->in = store_alloc(n_children, sizeof(*store->in));
 	store->out = store_alloc(n_children, sizeof(*store->out));
+	store->numbers_shift = n_workers > 1 ? NUMBERS_SHIFT_LINE : NUMBERS_SHIFT_CLOSE;
+	store->numbers = store_alloc(n_children, (size_t)1 << store->numbers_shift);
+	store->limits = store_alloc(n_children, sizeof(*store->limits));
 	store->sessions = store_alloc(n_sessions, sizeof(*store->sessions));
+	for (int i = 0; i < 2; i++)
+		store->outers[i] = store_alloc(n_sessions, sizeof(*store->outers[i]));
 	store->children = store_alloc(n_children, sizeof(*store->children));
 	store->out_spi_mask = rte_align32pow2(n_children) - 1;
 	store->out_spis = store_alloc(store->out_spi_mask + (size_t)1, sizeof(*store->out_spis));
 	for (int direction = 0; direction < SA_KEY_DIRECTIONS; direction++)
 		store->keys[direction] = store_alloc(n_children, store->key_len);
 	store->replays = store_alloc(n_children, store->replay_len);
-	if (!store->in || !store->out || !store->sessions || !store->children || !store->out_spis ||
+	if (!store->in || !store->out || !store->numbers || !store->limits || !store->sessions || !store->outers[0] ||
+		!store->outers[1] || !store->children || !store->out_spis ||
 		!store->keys[SA_KEY_IN] || !store->keys[SA_KEY_OUT] || !store->replays) {
 		sa_store_free(store);
 		return -ENOMEM;
@@ -53,7 +65,11 @@ void sa_store_free(struct sa_store *store)
 	}
 	rte_free(store->in);
 	rte_free(store->out);
+	rte_free(store->numbers);
+	rte_free(store->limits);
 	rte_free(store->sessions);
+	for (int i = 0; i < 2; i++)
+		rte_free(store->outers[i]);
 	rte_free(store->children);
 	rte_free(store->out_spis);
 	rte_free(store->replays);
@@ -132,8 +148,8 @@ static int session_open(struct sa_store *store, uint32_t index, uint64_t id, con
 	session->first_child = TABLES_NONE;
 	session->path_mtu = 0;
 	session->followed_at = 0;
-	sa_outer_fill(&session->outers[0], &change->install.local, &change->install.remote, change->install.encapsulation);
-	session->outer = &session->outers[0];
+	session->outer = &store->outers[0][index];
+	sa_outer_fill(session->outer, &change->install.local, &change->install.remote, change->install.encapsulation);
 	return 0;
 }
 
@@ -150,7 +166,7 @@ void sa_session_move(struct sa_store *store, struct rte_rcu_qsbr *qsbr, uint32_t
 	const struct endpoint *remote, uint32_t encapsulation, uint32_t connection)
 {
 	struct sa_session *session = &store->sessions[index];
-	struct sa_outer *next = session->outer == &session->outers[0] ? &session->outers[1] : &session->outers[0];
+	struct sa_outer *next = &store->outers[session->outer == &store->outers[0][index]][index];
 
 	/* Workers may still read the one before last; two moves within one of their turns are rare. */
 	rte_rcu_qsbr_check(qsbr, session->outer_retired, true);
@@ -201,15 +217,19 @@ static void in_fill(struct sa_store *store, uint32_t index, const struct tables_
 static void out_fill(struct sa_store *store, uint32_t index, const struct tables_child *record)
 {
 	struct sa_out *out = &store->out[index];
+	struct sa_limits *limits = &store->limits[index];
 
+	*limits = (struct sa_limits){
+		.soft_packets = RTE_MIN(record->soft_packets, record->hard_packets),
+		.hard_packets = record->hard_packets,
+		.soft_bytes = limit_or_none(record->soft_bytes),
+		.hard_bytes = limit_or_none(record->hard_bytes),
+	};
+	memset(sa_numbers(store, index), 0, sizeof(struct sa_numbers));
 	memset(out, 0, sizeof(*out));
 	out->spi = record->spi_out;
-	out->session = record->session;
-	out->key = sa_key(store, index, SA_KEY_OUT);
-	out->soft_packets = RTE_MIN(record->soft_packets, record->hard_packets);
-	out->hard_packets = record->hard_packets;
-	out->soft_bytes = limit_or_none(record->soft_bytes);
-	out->hard_bytes = limit_or_none(record->hard_bytes);
+	out->packets_told = limits->soft_packets;
+	out->limits_bytes = record->soft_bytes || record->hard_bytes;
 	out->tunnel = record->tunnel;
 	out->transport = record->mode == TABLES_TRANSPORT;
 }

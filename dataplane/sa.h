@@ -36,10 +36,9 @@ struct sa_outer {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct sa_outer) == 64, "a worker waits for one line");
 
-/* A session: where its peer is. All of it is the main thread's; workers come to `outers` by their SAs. */
+/* A session, of which all is the main thread's. */
 struct sa_session {
-	struct sa_outer outers[2];
-	struct sa_outer *outer;	      /* the one of the two that is in force */
+	struct sa_outer *outer;	      /* where its peer is: the one of its two that is in force */
 	uint64_t outer_retired;       /* the grace period after which the other may be reused */
 	uint64_t id;                  /* 0: the slot is empty */
 	uint64_t path_mtu_until;      /* TSC */
@@ -73,26 +72,35 @@ struct sa_in {
 	uint64_t told_at; /* TSC */
 } __attribute__((aligned(64)));
 
-/* Outbound half. `numbers` is shared by all workers: one atomic add per burst and SA. The rest they only read. */
+/*
+ * Outbound half: what every packet reads of it, and no more. Of ten thousand sessions the cache has to hold that, so
+ * SAs share lines, and what is seldom asked for stands apart: struct sa_limits.
+ */
 struct sa_out {
-	struct {
-		_Atomic uint64_t sequence; /* the last number given out */
-		_Atomic uint64_t bytes;    /* counted where there is a limit */
-	} numbers __attribute__((aligned(64)));
-	uint32_t session; /* never changed while workers see it */
-	_Atomic(struct sa_outer *) outer __attribute__((aligned(64))); /* main: writes; workers: read */
-	_Atomic uint16_t inner_mtu;          /* mtu.h; likewise, as the next one: */
-	_Atomic uint16_t mss_mtu;            /* what MSS is lowered for */
+	_Atomic(struct sa_outer *) outer; /* main: writes; workers: read */
+	uint64_t packets_told;            /* the sequence number from which on there is something to tell about it */
 	uint32_t spi;
-	const struct esp_key *key;
+	_Atomic uint16_t inner_mtu;       /* mtu.h; main: writes; workers: read, as the next two: */
+	_Atomic uint16_t mss_mtu;         /* what MSS is lowered for */
+	_Atomic uint16_t outer_mtu;       /* what outer packets are cut to here; UINT16_MAX: to what the port takes */
+	struct tunnel_settings tunnel;
+	uint8_t key_lines;                /* esp_key_lines */
+	bool transport : 1;               /* mode; else tunnel */
+	bool limits_bytes : 1;            /* there is such a limit */
+} __attribute__((aligned(32)));
+_Static_assert(sizeof(struct sa_out) == 32, "two share a line");
+
+/* What an outbound SA has used up. Shared by all workers: one atomic add per burst and SA. */
+struct sa_numbers {
+	_Atomic uint64_t sequence; /* the last number given out */
+	_Atomic uint64_t bytes;    /* counted where there is a limit */
+};
+
+/* And may use. */
+struct sa_limits {
 	uint64_t soft_packets, hard_packets; /* sequence numbers */
 	uint64_t soft_bytes, hard_bytes;     /* UINT64_MAX: none */
-	struct tunnel_settings tunnel;
-	bool transport;             /* mode; else tunnel */
-	uint8_t key_lines;          /* esp_key_lines */
-	_Atomic uint16_t outer_mtu; /* mtu.h: what outer packets are cut to here; UINT16_MAX: to what the port takes */
-} __attribute__((aligned(64)));
-_Static_assert(sizeof(struct sa_out) == 128, "one line is written, one only read");
+};
 
 /* The main thread's own part of a child SA. */
 struct sa_child {
@@ -116,7 +124,11 @@ struct sa_store {
 	uint16_t n_workers;
 	struct sa_in *in;
 	struct sa_out *out;
+	uint8_t *numbers; /* sa_numbers */
+	unsigned int numbers_shift;
+	struct sa_limits *limits;
 	struct sa_session *sessions;
+	struct sa_outer *outers[2]; /* of each session two; workers come to them by their SAs */
 	struct sa_child *children;
 	uint32_t *out_spis; /* main thread: the first child of each place; TABLES_NONE: none */
 	uint32_t out_spi_mask;
@@ -168,6 +180,12 @@ uint32_t sa_first_out(const struct sa_store *store, uint32_t spi);
 static inline struct esp_key *sa_key(const struct sa_store *store, uint32_t index, enum sa_key_direction direction)
 {
 	return (struct esp_key *)(store->keys[direction] + index * store->key_len);
+}
+
+/* Numbers of SAs that different workers write share no line; an only worker's lie close together. */
+static inline struct sa_numbers *sa_numbers(const struct sa_store *store, uint32_t index)
+{
+	return (struct sa_numbers *)(store->numbers + ((size_t)index << store->numbers_shift));
 }
 
 /* What sa_find_in will read. */

@@ -136,7 +136,7 @@ static void peers_open(uint32_t suite)
 	}
 	options.hard_bytes = 1;
 	peer_open(&spent, PEERS + 1, &options);
-	harness.dataplane.sas.out[spent.child].numbers.sequence = UINT32_MAX;
+	sa_numbers(&harness.dataplane.sas, spent.child)->sequence = UINT32_MAX;
 }
 
 static void peers_close(void)

@@ -56,7 +56,7 @@ static void test_outbound(void **state)
 	open_peers();
 	for (unsigned int i = 0; i < PEERS; i++) {
 		expected[i] = EDGE - 1 - i % (ROUNDS - 1);
-		harness.dataplane.sas.out[peers[i].child].numbers.sequence = expected[i] - 1;
+		sa_numbers(&harness.dataplane.sas, peers[i].child)->sequence = expected[i] - 1;
 	}
 	for (uint32_t i = 0; i < PACKETS; i++)
 		send_lan(&peers[i % PEERS], 0, i);
@@ -164,7 +164,7 @@ static void test_not_extended(void **state)
 {
 	(void)state;
 	peer_open(&peers[0], 1, &(struct peer_options){0});
-	harness.dataplane.sas.out[peers[0].child].numbers.sequence = UINT32_MAX - 5;
+	sa_numbers(&harness.dataplane.sas, peers[0].child)->sequence = UINT32_MAX - 5;
 	for (uint32_t burst = 1; burst <= 3; burst++) {
 		for (uint32_t i = 0; i < 10; i++)
 			send_lan(&peers[0], 0, i);
@@ -224,7 +224,7 @@ static void test_two_workers(void **state)
 	for (int end = 0; end < 2; end++) {
 		harness_open(&(struct harness_options){.n_workers = 2});
 		peer_open(&peers[0], 1, end ? &(struct peer_options){0} : &extended);
-		harness.dataplane.sas.out[peers[0].child].numbers.sequence = EDGE - 1 - LEFT;
+		sa_numbers(&harness.dataplane.sas, peers[0].child)->sequence = EDGE - 1 - LEFT;
 		send_by_two(PACKETS);
 		expect_numbers(EDGE - LEFT, end ? LEFT : PACKETS);
 		assert_int_equal(harness_count(REASON_DROP_HARD_LIFETIME), end ? PACKETS - LEFT : 0);

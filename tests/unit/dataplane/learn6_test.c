@@ -172,7 +172,7 @@ static void test_recent(void **state)
 		harness_open(&(struct harness_options){0});
 		peer_open(&peer, 1, &(struct peer_options){.outer_ipv6 = true, .extended = extended});
 		send_one(PACKET_LEN);
-		sequence = &harness.dataplane.sas.out[peer.child].numbers.sequence;
+		sequence = &sa_numbers(&harness.dataplane.sas, peer.child)->sequence;
 		*sequence = (extended ? UINT64_C(5) << 32 : 0) + LEARN_RECENT + 1;
 		deliver(message_make(1400, 500));
 		expect_outer_mtu(1500);

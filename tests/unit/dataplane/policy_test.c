@@ -122,15 +122,15 @@ static void test_reader_in_a_prefix_that_goes(void **state)
 	uint32_t again, unrelated;
 
 	(void)state;
-	assert_int_equal(policy_of_shorter(read->prefix), outer);
+	assert_int_equal(policy_of_shorter(policy_prefix_of(table, read)), outer);
 	assert_true(policy_close(table, inner));
-	assert_int_equal(policy_of_shorter(read->prefix), outer);
+	assert_int_equal(policy_of_shorter(policy_prefix_of(table, read)), outer);
 	assert_true(policy_close(table, outer));
-	assert_int_equal(policy_of_shorter(read->prefix), all);
+	assert_int_equal(policy_of_shorter(policy_prefix_of(table, read)), all);
 	/* Their places are not taken before they are released. */
 	again = policy_add(2, lan, network_of(0x0a000000, 8));
 	unrelated = policy_add(2, lan, network_of(0xc0a80000, 16));
-	assert_int_equal(policy_of_shorter(read->prefix), all);
+	assert_int_equal(policy_of_shorter(policy_prefix_of(table, read)), all);
 	expect_policy(LAN_HOST, 0x0a640001, again);
 	policy_release(table, inner);
 	policy_release(table, outer);
@@ -280,7 +280,7 @@ static void test_many(void **state)
 			many_open(&table, numbers, i, ipv6);
 		assert_int_equal(table.n_relinked, 0);
 		assert_int_equal(policy_first(&table, &last.remote.address), numbers[MANY]);
-		assert_int_equal(policy_of_shorter(table.policies[numbers[MANY]].prefix), numbers[0]);
+		assert_int_equal(policy_of_shorter(policy_prefix_of(&table, &table.policies[numbers[MANY]])), numbers[0]);
 		for (uint32_t i = 1; i <= MANY; i += 2)
 			many_close(&table, numbers, i);
 		for (uint32_t i = 1; i <= MANY; i += 2)
@@ -288,7 +288,7 @@ static void test_many(void **state)
 		assert_int_equal(table.n_relinked, 0);
 		many_close(&table, numbers, 0);
 		assert_int_equal(table.n_relinked, MANY);
-		assert_int_equal(policy_of_shorter(table.policies[numbers[MANY]].prefix), TABLES_NONE);
+		assert_int_equal(policy_of_shorter(policy_prefix_of(&table, &table.policies[numbers[MANY]])), TABLES_NONE);
 		many_open(&table, numbers, 0, ipv6);
 		assert_int_equal(table.n_relinked, 2 * MANY);
 		for (uint32_t i = MANY + 1; i > 0; i--)

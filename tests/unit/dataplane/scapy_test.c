@@ -130,7 +130,7 @@ static void read_from_hq(char **fields)
 	uint8_t mac[WIRE_MAC_LEN];
 
 	parse_hex(fields[2], &packet);
-	harness.dataplane.sas.out[peer.child].numbers.sequence = strtoull(fields[1], NULL, 10) - 1;
+	sa_numbers(&harness.dataplane.sas, peer.child)->sequence = strtoull(fields[1], NULL, 10) - 1;
 	turn(1, 0, LAN_HOST, &lan[peer.number - 1][FROM_HQ]);
 	if (peer.outer_ipv6) {
 		harness_mac_6(GATEWAY_6, mac);
