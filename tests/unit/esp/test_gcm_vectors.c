@@ -268,8 +268,10 @@ static void associated_data_of_any_length_counts(void **state)
 			check_made_up(*state, aad_len + i, aad_len, text_lens[i], 1);
 }
 
-/* The counter of each of a packet's blocks in turn is the first behind the end. */
-/* A packet's first counter is 1, so its chunks begin one above a multiple of sixteen; here they do, too. */
+/*
+ * The counter of each of a packet's chunks in turn is the first behind the end. A packet's first counter is 1, so its
+ * chunks begin one above a multiple of sixteen; here they do, too.
+ */
 static void counters_wrap_around_in_their_32_bits(void **state)
 {
 	enum { BLOCKS = CHUNK_LEN / BLOCK_LEN };
