@@ -25,7 +25,7 @@ enum connection_step {
 struct connection_entry {
 	struct connection connection;
 	struct connection_command command; /* the owner's while STEP_INSTALLING or STEP_LEAVING */
-	struct transfer transfer;
+	struct transfer *transfer;		       /* INSTALLING; else NULL */
 	struct endpoint local, remote;
 	TAILQ_ENTRY(connection_entry) watched;
 	uint64_t token;			       /* SHOWN, HIDDEN: of the grace period */
@@ -39,6 +39,8 @@ struct connection_entry {
 
 /* The one in that record; NULL: none, or another one. */
 struct connection_entry *connection_entry_of(const struct dataplane *dataplane, uint32_t index, uint64_t id);
+
+void connection_entry_close_transfer(struct connection_entry *entry);
 
 /* The session of this record; NULL: it has gone, or is about to. */
 struct sa_session *connection_session(const struct dataplane *dataplane, uint32_t index, uint64_t id);

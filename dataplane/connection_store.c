@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* A ring that takes one of each connection. */
 static struct rte_ring *ring_make(const char *name, const char *what, uint16_t number, uint32_t capacity, unsigned int flags)
@@ -39,6 +40,15 @@ int connections_init(struct dataplane *dataplane, const char *name)
 	return connection_lookup_init(&store->lookup, name, capacity);
 }
 
+void connection_entry_close_transfer(struct connection_entry *entry)
+{
+	if (!entry->transfer)
+		return;
+	transfer_close(entry->transfer);
+	free(entry->transfer);
+	entry->transfer = NULL;
+}
+
 void connections_fini(struct dataplane *dataplane)
 {
 	struct connection_store *store = &dataplane->connections;
@@ -47,7 +57,7 @@ void connections_fini(struct dataplane *dataplane)
 		rte_ring_free(dataplane->workers[i].commands);
 	for (uint32_t i = 0; store->entries && i < store->capacity; i++)
 		if (store->entries[i]) {
-			transfer_close(&store->entries[i]->transfer);
+			connection_entry_close_transfer(store->entries[i]);
 			rte_free(store->entries[i]);
 		}
 	connection_lookup_free(&store->lookup);

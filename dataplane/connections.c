@@ -9,6 +9,7 @@
 #include <rte_malloc.h>
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* --- steps -------------------------------------------------------------------------------------------------------- */
 
@@ -30,7 +31,7 @@ static void command(struct dataplane *dataplane, struct connection_entry *entry,
 	entry->command = (struct connection_command){
 		.kind = kind,
 		.connection = &entry->connection,
-		.transfer = &entry->transfer,
+		.transfer = entry->transfer,
 		.at_once = entry->at_once,
 	};
 	/* It has room for one of each connection. */
@@ -173,6 +174,20 @@ void connections_change(struct dataplane *dataplane, const struct tables_change 
 	changes_done(dataplane, change->kind, change->index, change->id, rc);
 }
 
+/* It is large, and wanted for a moment only. 0 or negative errno. */
+static int take_transfer(struct connection_entry *entry, int memfd)
+{
+	int rc;
+
+	entry->transfer = calloc(1, sizeof(*entry->transfer));
+	if (!entry->transfer)
+		return -ENOMEM;
+	rc = transfer_open(entry->transfer, memfd);
+	if (rc < 0)
+		connection_entry_close_transfer(entry);
+	return rc;
+}
+
 void connections_install(struct dataplane *dataplane, const struct transfer_head *head, int memfd)
 {
 	struct connection_entry *entry = connection_entry_of(dataplane, head->index, head->id);
@@ -181,7 +196,7 @@ void connections_install(struct dataplane *dataplane, const struct transfer_head
 	if (entry && (entry->step != STEP_HELD || entry->asked != TABLES_CHANGE_NONE))
 		rc = -EBUSY;
 	else if (entry)
-		rc = transfer_open(&entry->transfer, memfd);
+		rc = take_transfer(entry, memfd);
 	if (rc < 0) {
 		changes_done(dataplane, TABLES_CONNECTION_INSTALL, head->index, head->id, rc);
 		return;
@@ -196,8 +211,8 @@ static void installed(struct dataplane *dataplane, struct connection_entry *entr
 	const struct sa_session *session = session_of_entry(dataplane, entry);
 	uint32_t claimed = TABLES_CLAIMED;
 
-	entry->mss = (uint16_t)(entry->transfer.state.mss - (entry->transfer.state.timestamps ? TCP_TIMESTAMPS_LEN : 0));
-	transfer_close(&entry->transfer);
+	entry->mss = (uint16_t)(entry->transfer->state.mss - (entry->transfer->state.timestamps ? TCP_TIMESTAMPS_LEN : 0));
+	connection_entry_close_transfer(entry);
 	if (entry->command.result < 0) {
 		entry->step = STEP_HELD;
 	} else {
