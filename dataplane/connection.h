@@ -128,6 +128,6 @@ struct connection_command {
 	enum connection_command_kind kind;
 	struct connection *connection;
 	int result;			 /* the owner: 0 or negative errno */
-	const struct transfer *transfer; /* install: the owner copies what it needs into buffers */
+	struct transfer *transfer; /* install: the owner copies what it needs into buffers */
 	bool at_once;			 /* end */
 };

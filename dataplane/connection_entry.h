@@ -24,12 +24,13 @@ enum connection_step {
 
 struct connection_entry {
 	struct connection connection;
-	struct connection_command command; /* the owner's while STEP_INSTALLING or STEP_LEAVING */
-	struct transfer *transfer;		       /* INSTALLING; else NULL */
 	struct endpoint local, remote;
 	TAILQ_ENTRY(connection_entry) watched;
-	uint64_t token;			       /* SHOWN, HIDDEN: of the grace period */
-	uint32_t kernel_marks[TABLES_PORTS_MAX]; /* DRAINING */
+	union {
+		uint64_t token;				 /* SHOWN, HIDDEN: of the grace period */
+		uint32_t kernel_marks[TABLES_PORTS_MAX]; /* DRAINING */
+		struct connection_command command;	 /* INSTALLING, LEAVING: the owner's */
+	};
 	int32_t position;		       /* in the lookup */
 	uint16_t mss;			       /* LIVE; see connections_mss */
 	uint8_t step;			       /* enum connection_step */
@@ -40,6 +41,7 @@ struct connection_entry {
 /* The one in that record; NULL: none, or another one. */
 struct connection_entry *connection_entry_of(const struct dataplane *dataplane, uint32_t index, uint64_t id);
 
+/* INSTALLING: what was to be installed is needed no more. */
 void connection_entry_close_transfer(struct connection_entry *entry);
 
 /* The session of this record; NULL: it has gone, or is about to. */

@@ -42,11 +42,9 @@ int connections_init(struct dataplane *dataplane, const char *name)
 
 void connection_entry_close_transfer(struct connection_entry *entry)
 {
-	if (!entry->transfer)
-		return;
-	transfer_close(entry->transfer);
-	free(entry->transfer);
-	entry->transfer = NULL;
+	transfer_close(entry->command.transfer);
+	free(entry->command.transfer);
+	entry->command.transfer = NULL;
 }
 
 void connections_fini(struct dataplane *dataplane)
@@ -57,7 +55,8 @@ void connections_fini(struct dataplane *dataplane)
 		rte_ring_free(dataplane->workers[i].commands);
 	for (uint32_t i = 0; store->entries && i < store->capacity; i++)
 		if (store->entries[i]) {
-			connection_entry_close_transfer(store->entries[i]);
+			if (store->entries[i]->step == STEP_INSTALLING)
+				connection_entry_close_transfer(store->entries[i]);
 			rte_free(store->entries[i]);
 		}
 	connection_lookup_free(&store->lookup);

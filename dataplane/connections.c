@@ -25,13 +25,13 @@ static void watch(struct dataplane *dataplane, struct connection_entry *entry, e
 }
 
 static void command(struct dataplane *dataplane, struct connection_entry *entry, enum connection_command_kind kind,
-	enum connection_step step)
+	enum connection_step step, struct transfer *transfer)
 {
 	entry->step = (uint8_t)step;
 	entry->command = (struct connection_command){
 		.kind = kind,
 		.connection = &entry->connection,
-		.transfer = entry->transfer,
+		.transfer = transfer,
 		.at_once = entry->at_once,
 	};
 	/* It has room for one of each connection. */
@@ -94,12 +94,12 @@ static void leave(struct dataplane *dataplane, struct connection_entry *entry)
 
 	if (entry->step == STEP_HELD) {
 		hide(dataplane, entry);
-		command(dataplane, entry, CONNECTION_RELEASE, STEP_LEAVING);
+		command(dataplane, entry, CONNECTION_RELEASE, STEP_LEAVING, NULL);
 	} else if (entry->step == STEP_LIVE) {
 		dataplane->connections.n_live--;
 		if (session && session->outer->connection == entry->connection.index)
 			session_turn(dataplane, entry);
-		command(dataplane, entry, CONNECTION_END, STEP_LEAVING);
+		command(dataplane, entry, CONNECTION_END, STEP_LEAVING, NULL);
 	}
 }
 
@@ -175,33 +175,34 @@ void connections_change(struct dataplane *dataplane, const struct tables_change 
 }
 
 /* It is large, and wanted for a moment only. 0 or negative errno. */
-static int take_transfer(struct connection_entry *entry, int memfd)
+static int take_transfer(int memfd, struct transfer **transfer)
 {
 	int rc;
 
-	entry->transfer = calloc(1, sizeof(*entry->transfer));
-	if (!entry->transfer)
+	*transfer = calloc(1, sizeof(**transfer));
+	if (!*transfer)
 		return -ENOMEM;
-	rc = transfer_open(entry->transfer, memfd);
+	rc = transfer_open(*transfer, memfd);
 	if (rc < 0)
-		connection_entry_close_transfer(entry);
+		free(*transfer);
 	return rc;
 }
 
 void connections_install(struct dataplane *dataplane, const struct transfer_head *head, int memfd)
 {
 	struct connection_entry *entry = connection_entry_of(dataplane, head->index, head->id);
+	struct transfer *transfer = NULL;
 	int rc = -ENOENT;
 
 	if (entry && (entry->step != STEP_HELD || entry->asked != TABLES_CHANGE_NONE))
 		rc = -EBUSY;
 	else if (entry)
-		rc = take_transfer(entry, memfd);
+		rc = take_transfer(memfd, &transfer);
 	if (rc < 0) {
 		changes_done(dataplane, TABLES_CONNECTION_INSTALL, head->index, head->id, rc);
 		return;
 	}
-	command(dataplane, entry, CONNECTION_INSTALL, STEP_INSTALLING);
+	command(dataplane, entry, CONNECTION_INSTALL, STEP_INSTALLING, transfer);
 }
 
 /* --- what comes back ---------------------------------------------------------------------------------------------- */
@@ -209,9 +210,10 @@ void connections_install(struct dataplane *dataplane, const struct transfer_head
 static void installed(struct dataplane *dataplane, struct connection_entry *entry)
 {
 	const struct sa_session *session = session_of_entry(dataplane, entry);
+	const struct transfer_state *state = &entry->command.transfer->state;
 	uint32_t claimed = TABLES_CLAIMED;
 
-	entry->mss = (uint16_t)(entry->transfer->state.mss - (entry->transfer->state.timestamps ? TCP_TIMESTAMPS_LEN : 0));
+	entry->mss = (uint16_t)(state->mss - (state->timestamps ? TCP_TIMESTAMPS_LEN : 0));
 	connection_entry_close_transfer(entry);
 	if (entry->command.result < 0) {
 		entry->step = STEP_HELD;
