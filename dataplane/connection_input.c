@@ -297,7 +297,6 @@ void connection_input(
 		connection_prefetch_receive(connections[i]);
 	for (uint16_t i = 0; i < count; i++) {
 		struct connection *connection = connections[i];
-
 		bool last = i + 1 == count || connections[i + 1] != connection;
 
 		if (i + AHEAD < count && connections[i + AHEAD] != connections[i + AHEAD - 1])

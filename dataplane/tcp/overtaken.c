@@ -19,7 +19,6 @@ enum {
 	TS_VALUE_AT = TIMESTAMPS_AT + 4,
 	WITH_TIMESTAMPS = TCP_HEADER_LEN + TCP_TIMESTAMPS_LEN,
 };
-enum { TIMESTAMPS_ALIGNED = 0x0101080a }; /* two NOPs, kind, length: as RFC 7323 appendix A has it */
 
 static uint32_t word_at(const uint8_t *header, uint32_t at)
 {
@@ -35,7 +34,7 @@ static bool is_ack_alone(const struct tcp *tcp, const uint8_t *header, uint32_t 
 	uint32_t expected = tcp->timestamps.enabled ? (uint32_t)WITH_TIMESTAMPS : (uint32_t)TCP_HEADER_LEN;
 
 	return len == expected && word_at(header, OFFSET_AT) >> 16 == (expected / 4 << 12 | TCP_FLAG_ACK) &&
-	       (!tcp->timestamps.enabled || word_at(header, TIMESTAMPS_AT) == TIMESTAMPS_ALIGNED);
+	       (!tcp->timestamps.enabled || word_at(header, TIMESTAMPS_AT) == TCP_TIMESTAMPS_ALIGNED);
 }
 
 bool tcp_is_overtaken(

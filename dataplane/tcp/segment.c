@@ -19,7 +19,8 @@ enum {
 	OPTION_TIMESTAMPS_LEN = 10,
 	SACK_BLOCK_LEN = 8,
 };
-enum { TIMESTAMPS_ALIGNED = OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMPS << 8 | OPTION_TIMESTAMPS_LEN };
+_Static_assert((OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMPS << 8 | OPTION_TIMESTAMPS_LEN) == TCP_TIMESTAMPS_ALIGNED,
+	"two NOPs, kind, length");
 
 static uint16_t read16(const uint8_t *bytes)
 {
@@ -71,7 +72,7 @@ static bool parse_options(const uint8_t *options, size_t len, struct tcp_header 
 	size_t at = 0;
 
 	/* As RFC 7323 appendix A recommends, and nearly every segment has it. */
-	if (len == TCP_TIMESTAMPS_LEN && read32(options) == TIMESTAMPS_ALIGNED)
+	if (len == TCP_TIMESTAMPS_LEN && read32(options) == TCP_TIMESTAMPS_ALIGNED)
 		return parse_option(options + 2, OPTION_TIMESTAMPS_LEN, header);
 	while (at < len && options[at] != OPTION_END) {
 		size_t option_len;
@@ -147,7 +148,7 @@ uint32_t tcp_header_write(const struct tcp_header *header, uint8_t wire[TCP_HEAD
 	at = write64(at, header->ack, offset_flags_window);
 	/* The checksum is zero, and so is the urgent pointer. */
 	if (header->has_timestamps) {
-		at = write64(at, 0, TIMESTAMPS_ALIGNED);
+		at = write64(at, 0, TCP_TIMESTAMPS_ALIGNED);
 		at = write64(at, header->ts_value, header->ts_echo);
 	} else {
 		at = write32(at, 0);

@@ -25,6 +25,7 @@ enum {
 	TCP_HEADER_LEN = 20,
 	TCP_HEADER_MAX = 60,
 	TCP_TIMESTAMPS_LEN = 12, /* with two NOPs before it, as RFC 7323 appendix A has it */
+	TCP_TIMESTAMPS_ALIGNED = 0x0101080a, /* these, kind and length */
 	TCP_SACK_MAX = 4,	 /* blocks that fit the option space without timestamps */
 	TCP_LEN_MAX = 65535,	 /* of a whole segment: IP counts in 16 bits */
 };
