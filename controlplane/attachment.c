@@ -13,7 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BUNDLES_MAX = 16 /* a wake-up */ };
+enum {
+	BUNDLES_MAX = 16,			 /* a wake-up */
+	BUNDLE_SENT_MAX = 2 * BUNDLE_SOCKET_LEN, /* bytes that can be under way: the kernel grants double (socket(7)) */
+};
 
 static const struct timeval retry_interval = {.tv_sec = 1};
 
@@ -78,23 +81,41 @@ static void end(struct attachment *attachment)
 	event_add(attachment->retry, &retry_interval);
 }
 
+/* The next message of packets: its length, for the hook; 0: there is none now; negative: it was the end. */
+static ssize_t take_bundle(struct attachment *attachment)
+{
+	ssize_t received = recv(attachment->connection, attachment->bundle, sizeof(attachment->bundle), MSG_DONTWAIT);
+
+	if (received < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (received <= 0)
+		return -1;
+	attachment->hooks.bundle(attachment->hooks.context, attachment->bundle, (size_t)received);
+	return received;
+}
+
 /* Packets of streams come here, or the end. */
 static void on_readable(evutil_socket_t fd, short what, void *context)
 {
 	struct attachment *attachment = context;
+	ssize_t taken = 1;
 
+	(void)fd;
 	(void)what;
-	for (int i = 0; i < BUNDLES_MAX; i++) {
-		ssize_t received = recv(fd, attachment->bundle, sizeof(attachment->bundle), MSG_DONTWAIT);
+	for (int i = 0; i < BUNDLES_MAX && taken > 0; i++)
+		taken = take_bundle(attachment);
+	if (taken < 0)
+		end(attachment);
+}
 
-		if (received < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (received <= 0) {
-			end(attachment);
-			return;
-		}
-		attachment->hooks.bundle(attachment->hooks.context, attachment->bundle, (size_t)received);
-	}
+void attachment_take_bundles(struct attachment *attachment)
+{
+	ssize_t left = BUNDLE_SENT_MAX, taken = 1;
+
+	if (!attachment || attachment->connection < 0)
+		return;
+	for (; left > 0 && taken > 0; left -= taken)
+		taken = take_bundle(attachment);
 }
 
 int attachment_send_bundle(struct attachment *attachment, struct iovec *parts, size_t n_parts)

@@ -40,6 +40,12 @@ void attachment_events_again(struct attachment *attachment);
  */
 int attachment_send_bundle(struct attachment *attachment, struct iovec *parts, size_t n_parts);
 
+/*
+ * Gives `bundle` what has been sent up to now. NULL, not attached: nothing. The end is left for the loop to find. Not
+ * to be called within `bundle`.
+ */
+void attachment_take_bundles(struct attachment *attachment);
+
 /* The state of a TCP connection (tables/transfer.h), which is in `file`; that stays the caller's. Likewise. */
 int attachment_send_transfer(struct attachment *attachment, const struct transfer_head *head, int file);
 

@@ -58,8 +58,10 @@ static void take_done(struct gateway *gateway, const struct tables_event *event)
 	}
 }
 
+/* The last words of IKE in it go another way than the event, and were sent before it. */
 static void take_connection_ended(struct gateway *gateway, const struct tables_event *event)
 {
+	attachment_take_bundles(gateway->attachment);
 	streams_connection_ended(gateway->streams, event);
 }
 

@@ -196,7 +196,7 @@ void streams_connection_ended(struct streams *streams, const struct tables_event
 	if (one && one->owner == STREAMS_TAKEN) {
 		streams_connection_end(one, event->result);
 	} else if (one && one->owner == STREAMS_MOVING) {
-		/* A worker's ring was read before the one that says that it has it. */
+		/* What came while it was held ended it: that is told before the answer to the transfer. */
 		one->has_ended = true;
 		one->ended_with = event->result;
 	}

@@ -75,10 +75,11 @@ struct connection {
 
 	/* The owner's: what each packet needs is together here, and what few need stands behind `tcp`. */
 	uint8_t phase;       /* enum connection_phase */
-	bool told;	     /* TABLES_EVENT_CONNECTION_ENDED was raised */
+	_Atomic bool ended;  /* it carries nothing any more, and the main thread is told; */
 	bool waits;	     /* in the worker's list of those that have something to send */
 	bool scheduled;      /* in the worker's wheel */
 	bool changed;	     /* its figures, since they were published */
+	int16_t ended_with;  /* for this reason: the result of TABLES_EVENT_CONNECTION_ENDED */
 	uint32_t gathered;   /* bytes of its frames that are about to be sealed; connection_seal.h */
 	TAILQ_ENTRY(connection) waiting;
 	uint64_t due;        /* microseconds: when the wheel looks at it */

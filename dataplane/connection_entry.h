@@ -36,6 +36,7 @@ struct connection_entry {
 	uint8_t step;			       /* enum connection_step */
 	uint32_t asked;			       /* TABLES_CONNECTION_RELEASE or _END, to be answered; TABLES_CHANGE_NONE */
 	bool at_once;
+	bool end_told; /* TABLES_EVENT_CONNECTION_ENDED was raised */
 };
 
 /* The one in that record; NULL: none, or another one. */

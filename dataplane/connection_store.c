@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A ring that takes one of each connection. */
+enum { REPORTS = 2 /* of one connection that nobody has taken yet: it has ended, and has done what was asked */ };
+
+/* A ring that takes so many. */
 static struct rte_ring *ring_make(const char *name, const char *what, uint16_t number, uint32_t capacity, unsigned int flags)
 {
 	char full[RTE_RING_NAMESIZE];
@@ -27,8 +29,8 @@ int connections_init(struct dataplane *dataplane, const char *name)
 	store->capacity = capacity;
 	store->by_index = rte_calloc("connections", capacity, sizeof(*store->by_index), RTE_CACHE_LINE_SIZE);
 	store->entries = rte_calloc("connections", capacity, sizeof(struct connection_entry *), 0);
-	store->answers = ring_make(name, "answers", 0, capacity, RING_F_SC_DEQ);
-	if (!store->by_index || !store->entries || !store->answers)
+	store->reports = ring_make(name, "reports", 0, REPORTS * capacity, RING_F_SC_DEQ);
+	if (!store->by_index || !store->entries || !store->reports)
 		return -ENOMEM;
 	for (uint16_t i = 0; i < dataplane->n_workers; i++) {
 		struct worker *worker = &dataplane->workers[i];
@@ -60,15 +62,27 @@ void connections_fini(struct dataplane *dataplane)
 			rte_free(store->entries[i]);
 		}
 	connection_lookup_free(&store->lookup);
-	rte_ring_free(store->answers);
+	rte_ring_free(store->reports);
 	rte_free(store->entries);
 	rte_free(store->by_index);
 }
 
-void connections_answer(struct worker *worker, struct connection_command *command)
+static void report(struct worker *worker, struct connection *connection)
 {
-	(void)rte_ring_mp_enqueue(worker->dataplane->connections.answers, command);
+	(void)rte_ring_mp_enqueue(worker->dataplane->connections.reports, connection);
 	worker->wants_main = true;
+}
+
+void connections_answer(struct worker *worker, const struct connection_command *command)
+{
+	report(worker, command->connection);
+}
+
+void connections_report_end(struct worker *worker, struct connection *connection, int result)
+{
+	connection->ended_with = (int16_t)result;
+	atomic_store_explicit(&connection->ended, true, memory_order_release);
+	report(worker, connection);
 }
 
 struct connection_entry *connection_entry_of(const struct dataplane *dataplane, uint32_t index, uint64_t id)

@@ -129,18 +129,11 @@ uint64_t connection_worker_turn_begins(struct worker *worker)
 
 void connection_end(struct worker *worker, struct connection *connection, int result)
 {
-	struct tables_event event = {.kind = TABLES_EVENT_CONNECTION_ENDED,
-		.index = connection->index,
-		.id = connection->id,
-		.result = result};
-
 	connection_drop_backlog(worker, connection);
 	connection->phase = CONNECTION_ENDING;
 	connection_touch(worker, connection);
-	if (connection->told || connection->ending)
-		return;
-	connection->told = true;
-	worker_event(worker, &event);
+	if (!connection->ending && !atomic_load_explicit(&connection->ended, memory_order_relaxed))
+		connections_report_end(worker, connection, result);
 }
 
 void connection_let_go(struct worker *worker, struct connection *connection)

@@ -5,6 +5,7 @@
 #include "connection_entry.h"
 #include "dataplane.h"
 #include "follow.h"
+#include "relay.h"
 
 #include <rte_malloc.h>
 
@@ -230,17 +231,39 @@ static void installed(struct dataplane *dataplane, struct connection_entry *entr
 		leave(dataplane, entry);
 }
 
-static void answered(struct dataplane *dataplane, const struct connection_command *command)
+static void answered(struct dataplane *dataplane, struct connection_entry *entry)
 {
-	struct connection_entry *entry = dataplane->connections.entries[command->connection->index];
-
-	if (command->kind == CONNECTION_INSTALL) {
+	if (entry->command.kind == CONNECTION_INSTALL) {
 		installed(dataplane, entry);
 		return;
 	}
-	if (command->kind == CONNECTION_END)
+	if (entry->command.kind == CONNECTION_END)
 		hide(dataplane, entry);
 	forget_begin(dataplane, entry);
+}
+
+/* What IKE said in it last waits in the relay's ring: it is sent before the control plane can read the event. */
+static void ended(struct dataplane *dataplane, struct connection_entry *entry)
+{
+	struct tables_event event = {.kind = TABLES_EVENT_CONNECTION_ENDED,
+		.index = entry->connection.index,
+		.id = entry->connection.id,
+		.result = entry->connection.ended_with};
+
+	entry->end_told = true;
+	relay_send(dataplane);
+	ring_push(&dataplane->tables.events[0], &event);
+}
+
+/* Of two reports the end is taken first, and once; the answer to END is never before it. */
+static void reported(struct dataplane *dataplane, const struct connection *connection)
+{
+	struct connection_entry *entry = dataplane->connections.entries[connection->index];
+
+	if (!entry->end_told && atomic_load_explicit(&connection->ended, memory_order_acquire))
+		ended(dataplane, entry);
+	else
+		answered(dataplane, entry);
 }
 
 static void drain_begin(struct dataplane *dataplane, struct connection_entry *entry)
@@ -286,11 +309,11 @@ unsigned int connections_turn(struct dataplane *dataplane)
 	struct connection_store *store = &dataplane->connections;
 	struct connection_entry *entry = TAILQ_FIRST(&store->watched), *next;
 	unsigned int taken = 0;
-	void *command;
+	void *connection;
 
 	/* Each says at most one thing to the control plane, for which there must be room. */
-	while (ring_room(&dataplane->tables.events[0]) > 0 && rte_ring_sc_dequeue(store->answers, &command) == 0) {
-		answered(dataplane, command);
+	while (ring_room(&dataplane->tables.events[0]) > 0 && rte_ring_sc_dequeue(store->reports, &connection) == 0) {
+		reported(dataplane, connection);
 		taken++;
 	}
 	for (; entry && ring_room(&dataplane->tables.events[0]) > 0; entry = next) {

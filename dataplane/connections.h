@@ -37,7 +37,11 @@ struct connection_store {
 	uint32_t capacity; /* records */
 	_Atomic(struct connection *) *by_index; /* main: writes; workers: read */
 	struct connection_lookup lookup;
-	struct rte_ring *answers; /* workers: put; main: takes. As each worker's for commands, it has room for all there are */
+	/*
+	 * Workers: put a connection when they have done what it was asked for, and when it has ended; main: takes. As
+	 * each worker's for commands, it has room for all there can be.
+	 */
+	struct rte_ring *reports;
 	/* main thread */
 	struct connection_entry **entries; /* by record; NULL: none */
 	struct connection_entries watched; /* those that wait for all workers or the kernel's rings, not for an answer */
@@ -64,7 +68,11 @@ static inline struct connection_command *connections_command(struct worker *work
 }
 
 /* Worker: the command has been done. */
-void connections_answer(struct worker *worker, struct connection_command *command);
+void connections_answer(struct worker *worker, const struct connection_command *command);
+
+/* Worker, once: it has ended with this result, before it was asked for. What IKE said in it arrives before that word.
+ */
+void connections_report_end(struct worker *worker, struct connection *connection, int result);
 
 /* --- main thread -------------------------------------------------------------------------------------------------- */
 
@@ -74,7 +82,7 @@ void connections_change(struct dataplane *dataplane, const struct tables_change 
 /* A transfer for a connection that is held; `memfd` stays the caller's. There is room for one answer. */
 void connections_install(struct dataplane *dataplane, const struct transfer_head *head, int memfd);
 
-/* In each turn: takes the workers' answers, and goes on with those that waited. Returns how many answers there were. */
+/* In each turn: takes the workers' reports, and goes on with those that waited. Returns how many reports there were. */
 unsigned int connections_turn(struct dataplane *dataplane);
 
 /* Are there any that will go on by themselves in a moment, without an answer that wakes the main thread? */

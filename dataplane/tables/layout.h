@@ -202,15 +202,16 @@ struct tables_change {
 
 enum tables_event_kind {
 	TABLES_EVENT_NONE,
-	TABLES_EVENT_DONE,           /* the change `change` of record `index`, `id` has ended with `result` */
-	TABLES_EVENT_MOVED,          /* session `index` has followed its peer, whose newest packet came from `source` */
-	TABLES_EVENT_SOFT_LIFETIME,  /* by bytes or sequence numbers: negotiate a successor */
-	TABLES_EVENT_HARD_LIFETIME,  /* it carries nothing any more; by time, too, and then it has been emptied */
-	TABLES_EVENT_UNKNOWN_SPI,    /* `spi` from `source` */
+	TABLES_EVENT_DONE,	    /* the change `change` of record `index`, `id` has ended with `result` */
+	TABLES_EVENT_MOVED,	    /* session `index` has followed its peer, whose newest packet came from `source` */
+	TABLES_EVENT_SOFT_LIFETIME, /* by bytes or sequence numbers: negotiate a successor */
+	TABLES_EVENT_HARD_LIFETIME, /* it carries nothing any more; by time, too, and then it has been emptied */
+	TABLES_EVENT_UNKNOWN_SPI,   /* `spi` from `source` */
 	TABLES_EVENT_NEIGHBOUR_WANTED, /* `source.address` on port `index` has no known MAC */
 	/*
 	 * Connection `index`, `id` carries nothing any more; its slot waits for END. `result`: 0: the peer closed it;
-	 * -ECONNRESET, -ETIMEDOUT (no answer), -EPROTO (no RFC 9329 frames).
+	 * -ECONNRESET, -ETIMEDOUT (no answer), -EPROTO (no RFC 9329 frames). What IKE said in it was sent before
+	 * (bundle.h).
 	 */
 	TABLES_EVENT_CONNECTION_ENDED,
 	TABLES_EVENT_COUNT,

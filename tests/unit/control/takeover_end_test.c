@@ -2,6 +2,7 @@
 /* Connections that workers have come to their end, are replaced, and outlive processes. */
 #include "test.h"
 
+#include "tables/bundle.h"
 #include "world_plane.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ static void test_ends(void **state)
 	expect_lost(-EPROTO, true, "neither IKE nor ESP in TCP");
 }
 
-/* Two rings: its end may be read before that the worker has it. */
+/* What came while it was held ends it: that is told before that the worker has it. */
 static void test_ends_before_it_was_taken(void **state)
 {
 	struct world *world = *state;
@@ -58,6 +59,33 @@ static void test_ends_before_it_was_taken(void **state)
 	world_plane_answer(world, &hold, TABLES_CONNECTION_INSTALL, 0);
 	assert_int_equal(world_took(world, TABLES_CONNECTION_END, NULL), 1);
 	assert_int_equal(streams_counters(world->gateway.streams).ended, 1);
+	close(dialed.fd);
+}
+
+/* What the peer says last, and the word that the connection has ended, go different ways: the session ends as it says.
+ */
+static void test_last_words(void **state)
+{
+	struct world *world = *state;
+	static uint8_t bundle[BUNDLE_LEN_MAX];
+	struct bundle_head head = {.kind = BUNDLE_IKE, .packet_len = 40};
+	struct tables_change hold;
+	struct dialed dialed;
+	uint8_t message[40] = {'D'};
+	size_t len = 0, before;
+
+	world_plane_begin_taken(world, &dialed, &hold);
+	before = world->n_ike;
+	head.index = hold.index;
+	head.id = hold.id;
+	for (int i = 0; i < 2; i++) {
+		len = 0;
+		assert_true(bundle_add(bundle, &len, &head, message));
+		world_plane_send(bundle, len);
+	}
+	world_plane_ended(world, &hold, 0);
+	assert_int_equal(world->n_ike, before + 2);
+	assert_int_equal(world_took(world, TABLES_CONNECTION_END, NULL), 1);
 	close(dialed.fd);
 }
 
@@ -266,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ends),
 		TAKEOVER_TEST(test_ends_before_it_was_taken),
+		TAKEOVER_TEST(test_last_words),
 		TAKEOVER_TEST(test_session_ends),
 		TAKEOVER_TEST(test_session_ends_meanwhile),
 		TAKEOVER_TEST(test_next_session_in_it),

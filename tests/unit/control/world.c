@@ -202,7 +202,9 @@ void world_follow(struct world *world, unsigned peer, const struct endpoint *rem
 
 void world_event(struct world *world, const struct tables_event *event)
 {
-	assert_int_equal(ring_push(&world->tables.events[event->kind == TABLES_EVENT_DONE ? 0 : 1], event), 0);
+	bool is_main = event->kind == TABLES_EVENT_DONE || event->kind == TABLES_EVENT_CONNECTION_ENDED;
+
+	assert_int_equal(ring_push(&world->tables.events[is_main ? 0 : 1], event), 0);
 }
 
 void world_dataplane(struct world *world)

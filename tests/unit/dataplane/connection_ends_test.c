@@ -38,8 +38,10 @@ static void close_both(void)
 /* Until HQ says that the connection carries nothing any more. The event's result. */
 static int run_until_ended(uint32_t steps, uint64_t step)
 {
-	for (uint32_t i = 0; i < steps && harness_count_events(TABLES_EVENT_CONNECTION_ENDED) == 0; i++)
+	for (uint32_t i = 0; i < steps && harness_count_events(TABLES_EVENT_CONNECTION_ENDED) == 0; i++) {
 		far_end_step(&far, step);
+		connections_turn(&harness.dataplane);
+	}
 	assert_int_equal(harness_count_events(TABLES_EVENT_CONNECTION_ENDED), 1);
 	assert_int_equal(harness_last_event(TABLES_EVENT_CONNECTION_ENDED)->index, far.index);
 	assert_int_equal(
