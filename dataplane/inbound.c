@@ -269,14 +269,6 @@ drop:
 	return NULL;
 }
 
-/* What is in an ESP packet besides header, IV and ICV of AES-GCM, which is what most peers use. */
-static inline size_t payload_about(uint32_t esp_len)
-{
-	enum { AROUND_LEN = ESP_HDR_LEN + 8 + 16 };
-
-	return esp_len > AROUND_LEN ? esp_len - AROUND_LEN : 0;
-}
-
 /* Steps 1 to 3 for a burst. What a later step reads of memory that depends on the packet is fetched by the one before.
  */
 static void admit(struct worker *worker, struct rte_mbuf **packets, uint16_t count, struct inbound *burst)
@@ -292,7 +284,7 @@ static void admit(struct worker *worker, struct rte_mbuf **packets, uint16_t cou
 		if (unlikely(!in))
 			continue;
 		rte_prefetch0(in->replay);
-		esp_key_prefetch(in->key, in->key_lines, payload_about(rte_pktmbuf_data_len(packets[i])));
+		esp_key_prefetch(in->key);
 		packets[good] = packets[i];
 		sas[good++] = in;
 	}

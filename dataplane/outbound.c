@@ -273,13 +273,12 @@ static void prefetch_sa(const struct worker *worker, uint32_t child)
 }
 
 /* And what it points to. */
-static void prefetch_far(const struct worker *worker, uint32_t child, size_t len)
+static void prefetch_far(const struct worker *worker, uint32_t child)
 {
 	const struct sa_store *sas = &worker->dataplane->sas;
-	const struct sa_out *out = &sas->out[child];
 
-	rte_prefetch0(atomic_load_explicit(&out->outer, memory_order_relaxed));
-	esp_key_prefetch(sa_key(sas, child, SA_KEY_OUT), out->key_lines, len);
+	rte_prefetch0(atomic_load_explicit(&sas->out[child].outer, memory_order_relaxed));
+	esp_key_prefetch(sa_key(sas, child, SA_KEY_OUT));
 }
 
 /* Step 1, where there are rules. The packets that go on come to the front; how many. */
@@ -318,7 +317,7 @@ void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t
 		children[good++] = child;
 	}
 	for (uint16_t i = 0; i < good; i++)
-		prefetch_far(worker, children[i], rte_pktmbuf_data_len(packets[i]));
+		prefetch_far(worker, children[i]);
 	burst.count = 0;
 	burst.generation = route_generation(&dataplane->routes);
 	for (uint16_t i = 0; i < good; i++)

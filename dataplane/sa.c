@@ -257,8 +257,6 @@ int sa_install(struct sa_store *store, struct esp_engine *engine, uint32_t index
 		sa_empty(store, index);
 		return rc;
 	}
-	store->in[index].key_lines = esp_key_lines(sa_key(store, index, SA_KEY_IN));
-	store->out[index].key_lines = esp_key_lines(sa_key(store, index, SA_KEY_OUT));
 	*child = (struct sa_child){
 		.id = record->id,
 		.spi_in = record->spi_in,

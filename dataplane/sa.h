@@ -58,7 +58,6 @@ struct sa_in {
 	bool extended;        /* 64-bit sequence numbers */
 	bool transport;       /* mode; else tunnel */
 	bool ipv6;            /* inner family */
-	uint8_t key_lines;    /* esp_key_lines */
 	uint32_t index;       /* its own */
 	const struct esp_key *key;
 	struct replay *replay;
@@ -84,7 +83,6 @@ struct sa_out {
 	_Atomic uint16_t mss_mtu;         /* what MSS is lowered for */
 	_Atomic uint16_t outer_mtu;       /* what outer packets are cut to here; UINT16_MAX: to what the port takes */
 	struct tunnel_settings tunnel;
-	uint8_t key_lines;                /* esp_key_lines */
 	bool transport : 1;               /* mode; else tunnel */
 	bool limits_bytes : 1;            /* there is such a limit */
 } __attribute__((aligned(32)));

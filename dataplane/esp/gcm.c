@@ -50,6 +50,7 @@ void gcm_seal(struct esp_engine *engine, const struct engine_batch *batch)
 		const struct esp_suite *suite = esp_key_suite(packet->key);
 		struct layout layout = layout_of(packet);
 
+		engine_batch_fetch(batch, i);
 		gcm_work(engine, gcm_encryption(engine_manager(engine, suite), suite), packet, &layout, layout.icv);
 		packet->status = ESP_OK;
 	}
@@ -63,6 +64,7 @@ void gcm_open(struct esp_engine *engine, const struct engine_batch *batch)
 		struct layout layout = layout_of(packet);
 		uint8_t tag[ICV_MAX];
 
+		engine_batch_fetch(batch, i);
 		gcm_work(engine, gcm_decryption(engine_manager(engine, suite), suite), packet, &layout, tag);
 		packet->status = engine_icv_equal(tag, layout.icv, suite->icv_len) ? ESP_OK : ESP_BAD_ICV;
 	}

@@ -344,6 +344,7 @@ VAES void gcm_vaes_seal(const struct engine_batch *batch)
 
 		stream_start(stream, packet);
 		stream_fetch_start(stream, batch, i);
+		engine_batch_fetch(batch, i);
 		n_blocks = stream_n_blocks(stream);
 		if (n_blocks <= TAIL_MAX)
 			next_pad = crypt_tail(stream, n_blocks);
@@ -371,6 +372,7 @@ VAES void gcm_vaes_open(const struct engine_batch *batch)
 
 		stream_start(&stream, packet);
 		stream_fetch_start(&stream, batch, i);
+		engine_batch_fetch(batch, i);
 		difference = _mm_xor_si128(received, open_stream(&stream));
 		/* Here a secret becomes public, and nowhere else: whether the ICV is the right one. */
 		packet->status = _mm_testz_si128(difference, difference) ? ESP_OK : ESP_BAD_ICV;

@@ -185,8 +185,10 @@ static void jobs_work(struct esp_engine *engine, IMB_MGR *manager, const struct 
 		taken = IMB_GET_NEXT_BURST(manager, (uint32_t)count, engine->jobs);
 		if (taken == 0)
 			return;
-		for (uint32_t i = 0; i < taken; i++)
+		for (uint32_t i = 0; i < taken; i++) {
+			engine_batch_fetch(batch, batch->count - count + i);
 			fill(engine, i, packets[i]);
+		}
 		jobs_run(engine, manager, taken);
 	}
 }

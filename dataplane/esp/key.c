@@ -63,21 +63,15 @@ const struct esp_suite *esp_key_suite(const struct esp_key *key)
 	return esp_suite_get(key->suite);
 }
 
+void engine_fetch_whole_key(const struct esp_key *key)
+{
+	size_t len = key->way == WAY_GCM ? esp_key_size() : sizeof(struct job_key);
+
+	for (size_t at = 0; at < len; at += ESP_KEY_ALIGN)
+		__builtin_prefetch((const char *)key + at);
+}
+
 bool esp_key_extended(const struct esp_key *key)
 {
 	return key->extended;
-}
-
-static size_t key_end(const struct esp_key *key)
-{
-	switch (key->way) {
-	case WAY_GCM_VAES: return offsetof(struct gcm_vaes_key, round_keys[key->rounds + 1]);
-	case WAY_GCM: return esp_key_size();
-	default: return sizeof(struct job_key);
-	}
-}
-
-uint8_t esp_key_lines(const struct esp_key *key)
-{
-	return (uint8_t)((key_end(key) + ESP_KEY_ALIGN - 1) / ESP_KEY_ALIGN);
 }
