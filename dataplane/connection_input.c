@@ -256,19 +256,6 @@ static void take_segment(struct worker *worker, struct connection *connection, s
 	read_stream(worker, connection, gathered);
 }
 
-/* When all of a burst that is for one connection has been read: most have nothing to say to every segment. */
-static void after_segments(struct worker *worker, struct connection *connection)
-{
-	if (connection->waits)
-		return;
-	if (connection->phase == CONNECTION_LIVE && tcp_is_silent(&connection->tcp) &&
-		backlog_is_empty(&connection->backlog) &&
-		atomic_load_explicit(&connection->too_big, memory_order_relaxed) == 0)
-		connection_settle(worker, connection, false);
-	else
-		connection_touch(worker, connection);
-}
-
 static void hold(struct worker *worker, struct connection *connection, struct rte_mbuf *packet)
 {
 	struct connection_worker *own = worker->connections;
@@ -304,7 +291,7 @@ void connection_input(
 		if (likely(connection->phase == CONNECTION_LIVE || connection->phase == CONNECTION_ENDING)) {
 			take_segment(worker, connection, segments[i], last ? NULL : segments[i + 1], &gathered);
 			if (last)
-				after_segments(worker, connection);
+				connection_rest(worker, connection);
 		} else if (connection->phase == CONNECTION_HELD) {
 			hold(worker, connection, segments[i]);
 		} else {

@@ -83,6 +83,7 @@ static void remember_child(struct worker *worker, struct rte_mbuf *packet, uint3
 	meta->spi = atomic_load_explicit(&worker->dataplane->sas.in[child].spi, memory_order_relaxed);
 }
 
+/* Each frame that may leave now does so when it is sealed. */
 void connection_take_gathered(struct worker *worker)
 {
 	struct connection_worker *own = worker->connections;
@@ -93,14 +94,20 @@ void connection_take_gathered(struct worker *worker)
 
 		if (likely(connection->phase == CONNECTION_LIVE && may_go_at_once(own, connection))) {
 			connection_seal_add(worker, connection, sends->packets[i], sends->children[i]);
-			connection_touch(worker, connection);
 		} else {
 			remember_child(worker, sends->packets[i], sends->children[i]);
 			enqueue(worker, connection, sends->packets[i], false);
 		}
 	}
-	sends->count = 0;
 	connection_seal(worker);
+	for (uint16_t i = 0; i < sends->count; i++) {
+		struct connection *connection = sends->connections[i];
+
+		if ((i + 1 == sends->count || sends->connections[i + 1] != connection) &&
+			connection->phase == CONNECTION_LIVE)
+			connection_rest(worker, connection);
+	}
+	sends->count = 0;
 }
 
 void connection_send(struct worker *worker, struct rte_mbuf *packet, uint32_t child, uint32_t index)
@@ -238,7 +245,11 @@ static void ended(struct worker *worker, struct connection *connection)
 	connections_answer(worker, command);
 }
 
-void connection_settle(struct worker *worker, struct connection *connection, bool more)
+/*
+ * After it was served, or found to have nothing to send: its figures, and when it is looked at next. `more`: it has
+ * something that may leave in the next turn.
+ */
+static void settle(struct worker *worker, struct connection *connection, bool more)
 {
 	struct connection_worker *own = worker->connections;
 	uint64_t deadline;
@@ -255,6 +266,20 @@ void connection_settle(struct worker *worker, struct connection *connection, boo
 	wheel_schedule(&own->wheel, connection, deadline);
 	if (more || (tcp_send_room(&connection->tcp) > 0 && !backlog_is_empty(&connection->backlog)))
 		connection_touch(worker, connection);
+}
+
+void connection_rest(struct worker *worker, struct connection *connection)
+{
+	if (connection->waits)
+		return;
+	if (likely(connection->phase == CONNECTION_LIVE && tcp_is_silent(&connection->tcp) &&
+		    backlog_is_empty(&connection->backlog) &&
+		    atomic_load_explicit(&connection->too_big, memory_order_relaxed) == 0)) {
+		tcp_sent_at_once(&connection->tcp, connection_worker_now(worker));
+		settle(worker, connection, false);
+	} else {
+		connection_touch(worker, connection);
+	}
 }
 
 unsigned int connection_output(struct worker *worker)
@@ -281,7 +306,7 @@ unsigned int connection_output(struct worker *worker)
 			connection_prefetch(served[i + 1]);
 		if (unlikely(connection->phase == CONNECTION_ENDING) && backlog_is_empty(&connection->backlog))
 			tcp_close(&connection->tcp);
-		connection_settle(worker, connection, connection_segments_send(worker, connection, FRAMES));
+		settle(worker, connection, connection_segments_send(worker, connection, FRAMES));
 	}
 	return n;
 }

@@ -23,11 +23,8 @@ void connection_take_sends(struct worker *worker, struct rte_mbuf **packets, uin
 /* Serves those that wait, at the end of a turn. Returns how many. */
 unsigned int connection_output(struct worker *worker);
 
-/*
- * After it was served, or found to have nothing to send: its figures, and when it is looked at next. `more`: it has
- * something that may leave in the next turn.
- */
-void connection_settle(struct worker *worker, struct connection *connection, bool more);
+/* After what came for it, or left at once: most have nothing more to say, others are served at the end of the turn. */
+void connection_rest(struct worker *worker, struct connection *connection);
 
 /* What waits to be encrypted goes. */
 void connection_drop_backlog(struct worker *worker, struct connection *connection);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection_seal.h"
 
+#include "connection_segment.h"
 #include "connection_worker.h"
 #include "dataplane.h"
 #include "exits.h"
@@ -21,7 +22,8 @@ void connection_frame(
 	}
 	packet_begin_move(packet, -(int)frame_head_len(kind));
 	packet_of(packet)->frame_offset = packet->data_off;
-	if (unlikely(tcp_send(&connection->tcp, frame, len, packet) < 0)) {
+	if (!connection_segment_send(worker, connection, packet) &&
+		unlikely(tcp_send(&connection->tcp, frame, len, packet) < 0)) {
 		connection->counters.dropped_full++;
 		exit_drop(worker, packet, REASON_DROP_CONNECTION_FULL);
 		return;

@@ -188,11 +188,23 @@ static inline void header_copy(uint8_t *tcp, const struct tcp_departure *departu
 		memcpy(tcp + at, departure->header + at, sizeof(uint32_t));
 }
 
+/* The TCP header stands at `tcp`, and behind it the payload: `len` bytes in all. */
+static inline void segment_leave(struct worker *worker, const struct way *way, struct rte_mbuf *packet, uint8_t *tcp,
+	uint32_t header_len, uint32_t len, bool ecn_capable)
+{
+	uint8_t tos = ecn_capable ? ECN_ECT_0 : ECN_NOT_ECT, *ip;
+
+	checksum_write(packet, way, tcp, header_len, len);
+	ip = way->connection->ends.ipv6 ? ipv6_write(way->connection, tcp, len, tos)
+					: ipv4_write(way->connection, tcp, len, tos, worker_ipv4_id(worker));
+	packet_leave(worker, way, packet, ip, (uint32_t)(tcp - ip) + len);
+}
+
 static void segment_send(struct worker *worker, const struct way *way, const struct tcp_departure *departure)
 {
 	struct rte_mbuf *packet = own_buffer(departure);
-	uint8_t tos = departure->ecn_capable ? ECN_ECT_0 : ECN_NOT_ECT, *tcp, *ip;
-	uint32_t header_len = departure->header_len, len = header_len + departure->payload_len;
+	uint32_t header_len = departure->header_len;
+	uint8_t *tcp;
 
 	worker_count(worker, REASON_IN_SEGMENT, 1);
 	if (!packet)
@@ -203,10 +215,7 @@ static void segment_send(struct worker *worker, const struct way *way, const str
 	}
 	tcp = rte_pktmbuf_mtod(packet, uint8_t *) - header_len;
 	header_copy(tcp, departure);
-	checksum_write(packet, way, tcp, header_len, len);
-	ip = way->connection->ends.ipv6 ? ipv6_write(way->connection, tcp, len, tos)
-					: ipv4_write(way->connection, tcp, len, tos, worker_ipv4_id(worker));
-	packet_leave(worker, way, packet, ip, (uint32_t)(tcp - ip) + len);
+	segment_leave(worker, way, packet, tcp, header_len, header_len + departure->payload_len, departure->ecn_capable);
 }
 
 static void way_find(const struct worker *worker, struct connection *connection, struct way *way)
@@ -235,4 +244,22 @@ bool connection_segments_send(struct worker *worker, struct connection *connecti
 		segment_send(worker, &way, &departure);
 	}
 	return n == max;
+}
+
+bool connection_segment_send(struct worker *worker, struct connection *connection, struct rte_mbuf *packet)
+{
+	uint32_t len = rte_pktmbuf_data_len(packet), header_len;
+	uint8_t *frame = rte_pktmbuf_mtod(packet, uint8_t *);
+	struct way way;
+
+	if (unlikely(rte_mbuf_refcnt_read(packet) != 1 || rte_pktmbuf_headroom(packet) < HEADERS_MAX))
+		return false;
+	header_len = tcp_send_at_once(&connection->tcp, frame, len, packet, connection_worker_now(worker));
+	if (unlikely(header_len == 0))
+		return false;
+	worker_count(worker, REASON_IN_SEGMENT, 1);
+	rte_mbuf_refcnt_set(packet, 2); /* its endpoint's, and the port's */
+	way_find(worker, connection, &way);
+	segment_leave(worker, &way, packet, frame - header_len, header_len, header_len + len, connection->tcp.ecn);
+	return true;
 }

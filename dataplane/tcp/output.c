@@ -209,6 +209,47 @@ static void write_reset(struct tcp *tcp, struct tcp_departure *departure, uint64
 	tcp->debts.reset = false;
 }
 
+/* Nothing keeps a frame from leaving as it is, and nothing but data and an ACK is to be said. */
+static inline bool may_go_at_once(const struct tcp *tcp, uint32_t len)
+{
+	const struct tcp_send *send = &tcp->send;
+	const struct tcp_debts *debts = &tcp->debts;
+
+	return tcp->state == TCP_STATE_ESTABLISHED && tcp->recovery.phase == TCP_PHASE_OPEN &&
+	       send->unsent == TCP_NONE && send->lost == 0 && send_is_outstanding(tcp) && len <= send->mss &&
+	       len <= send_window_room(tcp) && send->flight + len <= tcp->cubic.cwnd && tcp->pool->n_free > 0 &&
+	       !(debts->reset | debts->segment | debts->window_probe | debts->cwr) && !receive_has_gaps(tcp) &&
+	       !tcp->receive.has_duplicate;
+}
+
+uint32_t tcp_send_at_once(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner, uint64_t now)
+{
+	struct tcp_header header;
+
+	if (!may_go_at_once(tcp, len))
+		return 0;
+	header_init(tcp, &header, tcp->send.nxt, now);
+	header.flags |= TCP_FLAG_PSH;
+	acknowledged(tcp, &header, true);
+	send_append_transmitted(tcp, frame, len, owner, now);
+	if (tcp->send.flight > tcp->flight_peak)
+		tcp->flight_peak = tcp->send.flight;
+	if (!timer_runs(tcp, TCP_TIMER_RTO))
+		timer_restart_rto(tcp, now);
+	tcp->debts.probe_timer = true;
+	tcp_count(tcp, TCP_COUNT_SEGMENTS_OUT);
+	tcp->counters[TCP_COUNT_BYTES_OUT] += len;
+	return tcp_header_write(&header, frame - tcp_header_len(&header));
+}
+
+void tcp_sent_at_once(struct tcp *tcp, uint64_t now)
+{
+	if (!tcp->debts.probe_timer)
+		return;
+	tcp->debts.probe_timer = false;
+	tlp_schedule(tcp, now);
+}
+
 /* After a pause, the window is what the path may have forgotten. */
 static void notice_idle(struct tcp *tcp, uint64_t now)
 {
@@ -251,10 +292,7 @@ bool tcp_output(struct tcp *tcp, struct tcp_departure *departure, uint64_t now)
 		account_slot(tcp, at, is_probe, now);
 		return true;
 	}
-	if (tcp->debts.probe_timer) { /* once for all that has left now */
-		tcp->debts.probe_timer = false;
-		tlp_schedule(tcp, now);
-	}
+	tcp_sent_at_once(tcp, now); /* once for all that has left now */
 	notice_small_window(tcp, now);
 	if (tcp->debts.window_probe) {
 		tcp->debts.window_probe = false;

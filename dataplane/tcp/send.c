@@ -175,6 +175,33 @@ void send_transmitted(struct tcp *tcp, uint32_t at, uint64_t now)
 	flight_insert(tcp, at, send->newest);
 }
 
+void send_append_transmitted(struct tcp *tcp, uint8_t *data, uint32_t len, void *owner, uint64_t now)
+{
+	struct tcp_send *send = &tcp->send;
+	uint32_t at = tcp_pool_take(tcp->pool);
+	struct tcp_slot *slot = tcp_slot(tcp, at);
+
+	*slot = (struct tcp_slot){
+		.data = data,
+		.owner = owner,
+		.time = now,
+		.next = TCP_NONE,
+		.previous = send->tail,
+		.newer = TCP_NONE,
+		.older = send->newest,
+		.run = at,
+		.seq = send->nxt,
+		.len = len,
+		.first_time = (uint32_t)now,
+		.flags = TCP_SLOT_LAST | TCP_SLOT_FLIGHT,
+	};
+	tcp_slot(tcp, send->tail)->next = at;
+	*(send->newest == TCP_NONE ? &send->oldest : &tcp_slot(tcp, send->newest)->newer) = at;
+	send->tail = send->newest = at;
+	send->nxt = send->end = slot->seq + len;
+	send->flight += len;
+}
+
 static inline void slot_deliver(struct tcp *tcp, uint32_t at, struct tcp_delivery *delivery)
 {
 	struct tcp_slot *slot = tcp_slot(tcp, at);

@@ -38,6 +38,12 @@ bool send_cut(struct tcp *tcp, uint32_t at, uint32_t len);
 /* It was transmitted just now, for the first time or again. */
 void send_transmitted(struct tcp *tcp, uint32_t at, uint64_t now);
 
+/*
+ * send_append and send_transmitted in one: of a frame that fits one segment, while others are outstanding and none
+ * waits. A slot is free.
+ */
+void send_append_transmitted(struct tcp *tcp, uint8_t *data, uint32_t len, void *owner, uint64_t now);
+
 /* An ACK beyond SND.UNA; a SACK block that lies between it and SND.NXT. */
 void send_acknowledge(struct tcp *tcp, uint32_t ack, struct tcp_delivery *delivery);
 void send_sack(struct tcp *tcp, struct tcp_range range, struct tcp_delivery *delivery);

@@ -7,6 +7,7 @@
  *
  *   tcp_segment_parse -> tcp_input -> tcp_read until nothing more -> frames.h -> decrypt in place
  *   backlog.h -> while tcp_send_room: encrypt -> tcp_send -> tcp_output until nothing more -> transmit
+ *                                             or tcp_send_at_once -> transmit
  *   tcp_deadline -> tcp_timeout -> tcp_output
  *
  * Why not a general library: lwIP keeps its connections, timers and memory in globals, so that there is one instance a
@@ -126,6 +127,15 @@ uint64_t tcp_rate(const struct tcp *tcp);
  * `release`. 0; -ENOBUFS: no slots, try again; -EPIPE: closed. On an error the frame stays the caller's.
  */
 int tcp_send(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner);
+
+/*
+ * tcp_send, and tcp_output of that frame, in one: for one that is a segment, of a connection that has others under way and
+ * nothing else to say. The header is written right before the frame, where there are TCP_HEADER_MAX bytes for it, its
+ * checksum zero. Returns its length; 0: nothing is done, and tcp_send takes the frame. After the last of some,
+ * tcp_sent_at_once.
+ */
+uint32_t tcp_send_at_once(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner, uint64_t now);
+void tcp_sent_at_once(struct tcp *tcp, uint64_t now);
 
 struct tcp_departure {
 	union {
