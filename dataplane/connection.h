@@ -86,8 +86,8 @@ struct connection {
 	uint64_t publish_at; /* microseconds: no earlier */
 	struct backlog backlog;
 	struct connection_path path;
-	struct tcp tcp;
 	struct connection_counters counters;
+	struct tcp tcp;
 	struct rte_mbuf *lent; /* to the reader; NULL while one is lent to it: that frame is thrown away */
 	struct frame_reader reader;
 	LIST_ENTRY(connection) timed;
@@ -96,26 +96,33 @@ struct connection {
 	struct connection_command *ending; /* the END command, to come back when all is said */
 };
 
-/* What tells whether a connection has anything to do before its segments leave. */
-static inline void connection_prefetch_first(const struct connection *connection)
+static inline void connection_prefetch_part(const struct connection *connection, size_t len)
+{
+	for (size_t at = 0; at < len; at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0((const uint8_t *)connection + at);
+}
+
+/* What tells whether a packet may leave now. */
+static inline void connection_prefetch_room(const struct connection *connection)
 {
 	rte_prefetch0(&connection->phase);
 	rte_prefetch0(&connection->backlog.data);
-	rte_prefetch0(&connection->tcp.state);
+	rte_prefetch0(&connection->tcp.send.una);
+	rte_prefetch0(&connection->tcp.send.flight);
+	rte_prefetch0(&connection->tcp.cubic.cwnd);
 }
 
-/* All of what serving a connection reads: between two turns with many of them it has gone from the nearest cache. */
+/* What serving a connection reads: between two turns with many of them it has gone from the nearest cache. */
 static inline void connection_prefetch(const struct connection *connection)
 {
-	for (size_t at = 0; at < sizeof(*connection); at += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0((const uint8_t *)connection + at);
+	connection_prefetch_part(connection, offsetof(struct connection, tcp) + TCP_SEND_PART);
 }
 
 /* What of it a segment needs that brings data. */
 static inline void connection_prefetch_receive(const struct connection *connection)
 {
-	for (size_t at = 0; at < offsetof(struct connection, tcp) + TCP_RECEIVE_PART; at += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0((const uint8_t *)connection + at);
+	connection_prefetch_part(connection, offsetof(struct connection, tcp) + TCP_RECEIVE_PART);
+	rte_prefetch0(&connection->tcp.counters);
 }
 
 enum connection_command_kind {

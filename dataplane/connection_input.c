@@ -15,7 +15,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { AHEAD = 2 /* connections that are fetched while others are served */ };
+enum { AHEAD = 4 /* connections that are fetched while others are served */ };
+
+/* A segment that is no longer is taken for an ACK alone. */
+enum { ACK_LEN_MAX = sizeof(struct rte_ipv6_hdr) + TCP_HEADER_MAX };
 
 /* Before a segment's payload: the outer header takes the place of the segment's own headers. */
 _Static_assert((int)RTE_PKTMBUF_HEADROOM >= (int)FRAME_KEPT_MAX, "there is room for what is kept of a frame");
@@ -274,6 +277,31 @@ static void hold(struct worker *worker, struct connection *connection, struct rt
 	own->n_aside++;
 }
 
+static inline bool may_acknowledge(const struct rte_mbuf *segment)
+{
+	return rte_pktmbuf_data_len(segment) <= ACK_LEN_MAX;
+}
+
+/* What a segment needs of its connection: less where it brings data, for most connections carry that in one direction. */
+static inline void prefetch_for(const struct connection *connection, const struct rte_mbuf *segment)
+{
+	if (may_acknowledge(segment))
+		connection_prefetch(connection);
+	else
+		connection_prefetch_receive(connection);
+}
+
+/* While one connection is served, another is fetched, and of one in between what its ACK is for. */
+static inline void prefetch_ahead(struct connection **connections, struct rte_mbuf **segments, uint16_t at, uint16_t count)
+{
+	if (at + AHEAD < count && connections[at + AHEAD] != connections[at + AHEAD - 1])
+		prefetch_for(connections[at + AHEAD], segments[at + AHEAD]);
+	if (at + AHEAD / 2 < count && may_acknowledge(segments[at + AHEAD / 2]))
+		tcp_prefetch_first(&connections[at + AHEAD / 2]->tcp);
+	if (at + AHEAD / 4 < count && may_acknowledge(segments[at + AHEAD / 4]))
+		tcp_prefetch_second(&connections[at + AHEAD / 4]->tcp);
+}
+
 void connection_input(
 	struct worker *worker, struct connection **connections, struct rte_mbuf **segments, uint16_t count)
 {
@@ -281,13 +309,12 @@ void connection_input(
 
 	gathered.count = 0;
 	for (uint16_t i = 0; i < RTE_MIN(count, AHEAD); i++)
-		connection_prefetch_receive(connections[i]);
+		prefetch_for(connections[i], segments[i]);
 	for (uint16_t i = 0; i < count; i++) {
 		struct connection *connection = connections[i];
 		bool last = i + 1 == count || connections[i + 1] != connection;
 
-		if (i + AHEAD < count && connections[i + AHEAD] != connections[i + AHEAD - 1])
-			connection_prefetch_receive(connections[i + AHEAD]);
+		prefetch_ahead(connections, segments, i, count);
 		if (likely(connection->phase == CONNECTION_LIVE || connection->phase == CONNECTION_ENDING)) {
 			take_segment(worker, connection, segments[i], last ? NULL : segments[i + 1], &gathered);
 			if (last)

@@ -99,15 +99,8 @@ void connection_take_gathered(struct worker *worker)
 			enqueue(worker, connection, sends->packets[i], false);
 		}
 	}
-	connection_seal(worker);
-	for (uint16_t i = 0; i < sends->count; i++) {
-		struct connection *connection = sends->connections[i];
-
-		if ((i + 1 == sends->count || sends->connections[i + 1] != connection) &&
-			connection->phase == CONNECTION_LIVE)
-			connection_rest(worker, connection);
-	}
 	sends->count = 0;
+	connection_seal(worker);
 }
 
 void connection_send(struct worker *worker, struct rte_mbuf *packet, uint32_t child, uint32_t index)
@@ -125,7 +118,7 @@ void connection_send(struct worker *worker, struct rte_mbuf *packet, uint32_t ch
 		return;
 	}
 	if (sends->count == 0 || sends->connections[sends->count - 1] != connection)
-		connection_prefetch(connection);
+		connection_prefetch_room(connection);
 	sends->packets[sends->count] = packet;
 	sends->connections[sends->count] = connection;
 	sends->children[sends->count++] = child;
@@ -291,19 +284,17 @@ unsigned int connection_output(struct worker *worker)
 	for (; n < SERVED && !TAILQ_EMPTY(&own->waiting); n++) {
 		served[n] = TAILQ_FIRST(&own->waiting);
 		if (TAILQ_NEXT(served[n], waiting))
-			connection_prefetch_first(TAILQ_NEXT(served[n], waiting));
+			connection_prefetch(TAILQ_NEXT(served[n], waiting));
 		take_events(worker, served[n]);
 		connection_obey_mtu(worker, served[n]);
 		TAILQ_REMOVE(&own->waiting, served[n], waiting);
-		served[n]->waits = false;
 		gather(worker, served[n]);
 	}
 	connection_seal(worker);
 	for (unsigned int i = 0; i < n; i++) {
 		struct connection *connection = served[i];
 
-		if (i + 1 < n)
-			connection_prefetch(served[i + 1]);
+		connection->waits = false;
 		if (unlikely(connection->phase == CONNECTION_ENDING) && backlog_is_empty(&connection->backlog))
 			tcp_close(&connection->tcp);
 		settle(worker, connection, connection_segments_send(worker, connection, FRAMES));

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection_seal.h"
 
+#include "connection_output.h"
 #include "connection_segment.h"
 #include "connection_worker.h"
 #include "dataplane.h"
 #include "exits.h"
 #include "numbers.h"
 #include "outbound.h"
+
+enum { AHEAD = 4 /* packets whose connections are fetched while others leave */ };
 
 void connection_frame(
 	struct worker *worker, struct connection *connection, struct rte_mbuf *packet, enum frame_kind kind)
@@ -66,6 +69,34 @@ static void keep_numbered(struct worker *worker, struct connection_sealing *seal
 	sealing->count = good;
 }
 
+/* Encryption has driven out of the nearest cache what was there before. */
+static inline void prefetch_ahead(const struct connection_sealing *sealing, uint16_t at)
+{
+	uint16_t fetched = at + AHEAD, arrived = at + AHEAD / 2;
+
+	if (fetched < sealing->count) {
+		rte_prefetch0_write(sealing->esp[fetched].owner);
+		if (sealing->connections[fetched] != sealing->connections[fetched - 1])
+			connection_prefetch(sealing->connections[fetched]);
+	}
+	if (arrived < sealing->count)
+		tcp_prefetch_last(&sealing->connections[arrived]->tcp);
+}
+
+/* To their endpoints, and on their way where they may go at once. */
+static void give_all(struct worker *worker, struct connection_sealing *sealing)
+{
+	for (uint16_t i = 0; i < sealing->count; i++) {
+		struct connection *connection = sealing->connections[i];
+
+		prefetch_ahead(sealing, i);
+		sealed_give(worker, connection, &sealing->esp[i], sealing->children[i]);
+		if (i + 1 == sealing->count || sealing->connections[i + 1] != connection)
+			connection_rest(worker, connection);
+	}
+	sealing->count = 0;
+}
+
 void connection_seal(struct worker *worker)
 {
 	struct connection_sealing *sealing = &worker->connections->sealing;
@@ -75,9 +106,7 @@ void connection_seal(struct worker *worker)
 	if (unlikely(numbers_take(worker, sealing->children, sealing->esp, sealing->count) != sealing->count))
 		keep_numbered(worker, sealing);
 	esp_seal(worker->engine, sealing->esp, sealing->count);
-	for (uint16_t i = 0; i < sealing->count; i++)
-		sealed_give(worker, sealing->connections[i], &sealing->esp[i], sealing->children[i]);
-	sealing->count = 0;
+	give_all(worker, sealing);
 }
 
 void connection_seal_add(struct worker *worker, struct connection *connection, struct rte_mbuf *packet, uint32_t child)

@@ -105,15 +105,15 @@ static bool detect_without_sack(struct tcp *tcp, struct tcp_delivery *delivery, 
 	uint32_t head = tcp->send.head;
 	bool partial;
 
-	if (tcp->sack || !send_is_outstanding(tcp) || recovery->phase == TCP_PHASE_LOSS)
+	if (tcp->sack || !send_is_outstanding(tcp) || tcp->phase == TCP_PHASE_LOSS)
 		return false;
 	if (is_duplicate) {
 		delivery->delivered += tcp->send.mss;
 		recovery->n_duplicates += recovery->n_duplicates < UINT8_MAX;
-	} else if (delivery->acked > 0 && recovery->phase == TCP_PHASE_OPEN) {
+	} else if (delivery->acked > 0 && tcp->phase == TCP_PHASE_OPEN) {
 		recovery->n_duplicates = 0;
 	}
-	partial = recovery->phase == TCP_PHASE_RECOVERY && delivery->acked > 0;
+	partial = tcp->phase == TCP_PHASE_RECOVERY && delivery->acked > 0;
 	if (!partial && !(is_duplicate && recovery->n_duplicates == DUPLICATE_ACKS))
 		return false;
 	if (!(tcp_slot(tcp, head)->flags & TCP_SLOT_LOST))
@@ -127,16 +127,26 @@ static bool is_plain(const struct tcp *tcp, const struct tcp_header *header, con
 	return delivery->acked > 0 && header->n_sack == 0 && ack_is_calm(tcp) && !(header->flags & TCP_FLAG_ECE);
 }
 
+static inline void congestion_plain(struct tcp *tcp, const struct tcp_delivery *delivery, bool was_limited)
+{
+	bool lost = false;
+
+	if (delivery->in_order)
+		timer_stop(tcp, TCP_TIMER_REORDER);
+	else
+		lost = rack_detect(tcp, delivery->now);
+	if (lost)
+		recovery_enter(tcp);
+	recovery_window(tcp, delivery, lost, was_limited);
+}
+
 static void congestion(struct tcp *tcp, const struct tcp_header *header, struct tcp_delivery *delivery,
 	bool is_duplicate, bool was_limited)
 {
 	bool ended, lost;
 
 	if (is_plain(tcp, header, delivery)) {
-		lost = rack_detect(tcp, delivery->now);
-		if (lost)
-			recovery_enter(tcp);
-		recovery_window(tcp, delivery, lost, was_limited);
+		congestion_plain(tcp, delivery, was_limited);
 		return;
 	}
 	recovery_try_undo(tcp, delivery, header->sack);
@@ -149,7 +159,7 @@ static void congestion(struct tcp *tcp, const struct tcp_header *header, struct 
 	if (lost)
 		recovery_enter(tcp);
 	if (tcp->ecn && (header->flags & TCP_FLAG_ECE)) {
-		if (tcp->recovery.phase == TCP_PHASE_OPEN) {
+		if (tcp->phase == TCP_PHASE_OPEN) {
 			tcp_count(tcp, TCP_COUNT_ECN_ECHOES);
 			tcp->debts.cwr = true;
 		}
@@ -192,10 +202,29 @@ void ack_process(struct tcp *tcp, const struct tcp_segment *segment, uint64_t no
 		send_acknowledge(tcp, header->ack, &delivery);
 	process_sacks(tcp, header, &delivery);
 	measure(tcp, &delivery);
-	if (was_outstanding || tcp->recovery.phase != TCP_PHASE_OPEN)
+	if (was_outstanding || tcp->phase != TCP_PHASE_OPEN)
 		congestion(tcp, header, &delivery, is_duplicate, was_limited);
 	count_rounds(tcp);
 	rearm(tcp, &delivery);
 	if (timer_runs(tcp, TCP_TIMER_PERSIST) && window_changed)
 		timer_stop(tcp, TCP_TIMER_PERSIST);
+}
+
+void ack_process_plain(struct tcp *tcp, const struct tcp_header *header, uint64_t now)
+{
+	bool was_limited = window_limits(tcp);
+	struct tcp_delivery delivery = {
+		.now = now,
+		.has_echo = tcp->timestamps.enabled,
+		.echo = header->ts_echo,
+		.rtt = RTT_NONE,
+	};
+
+	tcp->send.wl1 = header->seq;
+	tcp->send.wl2 = header->ack;
+	send_acknowledge(tcp, header->ack, &delivery);
+	measure(tcp, &delivery);
+	congestion_plain(tcp, &delivery, was_limited);
+	count_rounds(tcp);
+	rearm(tcp, &delivery);
 }

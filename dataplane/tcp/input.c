@@ -195,35 +195,56 @@ static inline bool timestamp_is_newer(const struct tcp_timestamps *timestamps, c
 }
 
 /*
- * Nearly all segments of a peer that sends: the next bytes, all before them read, and nothing else new, neither of
- * what we sent nor of the window. Each check of is_acceptable holds for such a one, and what ack_process would do is to
- * note its numbers.
+ * Nearly all segments: the next in order, and nothing new but what they were sent for. Each check of is_acceptable holds
+ * for such a one.
  */
-static inline bool is_predicted(const struct tcp *tcp, const struct tcp_segment *segment)
+static inline bool is_expected(const struct tcp *tcp, const struct tcp_segment *segment)
 {
 	const struct tcp_header *header = &segment->header;
 	const struct tcp_receive *receive = &tcp->receive;
 	const struct tcp_send *send = &tcp->send;
 
-	return header->seq == receive->nxt && header->ack == send->una && send->una == send->nxt &&
-	       (header->flags & ~TCP_FLAG_PSH) == TCP_FLAG_ACK && header->n_sack == 0 &&
-	       (uint32_t)header->window << send->scale == send->wnd && send->wnd > 0 && segment->payload_len > 0 &&
-	       segment->payload_len <= receive->edge - receive->nxt && receive->read == receive->nxt &&
-	       receive->n_held == 0 && receive->n_blocks == 0 && !receive->fin_known &&
-	       tcp->state == TCP_STATE_ESTABLISHED && tcp->recovery.phase == TCP_PHASE_OPEN &&
+	return header->seq == receive->nxt && (header->flags & ~TCP_FLAG_PSH) == TCP_FLAG_ACK && header->n_sack == 0 &&
+	       (uint32_t)header->window << send->scale == send->wnd && send->wnd > 0 && !receive->fin_known &&
+	       tcp->state == TCP_STATE_ESTABLISHED && tcp->phase == TCP_PHASE_OPEN &&
 	       !segment->congestion_experienced && timestamp_is_newer(&tcp->timestamps, header);
 }
 
-static inline void take_predicted(struct tcp *tcp, const struct tcp_segment *segment, void *owner, uint64_t now)
+/* Of a peer that sends: the next bytes, all before them read, and nothing new of what we sent. */
+static inline bool is_data_alone(const struct tcp *tcp, const struct tcp_segment *segment)
+{
+	const struct tcp_receive *receive = &tcp->receive;
+	const struct tcp_send *send = &tcp->send;
+
+	return segment->payload_len > 0 && segment->header.ack == send->una && send->una == send->nxt &&
+	       segment->payload_len <= receive->edge - receive->nxt && receive->read == receive->nxt &&
+	       receive->n_held == 0 && receive->n_blocks == 0;
+}
+
+/* Of a peer that receives. */
+static inline bool is_ack_alone(const struct tcp *tcp, const struct tcp_segment *segment)
+{
+	uint32_t ack = segment->header.ack;
+
+	return segment->payload_len == 0 && sequence_before(tcp->send.una, ack) &&
+	       sequence_at_most(ack, tcp->send.nxt) && ack_is_calm(tcp);
+}
+
+static inline void note_expected(struct tcp *tcp, const struct tcp_header *header, uint64_t now)
 {
 	tcp->heard = now;
 	tcp->n_keepalives = 0;
-	tcp->send.wl1 = segment->header.seq;
-	tcp->send.wl2 = segment->header.ack;
-	if (tcp->timestamps.enabled && sequence_at_most(segment->header.seq, tcp->ack.last)) {
-		tcp->timestamps.recent = segment->header.ts_value;
+	if (tcp->timestamps.enabled && sequence_at_most(header->seq, tcp->ack.last)) {
+		tcp->timestamps.recent = header->ts_value;
 		tcp->timestamps.recent_time = now;
 	}
+}
+
+/* What ack_process would do is to note its numbers. */
+static inline void take_data_alone(struct tcp *tcp, const struct tcp_segment *segment, void *owner, uint64_t now)
+{
+	tcp->send.wl1 = segment->header.seq;
+	tcp->send.wl2 = segment->header.ack;
 	receive_next(tcp, segment->payload, segment->payload_len, owner);
 	plan_ack(tcp, segment->payload_len, true, now);
 }
@@ -234,9 +255,17 @@ bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, void *owner, 
 	bool taken = false;
 
 	tcp_count(tcp, TCP_COUNT_SEGMENTS_IN);
-	if (is_predicted(tcp, segment)) {
-		take_predicted(tcp, segment, owner, now);
-		return true;
+	if (is_expected(tcp, segment)) {
+		if (is_data_alone(tcp, segment)) {
+			note_expected(tcp, header, now);
+			take_data_alone(tcp, segment, owner, now);
+			return true;
+		}
+		if (is_ack_alone(tcp, segment)) {
+			note_expected(tcp, header, now);
+			ack_process_plain(tcp, header, now);
+			return false;
+		}
 	}
 	if (tcp->state == TCP_STATE_CLOSED || !is_acceptable(tcp, segment, now))
 		return false;

@@ -48,13 +48,14 @@ static inline void tcp_pool_init(struct tcp_pool *pool, struct tcp_slot *slots, 
 		slots[i].next = i + 1 < count ? i + 1 : TCP_NONE;
 }
 
-/* A slot whose fields the caller sets, or TCP_NONE. */
+/* A slot whose fields the caller sets, or TCP_NONE. The next one to be taken is fetched meanwhile. */
 static inline uint32_t tcp_pool_take(struct tcp_pool *pool)
 {
 	uint32_t slot = pool->free;
 
 	if (slot != TCP_NONE) {
 		pool->free = pool->slots[slot].next;
+		__builtin_prefetch(&pool->slots[pool->free], 1);
 		pool->n_free--;
 	}
 	return slot;

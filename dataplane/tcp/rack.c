@@ -46,6 +46,17 @@ static void note_reordering(struct tcp *tcp, const struct tcp_slot *slot, uint64
 		rack->reo_wnd_persist = REO_WND_PERSIST;
 }
 
+/* Of all that arrived, it was sent last. False: another was. */
+static inline bool advance(struct tcp_rack *rack, uint64_t time, uint32_t end_seq, uint32_t rtt)
+{
+	if (rack->xmit_ts != 0 && !sent_after(time, end_seq, rack->xmit_ts, rack->end_seq))
+		return false;
+	rack->rtt = rtt;
+	rack->xmit_ts = time;
+	rack->end_seq = end_seq;
+	return true;
+}
+
 void rack_delivered(struct tcp *tcp, const struct tcp_slot *slot, const struct tcp_delivery *delivery)
 {
 	struct tcp_rack *rack = &tcp->rack;
@@ -63,11 +74,13 @@ void rack_delivered(struct tcp *tcp, const struct tcp_slot *slot, const struct t
 		if (first || (rtt < tcp_rtt_min(&tcp->rtt) && tcp_rtt_min(&tcp->rtt) != RTT_NONE))
 			return;
 	}
-	if (rack->xmit_ts == 0 || sent_after(slot->time, end_seq, rack->xmit_ts, rack->end_seq)) {
-		rack->rtt = rtt;
-		rack->xmit_ts = slot->time;
-		rack->end_seq = end_seq;
-	}
+	advance(rack, slot->time, end_seq, rtt);
+}
+
+bool rack_delivered_in_order(struct tcp *tcp, uint64_t time, uint32_t end_seq, uint64_t now)
+{
+	tcp->rack.fack = end_seq;
+	return advance(&tcp->rack, time, end_seq, (uint32_t)(now - time));
 }
 
 void rack_adapt(struct tcp *tcp, bool duplicate, bool recovered)
@@ -92,7 +105,7 @@ static uint32_t reo_wnd(const struct tcp *tcp)
 	const struct tcp_rack *rack = &tcp->rack;
 	uint64_t window = window_of_rtt(tcp);
 
-	if (!rack->reordering_seen && (tcp->recovery.phase >= TCP_PHASE_RECOVERY || tcp->send.n_sacked >= DUP_THRESH))
+	if (!rack->reordering_seen && (tcp->phase >= TCP_PHASE_RECOVERY || tcp->send.n_sacked >= DUP_THRESH))
 		return 0;
 	if (window < rack->lateness)
 		window = rack->lateness;
@@ -143,7 +156,7 @@ void tlp_schedule(struct tcp *tcp, uint64_t now)
 	uint64_t timeout = RTO_INITIAL;
 
 	timer_stop(tcp, TCP_TIMER_PROBE);
-	if (!tcp->sack || !send_is_outstanding(tcp) || tcp->recovery.phase != TCP_PHASE_OPEN || tcp->rack.probing ||
+	if (!tcp->sack || !send_is_outstanding(tcp) || tcp->phase != TCP_PHASE_OPEN || tcp->rack.probing ||
 		tcp->send.sacked > 0)
 		return;
 	if (tcp->rtt.srtt != RTT_NONE) {

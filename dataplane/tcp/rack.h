@@ -12,6 +12,12 @@ void rack_init(struct tcp *tcp, uint32_t una);
 /* Section 6.2, steps 1 to 3: a segment that was in flight, or believed lost, has arrived. */
 void rack_delivered(struct tcp *tcp, const struct tcp_slot *slot, const struct tcp_delivery *delivery);
 
+/*
+ * The same for the last of those that were in flight longest, were sent once and arrive in their order, with nothing behind them
+ * delivered yet. True: what is in flight now was sent later, so that step 5 has nothing to find.
+ */
+bool rack_delivered_in_order(struct tcp *tcp, uint64_t time, uint32_t end_seq, uint64_t now);
+
 /* Step 4: how far reordering goes, seen by segments that arrived twice. `recovered`: a recovery ended just now. */
 void rack_adapt(struct tcp *tcp, bool duplicate, bool recovered);
 

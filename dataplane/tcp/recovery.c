@@ -15,7 +15,7 @@ static void begin(struct tcp *tcp, enum tcp_phase phase)
 	recovery->undo_point = recovery->retransmitted_end;
 	recovery->n_undo = 0;
 	recovery->retransmitted = 0;
-	recovery->phase = (uint8_t)phase;
+	tcp->phase = (uint8_t)phase;
 	recovery->point = tcp->send.nxt;
 	recovery->delivered = recovery->out = 0;
 	recovery->flight = tcp->send.nxt - tcp->send.una - tcp->send.sacked;
@@ -25,10 +25,10 @@ static void begin(struct tcp *tcp, enum tcp_phase phase)
 
 void recovery_enter(struct tcp *tcp)
 {
-	if (tcp->recovery.phase >= TCP_PHASE_RECOVERY)
+	if (tcp->phase >= TCP_PHASE_RECOVERY)
 		return;
-	if (tcp->recovery.phase == TCP_PHASE_REDUCING) { /* once a round trip is enough */
-		tcp->recovery.phase = TCP_PHASE_RECOVERY;
+	if (tcp->phase == TCP_PHASE_REDUCING) { /* once a round trip is enough */
+		tcp->phase = TCP_PHASE_RECOVERY;
 		return;
 	}
 	begin(tcp, TCP_PHASE_RECOVERY);
@@ -38,7 +38,7 @@ void recovery_enter(struct tcp *tcp)
 
 void recovery_reduce(struct tcp *tcp)
 {
-	if (tcp->recovery.phase != TCP_PHASE_OPEN)
+	if (tcp->phase != TCP_PHASE_OPEN)
 		return;
 	begin(tcp, TCP_PHASE_REDUCING);
 	tcp_cubic_congestion(&tcp->cubic);
@@ -49,12 +49,12 @@ void recovery_timeout(struct tcp *tcp)
 {
 	struct tcp_recovery *recovery = &tcp->recovery;
 
-	if (recovery->phase < TCP_PHASE_RECOVERY) {
+	if (tcp->phase < TCP_PHASE_RECOVERY) {
 		begin(tcp, TCP_PHASE_LOSS);
 		tcp_cubic_congestion(&tcp->cubic);
 	}
 	tcp_cubic_timeout(&tcp->cubic);
-	recovery->phase = TCP_PHASE_LOSS;
+	tcp->phase = TCP_PHASE_LOSS;
 	recovery->point = tcp->send.nxt;
 	recovery->out = 0;
 }
@@ -66,7 +66,7 @@ void recovery_transmitted(struct tcp *tcp, const struct tcp_slot *slot, uint64_t
 
 	if (again && sequence_before(recovery->retransmitted_end, tcp_slot_end(slot)))
 		recovery->retransmitted_end = tcp_slot_end(slot);
-	if (recovery->phase == TCP_PHASE_OPEN)
+	if (tcp->phase == TCP_PHASE_OPEN)
 		return;
 	recovery->out += tcp_slot_span(slot);
 	if (!again)
@@ -86,7 +86,7 @@ static void undo(struct tcp *tcp)
 		tcp->cubic.cwnd = cwnd;
 	tcp_cubic_mss(&tcp->cubic, tcp->send.mss); /* it may have changed since */
 	recovery->can_undo = false;
-	recovery->phase = TCP_PHASE_OPEN;
+	tcp->phase = TCP_PHASE_OPEN;
 	tcp->rack.reordering_seen = true;
 	tcp->rtt.backoff = 0;
 	send_find_again(tcp);
@@ -106,7 +106,7 @@ void recovery_try_undo(struct tcp *tcp, const struct tcp_delivery *delivery, con
 		return;
 	}
 	/* Eifel: what was retransmitted is acknowledged by an echo from before the retransmission. */
-	if (recovery->phase >= TCP_PHASE_RECOVERY && delivery->acked_retransmitted && delivery->has_echo &&
+	if (tcp->phase >= TCP_PHASE_RECOVERY && delivery->acked_retransmitted && delivery->has_echo &&
 		sequence_before(delivery->echo, tcp_timestamp(tcp, recovery->retransmitted)))
 		undo(tcp);
 }
@@ -115,11 +115,11 @@ bool recovery_try_end(struct tcp *tcp)
 {
 	struct tcp_recovery *recovery = &tcp->recovery;
 
-	if (recovery->phase == TCP_PHASE_OPEN || sequence_before(tcp->send.una, recovery->point))
+	if (tcp->phase == TCP_PHASE_OPEN || sequence_before(tcp->send.una, recovery->point))
 		return false;
-	if (recovery->phase != TCP_PHASE_LOSS)
+	if (tcp->phase != TCP_PHASE_LOSS)
 		tcp->cubic.cwnd = tcp->cubic.ssthresh;
-	recovery->phase = TCP_PHASE_OPEN;
+	tcp->phase = TCP_PHASE_OPEN;
 	recovery->n_duplicates = 0;
 	return true;
 }
@@ -148,7 +148,7 @@ static uint32_t proportional_rate(struct tcp *tcp, const struct tcp_delivery *de
 
 void recovery_window(struct tcp *tcp, const struct tcp_delivery *delivery, bool lost, bool was_limited)
 {
-	switch (tcp->recovery.phase) {
+	switch (tcp->phase) {
 	case TCP_PHASE_RECOVERY:
 	case TCP_PHASE_REDUCING:
 		if (delivery->delivered > 0 || tcp->recovery.out == 0) {

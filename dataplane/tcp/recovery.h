@@ -23,7 +23,7 @@ void recovery_transmitted(struct tcp *tcp, const struct tcp_slot *slot, uint64_t
 /* The timer has expired, and nothing was sent since: one segment goes, whatever is in flight (RFC 6298 section 5.4). */
 static inline bool recovery_owes_segment(const struct tcp *tcp)
 {
-	return tcp->recovery.phase == TCP_PHASE_LOSS && tcp->recovery.out == 0;
+	return tcp->phase == TCP_PHASE_LOSS && tcp->recovery.out == 0;
 }
 
 /* Has it been sent again by this recovery, or the last one? What an earlier one repeated says nothing of this. */

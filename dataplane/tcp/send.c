@@ -79,6 +79,15 @@ static inline void list_insert(struct tcp *tcp, uint32_t at, uint32_t previous)
 	*(slot->next == TCP_NONE ? &send->tail : &tcp_slot(tcp, slot->next)->previous) = at;
 }
 
+static inline void give(struct tcp *tcp, uint32_t at)
+{
+	const struct tcp_slot *slot = tcp_slot(tcp, at);
+
+	if ((slot->flags & TCP_SLOT_LAST) && slot->owner)
+		tcp->settings->release(tcp->settings->context, slot->owner);
+	tcp_pool_give(tcp->pool, at);
+}
+
 static inline void list_remove_head(struct tcp *tcp)
 {
 	struct tcp_send *send = &tcp->send;
@@ -93,9 +102,7 @@ static inline void list_remove_head(struct tcp *tcp)
 		send->unsent = slot->next;
 	if (send->lost_hint == at)
 		send->lost_hint = slot->next;
-	if ((slot->flags & TCP_SLOT_LAST) && slot->owner)
-		tcp->settings->release(tcp->settings->context, slot->owner);
-	tcp_pool_give(tcp->pool, at);
+	give(tcp, at);
 }
 
 void send_free(struct tcp *tcp)
@@ -234,11 +241,52 @@ static void slot_trim(struct tcp *tcp, struct tcp_slot *slot, uint32_t ack, stru
 	slot->seq = ack;
 }
 
+/*
+ * Whole slots that were sent once, in this order, with nothing lost or SACKED: nearly all there are. What is to be known
+ * of them the last one tells.
+ */
+static void acknowledge_in_order(struct tcp *tcp, uint32_t ack, struct tcp_delivery *delivery)
+{
+	struct tcp_send *send = &tcp->send;
+	uint32_t at = send->head, begin = send->una, end = begin;
+	uint64_t time = 0;
+
+	if (send->lost + send->sacked > 0 || sequence_before(begin, tcp->rack.fack))
+		return;
+	while (at != TCP_NONE && at == send->oldest) {
+		const struct tcp_slot *slot = tcp_slot(tcp, at);
+		uint32_t next = slot->next;
+
+		if ((slot->flags & ~TCP_SLOT_LAST) != TCP_SLOT_FLIGHT || sequence_before(ack, slot->seq + slot->len))
+			break;
+		if (next != TCP_NONE) /* it was last looked at a round trip ago */
+			__builtin_prefetch(tcp_slot(tcp, next), 1);
+		end = slot->seq + slot->len;
+		time = slot->time;
+		send->oldest = slot->newer;
+		give(tcp, at);
+		send->head = at = next;
+	}
+	if (end == begin)
+		return;
+	if (send->head == TCP_NONE)
+		send->tail = TCP_NONE;
+	if (send->oldest == TCP_NONE)
+		send->newest = TCP_NONE;
+	send->lost_hint = TCP_NONE;
+	send->flight -= end - begin;
+	delivery->delivered = end - begin;
+	delivery->rtt = (uint32_t)(delivery->now - time);
+	delivery->rtt_sent = time;
+	delivery->in_order = rack_delivered_in_order(tcp, time, end, delivery->now) && end == ack;
+}
+
 void send_acknowledge(struct tcp *tcp, uint32_t ack, struct tcp_delivery *delivery)
 {
 	struct tcp_send *send = &tcp->send;
 
 	delivery->acked = ack - send->una;
+	acknowledge_in_order(tcp, ack, delivery);
 	while (send->head != TCP_NONE && sequence_before(tcp_slot(tcp, send->head)->seq, ack)) {
 		struct tcp_slot *slot = tcp_slot(tcp, send->head);
 

@@ -22,6 +22,7 @@ struct tcp_delivery {
 	uint32_t delivered;	  /* bytes of which we did not know before that they arrived */
 	bool acked_retransmitted; /* some of the acked had been sent again by the recovery under way */
 	bool duplicate;		  /* a DSACK: something arrived twice */
+	bool in_order;		  /* all of it, and nothing in flight was sent before it */
 	uint32_t rtt;		  /* of what was delivered, the segment sent last that was sent once; RTT_NONE */
 	uint64_t rtt_sent;	  /* when that was */
 };

@@ -153,7 +153,6 @@ struct tcp_rack {
 
 /* RFC 6937, and what is needed to take a reduction back (RFC 4015, RFC 3708). */
 struct tcp_recovery {
-	uint8_t phase;			 /* enum tcp_phase */
 	uint32_t point;			 /* it ends when this is acknowledged */
 	uint32_t delivered, out, flight; /* prr_delivered, prr_out, RecoverFS */
 	uint8_t n_duplicates;		 /* duplicate ACKs of a peer without SACK */
@@ -176,34 +175,42 @@ struct tcp_debts {
 
 struct tcp_settings;
 
+/*
+ * What each segment needs stands together, for between two segments of one connection there may be those of many, and its
+ * cache lines come from further away each time.
+ */
 struct tcp {
 	uint16_t local_port, remote_port;
 	uint8_t state; /* enum tcp_state */
+	uint8_t phase; /* enum tcp_phase */
 	uint8_t events;
 	bool sack, ecn;
 	bool fin_queued;
+	uint8_t n_keepalives;
 	struct tcp_debts debts;
 	const struct tcp_settings *settings;
 	struct tcp_pool *pool;
 	struct tcp_send send;
-	struct tcp_receive receive;
 	struct tcp_ack_state ack;
 	struct tcp_timestamps timestamps;
-	uint64_t heard; /* when the last acceptable segment came */
-	uint8_t n_keepalives;
+	uint64_t heard;			  /* when the last acceptable segment came */
 	uint64_t timers[TCP_TIMER_COUNT]; /* microseconds; UINT64_MAX: off */
-	uint64_t counters[TCP_COUNTER_COUNT];
-	/* What comes from here on is for those that send; others read no more of it than the phase. */
-	struct tcp_recovery recovery;
-	struct tcp_rtt rtt;
+	struct tcp_receive receive; /* its `blocks` are rare */
+	struct tcp_rtt rtt;	    /* from here on what only those need that send, */
 	struct tcp_rack rack;
 	struct tcp_cubic cubic;
 	uint32_t round_end;		   /* the round trip under way ends when this is acknowledged */
 	uint32_t flight_peak, peak_before; /* most in flight in this round and the one before (RFC 7661) */
 	uint64_t progress;		   /* when the peer last took something, or there was nothing to take */
 	uint64_t flight_ended;		   /* when nothing was in flight any more */
+	uint64_t counters[TCP_COUNTER_COUNT]; /* the first four are frequent; what follows them is rare */
+	struct tcp_recovery recovery;
 };
-enum { TCP_RECEIVE_PART = offsetof(struct tcp, recovery) + 1 /* bytes of it that a peer's data in order needs */ };
+
+enum {
+	TCP_RECEIVE_PART = offsetof(struct tcp, receive.blocks), /* bytes that a segment with data in order needs, */
+	TCP_SEND_PART = offsetof(struct tcp, counters) + (TCP_COUNT_BYTES_OUT + 1) * sizeof(uint64_t), /* and others */
+};
 
 static inline struct tcp_slot *tcp_slot(const struct tcp *tcp, uint32_t slot)
 {

@@ -153,6 +153,32 @@ struct tcp_departure {
 /* The next segment that may leave now; false: none. To be called until false after input, send or timeout. */
 bool tcp_output(struct tcp *tcp, struct tcp_departure *departure, uint64_t now);
 
+/* False also of one that was never installed. */
+static inline bool tcp_has_slots(const struct tcp *tcp)
+{
+	return tcp->pool && tcp->send.head != TCP_NONE;
+}
+
+/*
+ * What is remembered of the segment that was sent last, behind which the next one is put; and of those that the next ACK
+ * is for: of the first, and when that has arrived, of the second.
+ */
+static inline void tcp_prefetch_last(const struct tcp *tcp)
+{
+	if (tcp_has_slots(tcp))
+		__builtin_prefetch(tcp_slot(tcp, tcp->send.tail), 1);
+}
+static inline void tcp_prefetch_first(const struct tcp *tcp)
+{
+	if (tcp_has_slots(tcp))
+		__builtin_prefetch(tcp_slot(tcp, tcp->send.head), 1);
+}
+static inline void tcp_prefetch_second(const struct tcp *tcp)
+{
+	if (tcp_has_slots(tcp) && tcp->send.head != tcp->send.tail)
+		__builtin_prefetch(tcp_slot(tcp, tcp_slot(tcp, tcp->send.head)->next), 1);
+}
+
 /*
  * Neither a segment to be sent nor an event to be taken: until something comes, or is sent, or the deadline, tcp_output
  * and tcp_take_events would give nothing. False may also be when they would not.

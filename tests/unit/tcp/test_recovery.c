@@ -52,7 +52,7 @@ static void after_a_timeout_slow_start(void **state)
 	solo_expect(&solo, 7000, 1000, TCP_FLAG_PSH);
 	solo_expect_nothing(&solo);
 	solo_ack(&solo, 8000, NULL);
-	assert_int_equal(solo.tcp.recovery.phase, TCP_PHASE_OPEN);
+	assert_int_equal(solo.tcp.phase, TCP_PHASE_OPEN);
 	assert_int_equal(tcp_deadline(&solo.tcp), UINT64_MAX);
 	solo_stop(&solo);
 }
@@ -84,7 +84,7 @@ static void after_a_timeout_old_sacks_open_no_window(void **state)
 	solo_under_way(&solo, SOLO_SACK, 20000, 12, SOLO_RTT);
 	solo_ack(&solo, 0, SOLO_BLOCKS({2000, 10000}));
 	assert_true(solo_drain(&solo) > 0);
-	assert_int_equal(solo.tcp.recovery.phase, TCP_PHASE_RECOVERY);
+	assert_int_equal(solo.tcp.phase, TCP_PHASE_RECOVERY);
 	assert_true(solo.tcp.cubic.w_max > 0);
 	while (solo_counter(&solo, TCP_COUNT_TIMEOUTS) == 0) {
 		solo_drain(&solo);
@@ -100,7 +100,7 @@ static void after_a_timeout_old_sacks_open_no_window(void **state)
 	solo_wait(&solo, SOLO_RTT);
 	solo_ack(&solo, 10000, NULL); /* nine segments are acknowledged, and one of them has just arrived */
 	assert_int_equal(solo.tcp.cubic.cwnd, 3000);
-	assert_int_equal(solo.tcp.recovery.phase, TCP_PHASE_LOSS);
+	assert_int_equal(solo.tcp.phase, TCP_PHASE_LOSS);
 	solo_stop(&solo);
 }
 
@@ -189,7 +189,7 @@ static void the_window_comes_down_in_proportion(void **state)
 	solo_wait(&solo, SOLO_RTT);
 	solo_ack(&solo, solo.tcp.recovery.point - SOLO_US, NULL);
 	assert_int_equal(solo.tcp.cubic.cwnd, 14000);
-	assert_int_equal(solo.tcp.recovery.phase, TCP_PHASE_OPEN);
+	assert_int_equal(solo.tcp.phase, TCP_PHASE_OPEN);
 	solo_stop(&solo);
 }
 
@@ -199,7 +199,7 @@ static void the_first_retransmission_waits_for_nothing(void **state)
 	(void)state;
 	solo_under_way(&solo, SOLO_SACK, 4000, 4, SOLO_RTT);
 	solo_ack(&solo, 0, SOLO_BLOCKS({3000, 4000}));
-	solo.tcp.recovery.phase = TCP_PHASE_OPEN;
+	solo.tcp.phase = TCP_PHASE_OPEN;
 	solo.tcp.cubic.cwnd = 1000;
 	solo_wait_deadline(&solo);
 	assert_int_equal(solo.tcp.send.lost, 3000);
@@ -276,7 +276,7 @@ static void an_early_echo_takes_the_reduction_back(void **state)
 		if (original) {
 			assert_true(solo.tcp.cubic.cwnd >= 20000);
 			assert_int_equal(solo.tcp.cubic.ssthresh, CUBIC_SSTHRESH_NONE);
-			assert_int_equal(solo.tcp.recovery.phase, TCP_PHASE_OPEN);
+			assert_int_equal(solo.tcp.phase, TCP_PHASE_OPEN);
 		}
 		solo_stop(&solo);
 	}
@@ -321,7 +321,7 @@ static void an_earlier_repetition_takes_nothing_back(void **state)
 		else
 			ack_echoing(13000, echo);
 		assert_int_equal(solo_counter(&solo, TCP_COUNT_UNDONE), 0);
-		assert_int_equal(solo.tcp.recovery.phase, TCP_PHASE_RECOVERY);
+		assert_int_equal(solo.tcp.phase, TCP_PHASE_RECOVERY);
 		solo_stop(&solo);
 	}
 }
@@ -390,7 +390,7 @@ static void three_duplicates_without_sack(void **state)
 	solo_ack(&solo, 5000, NULL); /* RFC 6582: a partial ACK shows the next hole */
 	solo_expect(&solo, 5000, 1000, TCP_FLAG_PSH);
 	solo_ack(&solo, 10000, NULL);
-	assert_int_equal(solo.tcp.recovery.phase, TCP_PHASE_OPEN);
+	assert_int_equal(solo.tcp.phase, TCP_PHASE_OPEN);
 	assert_int_equal(solo_counter(&solo, TCP_COUNT_RECOVERIES), 1);
 	assert_int_equal(solo.tcp.cubic.cwnd, solo.tcp.cubic.ssthresh);
 	solo_stop(&solo);
