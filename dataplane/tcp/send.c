@@ -14,8 +14,7 @@ void send_init(struct tcp *tcp, uint32_t una)
 	send->una = send->nxt = send->end = una;
 }
 
-/* --- the list by time of transmission: what is in flight ------------------------------------------------------------
- */
+/* --- the list by time of transmission: what is in flight ---------------------------------------------------------- */
 
 /* Behind `older`, which may be TCP_NONE. */
 static inline void flight_insert(struct tcp *tcp, uint32_t at, uint32_t older)
@@ -64,8 +63,7 @@ static inline void slot_leave(struct tcp *tcp, uint32_t at)
 	slot->flags &= (uint8_t) ~(TCP_SLOT_LOST | TCP_SLOT_SACKED);
 }
 
-/* --- the list by sequence --------------------------------------------------------------------------------------------
- */
+/* --- the list by sequence ----------------------------------------------------------------------------------------- */
 
 static inline void list_insert(struct tcp *tcp, uint32_t at, uint32_t previous)
 {
@@ -162,8 +160,7 @@ bool send_cut(struct tcp *tcp, uint32_t at, uint32_t len)
 	return true;
 }
 
-/* --- the scoreboard --------------------------------------------------------------------------------------------------
- */
+/* --- the scoreboard ----------------------------------------------------------------------------------------------- */
 
 void send_transmitted(struct tcp *tcp, uint32_t at, uint64_t now)
 {
@@ -290,8 +287,6 @@ void send_acknowledge(struct tcp *tcp, uint32_t ack, struct tcp_delivery *delive
 	while (send->head != TCP_NONE && sequence_before(tcp_slot(tcp, send->head)->seq, ack)) {
 		struct tcp_slot *slot = tcp_slot(tcp, send->head);
 
-		if (slot->next != TCP_NONE) /* it was last looked at a round trip ago */
-			__builtin_prefetch(tcp_slot(tcp, slot->next), 1);
 		if (recovery_repeated(tcp, slot))
 			delivery->acked_retransmitted = true;
 		if (sequence_before(ack, tcp_slot_end(slot))) {

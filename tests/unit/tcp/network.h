@@ -43,6 +43,7 @@ struct network {
 	struct network_end ends[2];
 	uint64_t now;
 	uint64_t segments, lost; /* that went into the network, and did not come out */
+	uint64_t at_once;	 /* of the segments, by tcp_send_at_once */
 	struct packet **heap;	 /* by time */
 	size_t n_heap, heap_room;
 	uint64_t serial;

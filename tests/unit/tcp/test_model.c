@@ -28,7 +28,7 @@ static const struct row rows[] = {
 		10000},
 };
 
-static uint64_t segments;
+static uint64_t segments, at_once;
 
 static void run(const struct row *row, const struct tcp_established *established)
 {
@@ -46,6 +46,7 @@ static void run(const struct row *row, const struct tcp_established *established
 		network.ends[0].tcp.counters[TCP_COUNT_RETRANSMITTED], network.ends[0].tcp.counters[TCP_COUNT_TIMEOUTS],
 		network.ends[0].tcp.counters[TCP_COUNT_UNDONE]);
 	segments += network.segments;
+	at_once += network.at_once;
 	network_stop(&network);
 }
 
@@ -55,6 +56,7 @@ static void every_byte_arrives_once_and_in_order(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		run(&rows[i], NULL);
 	assert_true(segments >= 1000000);
+	assert_true(at_once >= 10000);
 }
 
 /* The same for peers that have negotiated less. */

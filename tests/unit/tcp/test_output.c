@@ -291,11 +291,81 @@ static void an_installed_connection_repeats_what_was_under_way(void **state)
 	solo_stop(&solo);
 }
 
+/* Sent at once, a frame is the same segment as otherwise, and leaves the same behind. */
+static void at_once_is_as_otherwise(void **state)
+{
+	static struct solo other;
+	uint8_t *frame = solo.bytes + 2000;
+	struct tcp_segment expected;
+	uint32_t header_len;
+
+	(void)state;
+	for (int timestamps = 0; timestamps < 2; timestamps++) {
+		unsigned int options = SOLO_SACK | SOLO_ECN | (timestamps ? SOLO_TIMESTAMPS : 0);
+
+		solo_under_way(&other, options, 100000, 1, SOLO_MS);
+		solo_send(&other, 1000, 900);
+		solo_expect(&other, 1000, 900, TCP_FLAG_PSH);
+		solo_expect_nothing(&other);
+		expected = other.out;
+
+		solo_under_way(&solo, options, 100000, 1, SOLO_MS);
+		memmove(frame, solo.bytes + 1000, 900);
+		header_len = tcp_send_at_once(&solo.tcp, frame, 900, &solo, solo.now);
+		assert_int_equal(header_len, timestamps ? 32 : 20);
+		tcp_sent_at_once(&solo.tcp, solo.now);
+		solo_expect_nothing(&solo);
+		assert_int_equal(tcp_segment_parse(frame - header_len, header_len + 900, &solo.out), 0);
+		assert_memory_equal(&solo.out.header, &expected.header, offsetof(struct tcp_header, sack));
+		assert_memory_equal(&solo.tcp.send, &other.tcp.send, sizeof(solo.tcp.send));
+		assert_memory_equal(&solo.tcp.ack, &other.tcp.ack, sizeof(solo.tcp.ack));
+		assert_memory_equal(solo.tcp.timers, other.tcp.timers, sizeof(solo.tcp.timers));
+		assert_memory_equal(solo.tcp.counters, other.tcp.counters, sizeof(solo.tcp.counters));
+		assert_int_equal(solo.tcp.flight_peak, other.tcp.flight_peak);
+		solo_ack(&solo, 1900, NULL);
+		assert_int_equal(solo.released, 2);
+		solo_stop(&solo);
+		solo_stop(&other);
+	}
+}
+
+/* Where something has to be said or sent before, or there is no room, nothing is done. */
+static void at_once_only_what_may(void **state)
+{
+	uint8_t *frame = solo.bytes + 50000;
+	const uint32_t len = SOLO_MSS;
+
+	(void)state;
+	solo_start(&solo, SOLO_SACK, 3000);
+	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0); /* the first after a pause */
+	solo_send(&solo, 0, 1000);
+	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0); /* not before that */
+	assert_int_equal(solo_drain(&solo), 1);
+	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len + 1, &solo, solo.now), 0);
+	assert_int_not_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0);
+	solo_in(&solo, TCP_FLAG_ACK, 2000, 100, 0);
+	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0); /* a gap is to be told */
+	solo_expect_ack(&solo, 0);
+	solo_in(&solo, TCP_FLAG_ACK, 0, 2000, 0);
+	solo_read(&solo, 0);
+	solo_drain(&solo);
+	assert_int_not_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0);
+	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0); /* the congestion window is full */
+	solo.peer_window = 1;
+	solo_ack(&solo, 2000, NULL);
+	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0); /* the peer's window, too */
+	tcp_close(&solo.tcp);
+	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0);
+	solo_stop(&solo);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_are_cut_to_the_mss_and_pushed),
 		cmocka_unit_test(a_frame_of_the_greatest_length),
+		cmocka_unit_test(at_once_is_as_otherwise),
+		cmocka_unit_test(at_once_only_what_may),
 		cmocka_unit_test(without_slots_nothing_is_taken),
 		cmocka_unit_test(room),
 		cmocka_unit_test(the_peers_window_is_kept),
