@@ -7,6 +7,7 @@
 enum {
 	N_SLOTS = 1 << 15,
 	SECOND = 1000000,
+	AT_ONCE_TIME = 4000, /* microseconds */
 	LEN_MAX = 2048, /* of a segment */
 	IP_HEADER_LEN = 20,
 };
@@ -206,13 +207,12 @@ static void release(void *context, void *owner)
 /* --- the ends --------------------------------------------------------------------------------------------------------
  */
 
-/* Those that may leave at once do so every other time, so that both ways meet all that a network does. */
-static bool give_frame(struct network *network, uint32_t from, uint8_t *frame, uint32_t len, void *owner)
+static bool give_frame(struct network *network, uint32_t from, uint8_t *frame, uint32_t len, void *owner, bool at_once)
 {
 	struct network_end *end = &network->ends[from];
 	struct tcp_departure departure = {.payload = frame, .payload_len = len, .ecn_capable = end->tcp.ecn};
 
-	if (end->sent % 2 == 0)
+	if (at_once)
 		departure.header_len = tcp_send_at_once(&end->tcp, frame, len, owner, network->now);
 	if (departure.header_len == 0)
 		return tcp_send(&end->tcp, frame, len, owner) == 0;
@@ -223,40 +223,51 @@ static bool give_frame(struct network *network, uint32_t from, uint8_t *frame, u
 	return true;
 }
 
-static void give_frames(struct network *network, uint32_t from)
+/*
+ * For some time frames leave at once where they may, and none is given that has no room yet; then for some time they do
+ * not: so both ways meet all that a network does. True: some were given.
+ */
+static bool give_frames(struct network *network, uint32_t from)
 {
 	struct network_end *end = &network->ends[from];
+	bool at_once = mix(network->now / AT_ONCE_TIME) % 2 == 0;
+	uint64_t before = end->sent;
 
 	while (end->sent < end->frames_to_send && tcp_send_room(&end->tcp) > 0) {
 		uint32_t len = frame_len(network, from, end->sent), whole_len;
 		enum frame_kind kind = end->sent % 64 == 0 ? FRAME_IKE : FRAME_ESP;
-		uint8_t *buffer = malloc(TCP_HEADER_MAX + frame_head_len(FRAME_IKE) + len), *data;
+		uint8_t *buffer, *data;
 
+		if (at_once && end->tcp.send.flight > 0 && tcp_send_room(&end->tcp) < frame_head_len(kind) + len)
+			break;
+		buffer = malloc(TCP_HEADER_MAX + frame_head_len(FRAME_IKE) + len);
 		assert_non_null(buffer);
 		data = buffer + TCP_HEADER_MAX + frame_head_len(FRAME_IKE);
 		frame_fill(data, len, from, end->sent);
 		data[0] |= 1;
 		data = frame_write_head(kind, data, len, &whole_len);
 		assert_non_null(data);
-		if (!give_frame(network, from, data, whole_len, buffer)) {
+		if (!give_frame(network, from, data, whole_len, buffer, at_once)) {
 			free(buffer);
-			return;
+			break;
 		}
 		end->buffers++;
 		end->sent++;
 	}
+	return end->sent != before;
 }
 
 static void act(struct network *network, uint32_t at)
 {
 	struct network_end *end = &network->ends[at];
 	struct tcp_departure departure;
+	bool given;
 
 	do {
-		give_frames(network, at);
+		given = give_frames(network, at);
 		while (tcp_output(&end->tcp, &departure, network->now))
 			transmit(network, at, &departure);
-	} while (end->sent < end->frames_to_send && tcp_send_room(&end->tcp) > 0 && end->tcp.pool->n_free > 64);
+	} while (given && end->sent < end->frames_to_send && tcp_send_room(&end->tcp) > 0 && end->tcp.pool->n_free > 64);
 	end->events |= tcp_take_events(&end->tcp);
 }
 

@@ -56,7 +56,7 @@ static void every_byte_arrives_once_and_in_order(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		run(&rows[i], NULL);
 	assert_true(segments >= 1000000);
-	assert_true(at_once >= 10000);
+	assert_true(at_once >= segments / 10);
 }
 
 /* The same for peers that have negotiated less. */
