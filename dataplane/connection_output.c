@@ -252,12 +252,13 @@ static void settle(struct worker *worker, struct connection *connection, bool mo
 		ended(worker, connection);
 		return;
 	}
-	connection_publish(worker, connection);
+	if (unlikely(connection_worker_now(worker) >= connection->publish_at))
+		connection_publish(worker, connection);
 	deadline = tcp_deadline(&connection->tcp);
 	if (connection->changed)
 		deadline = RTE_MIN(deadline, connection->publish_at);
 	wheel_schedule(&own->wheel, connection, deadline);
-	if (more || (tcp_send_room(&connection->tcp) > 0 && !backlog_is_empty(&connection->backlog)))
+	if (more || (!backlog_is_empty(&connection->backlog) && tcp_send_room(&connection->tcp) > 0))
 		connection_touch(worker, connection);
 }
 

@@ -65,12 +65,6 @@ static inline bool send_is_outstanding(const struct tcp *tcp)
 	return tcp->send.una != tcp->send.nxt;
 }
 
-/* Bytes given and never sent. */
-static inline uint32_t send_unsent_len(const struct tcp *tcp)
-{
-	return tcp->send.end - tcp->send.nxt;
-}
-
 /* Bytes beyond SND.NXT that the peer's window has room for. */
 static inline uint32_t send_window_room(const struct tcp *tcp)
 {

@@ -130,19 +130,6 @@ int tcp_send(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner)
 	return send_append(tcp, frame, len, owner, TCP_SLOT_LAST);
 }
 
-uint32_t tcp_send_room(const struct tcp *tcp)
-{
-	uint32_t room = send_window_room(tcp), busy = tcp->send.flight + tcp->send.lost, unsent = send_unsent_len(tcp);
-	uint32_t window = tcp->cubic.cwnd > busy ? tcp->cubic.cwnd - busy : 0;
-
-	if (tcp->state != TCP_STATE_ESTABLISHED && tcp->state != TCP_STATE_CLOSE_WAIT)
-		return 0;
-	if (tcp->send.una == tcp->send.end && room == 0)
-		return 1; /* only what was given makes us ask again for a window that is closed */
-	room = room < window ? room : window;
-	return room > unsent ? room - unsent : 0;
-}
-
 uint64_t tcp_rate(const struct tcp *tcp)
 {
 	uint32_t window = tcp->cubic.cwnd < tcp->send.wnd ? tcp->cubic.cwnd : tcp->send.wnd;

@@ -117,7 +117,20 @@ bool tcp_read(struct tcp *tcp, struct tcp_piece *piece);
  * Bytes that may leave now beyond what was given with tcp_send: by cwnd and the peer's window. As long as it is not 0,
  * one more frame may be encrypted and given, though it be longer. With nothing outstanding, that is always so.
  */
-uint32_t tcp_send_room(const struct tcp *tcp);
+static inline uint32_t tcp_send_room(const struct tcp *tcp)
+{
+	const struct tcp_send *send = &tcp->send;
+	uint32_t outstanding = send->nxt - send->una, unsent = send->end - send->nxt, busy = send->flight + send->lost;
+	uint32_t room = send->wnd > outstanding ? send->wnd - outstanding : 0;
+	uint32_t window = tcp->cubic.cwnd > busy ? tcp->cubic.cwnd - busy : 0;
+
+	if (tcp->state != TCP_STATE_ESTABLISHED && tcp->state != TCP_STATE_CLOSE_WAIT)
+		return 0;
+	if (send->una == send->end && room == 0)
+		return 1; /* only what was given makes us ask again for a window that is closed */
+	room = room < window ? room : window;
+	return room > unsent ? room - unsent : 0;
+}
 
 /* Bytes a second that the path was found to take: cwnd (or the peer's window) a round trip. 0: not known yet. */
 uint64_t tcp_rate(const struct tcp *tcp);
@@ -192,7 +205,15 @@ static inline bool tcp_is_silent(const struct tcp *tcp)
 /* --- time, life --------------------------------------------------------------------------------------------------- */
 
 /* When tcp_timeout wants to be called; UINT64_MAX: never. Earlier calls do nothing. */
-uint64_t tcp_deadline(const struct tcp *tcp);
+static inline uint64_t tcp_deadline(const struct tcp *tcp)
+{
+	uint64_t earliest = tcp->timers[0];
+
+	for (int timer = 1; timer < TCP_TIMER_COUNT; timer++)
+		earliest = tcp->timers[timer] < earliest ? tcp->timers[timer] : earliest;
+	return earliest;
+}
+
 void tcp_timeout(struct tcp *tcp, uint64_t now);
 
 /* No more frames; FIN follows the last one. */
