@@ -56,7 +56,8 @@ static inline bool ip_begin(struct worker *worker, struct rte_mbuf *frame, bool 
 }
 
 /* What inbound needs to know of the outer headers, which stay where they are, before the data. */
-static void esp_begin(struct rte_mbuf *packet, uint16_t outer_len, bool udp, struct classified *out)
+static void esp_begin(
+	struct worker *worker, struct rte_mbuf *packet, uint16_t outer_len, bool udp, struct classified *out)
 {
 	struct packet *meta = packet_of(packet);
 
@@ -65,6 +66,7 @@ static void esp_begin(struct rte_mbuf *packet, uint16_t outer_len, bool udp, str
 	meta->udp = udp;
 	meta->stream = false;
 	packet_begin_move(packet, outer_len);
+	sa_prefetch_in(&worker->dataplane->sas, esp_read_spi(rte_pktmbuf_mtod(packet, const uint8_t *)));
 	out->esp[out->n_esp++] = packet;
 }
 
@@ -101,7 +103,7 @@ static void classify_nat_port(
 	payload_len = (uint16_t)(udp_len - sizeof(*udp));
 	if (payload_len >= ESP_HDR_LEN && payload[0] & 0x80) {
 		packet_len_set(packet, (uint32_t)header_len + udp_len);
-		esp_begin(packet, (uint16_t)(header_len + sizeof(*udp)), true, out);
+		esp_begin(worker, packet, (uint16_t)(header_len + sizeof(*udp)), true, out);
 		return;
 	}
 	if (payload_len == 1 && payload[0] == NAT_KEEPALIVE) {
@@ -171,7 +173,7 @@ static void classify_local(
 		if (payload_len < ESP_HDR_LEN)
 			exit_drop(worker, packet, REASON_DROP_ESP_LENGTH);
 		else
-			esp_begin(packet, header_len, false, out);
+			esp_begin(worker, packet, header_len, false, out);
 		return;
 	}
 	if (protocol == IPPROTO_TCP) {

@@ -50,6 +50,7 @@ static void esp_begin(
 		.outer_len = encap_write_addresses(
 			rte_pktmbuf_mtod(packet, uint8_t *), &connection->ends.remote, &connection->ends.local),
 	};
+	sa_prefetch_in(&worker->dataplane->sas, esp_read_spi(rte_pktmbuf_mtod(packet, const uint8_t *)));
 	gathered->packets[gathered->count++] = packet;
 	if (gathered->count == BURST)
 		gathered_pass_on(worker, gathered);

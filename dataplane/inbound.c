@@ -14,6 +14,8 @@
 
 #include <netinet/in.h>
 
+enum { AHEAD = 8 /* packets whose SAs are fetched while others leave */ };
+
 enum { NEXT_HEADER_IPV4 = IPPROTO_IPIP, NEXT_HEADER_IPV6 = IPPROTO_IPV6, NEXT_HEADER_DUMMY = IPPROTO_NONE };
 
 /* A burst between its steps; position i of each array is one packet. */
@@ -109,7 +111,7 @@ static struct sa_in *sa_of(struct worker *worker, struct rte_mbuf *packet)
 }
 
 /* Step 2: its number, with the high half of an extended one, and what decryption needs. */
-static inline void burst_add(struct worker *worker, struct inbound *burst, struct rte_mbuf *packet, struct sa_in *in)
+static inline void burst_add(struct inbound *burst, struct rte_mbuf *packet, struct sa_in *in)
 {
 	uint8_t *data = rte_pktmbuf_mtod(packet, uint8_t *);
 	uint32_t low = esp_read_sequence(data);
@@ -123,6 +125,16 @@ static inline void burst_add(struct worker *worker, struct inbound *burst, struc
 	esp->sequence = in->extended ? replay_infer(in->replay, low) : low;
 	esp->owner = packet;
 	replay_prefetch(in->replay, esp->sequence);
+}
+
+/* What step 5 will read of packet `i`'s SA besides the numbers, where there is such a packet. */
+static inline void prefetch_rest(const struct worker *worker, const struct inbound *burst, uint16_t i)
+{
+	const struct sa_in *in;
+
+	if (i >= burst->count)
+		return;
+	in = burst->sas[i];
 	rte_prefetch0(atomic_load_explicit(&in->outer, memory_order_relaxed));
 	rte_prefetch0(&in->inner_source);
 	rte_prefetch0(&worker->counters->traffic[in->index]);
@@ -269,28 +281,24 @@ drop:
 	return NULL;
 }
 
-/* Steps 1 to 3 for a burst. What a later step reads of memory that depends on the packet is fetched by the one before.
- */
+/* Steps 1 to 3 for a burst. */
 static void admit(struct worker *worker, struct rte_mbuf **packets, uint16_t count, struct inbound *burst)
 {
 	struct sa_in *sas[BURST];
 	uint16_t good = 0;
 
-	for (uint16_t i = 0; i < count; i++)
-		sa_prefetch_in(&worker->dataplane->sas, esp_read_spi(rte_pktmbuf_mtod(packets[i], const uint8_t *)));
 	for (uint16_t i = 0; i < count; i++) {
 		struct sa_in *in = sa_of(worker, packets[i]);
 
 		if (unlikely(!in))
 			continue;
 		rte_prefetch0(in->replay);
-		esp_key_prefetch(in->key);
 		packets[good] = packets[i];
 		sas[good++] = in;
 	}
 	burst->count = 0;
 	for (uint16_t i = 0; i < good; i++)
-		burst_add(worker, burst, packets[i], sas[i]);
+		burst_add(burst, packets[i], sas[i]);
 	keep_new(worker, burst);
 }
 
@@ -302,11 +310,14 @@ uint16_t inbound_process(struct worker *worker, struct rte_mbuf **packets, uint1
 	if (count == 0)
 		return 0;
 	admit(worker, packets, count, &burst);
+	for (uint16_t i = 0; i < AHEAD; i++)
+		prefetch_rest(worker, &burst, i);
 	/* Step 4: decrypt and verify. */
 	esp_open(worker->engine, burst.esp, burst.count);
 	for (uint16_t i = 0; i < burst.count; i++) {
 		struct rte_mbuf *inner = NULL;
 
+		prefetch_rest(worker, &burst, i + AHEAD);
 		if (unlikely(burst.esp[i].status != ESP_OK))
 			exit_drop(worker, burst.esp[i].owner, reason_of(burst.esp[i].status));
 		else

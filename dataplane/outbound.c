@@ -12,6 +12,8 @@
 #include "numbers.h"
 #include "transport.h"
 
+enum { AHEAD = 8 /* packets whose counters are fetched while others leave */ };
+
 /* A burst between its steps; position i of each array is one packet. */
 struct outbound {
 	uint16_t count;
@@ -143,10 +145,11 @@ static void keep_numbered(struct worker *worker, struct outbound *burst)
 
 /*
  * Step 7, for one ESP packet: outer header, and on its way. To a neighbour that is known it goes from here, since each
- * further look at the packet's place would cost as much as the header.
+ * further look at the packet's place would cost as much as the header. The fields come by reference: compilers run out of
+ * registers here, and what is put aside as a byte and read again as a word waits for all stores before it.
  */
 static inline void encapsulate(struct worker *worker, const struct esp_packet *esp, uint32_t child,
-	struct encap_fields fields, uint32_t generation)
+	const struct encap_fields *fields, uint32_t generation)
 {
 	struct dataplane *dataplane = worker->dataplane;
 	struct rte_mbuf *packet = esp->owner;
@@ -169,7 +172,7 @@ static inline void encapsulate(struct worker *worker, const struct esp_packet *e
 		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
 		return;
 	}
-	encap_write(esp->data, esp->len, outer, fields, worker_ipv4_id(worker));
+	encap_write(esp->data, esp->len, outer, *fields, worker_ipv4_id(worker));
 	hop = route_find_again(&dataplane->routes, &outer->remote, &outer->route, generation);
 	if (likely(hop.state == ADJACENCY_REACHED && len <= (uint32_t)RTE_MIN(mtu, dataplane->ports[hop.port].mtu) &&
 		    room >= (uint32_t)encap_len(outer) + RTE_ETHER_HDR_LEN)) {
@@ -184,6 +187,13 @@ static inline void encapsulate(struct worker *worker, const struct esp_packet *e
 	forward_esp(worker, packet, &outer->remote, mtu);
 }
 
+/* What step 7 writes for packet `i`, where there is such a packet. */
+static inline void prefetch_traffic(const struct worker *worker, const struct outbound *burst, uint16_t i)
+{
+	if (i < burst->count)
+		rte_prefetch0(&worker->counters->traffic[burst->children[i]]);
+}
+
 /* Steps 5 to 7 for all that was gathered. */
 static void burst_send(struct worker *worker, struct outbound *burst)
 {
@@ -191,11 +201,14 @@ static void burst_send(struct worker *worker, struct outbound *burst)
 		return;
 	if (unlikely(numbers_take(worker, burst->children, burst->esp, burst->count) != burst->count))
 		keep_numbered(worker, burst);
+	for (uint16_t i = 0; i < AHEAD; i++)
+		prefetch_traffic(worker, burst, i);
 	/* Step 6: encrypt. */
 	esp_seal(worker->engine, burst->esp, burst->count);
 	for (uint16_t i = 0; i < burst->count; i++) {
+		prefetch_traffic(worker, burst, i + AHEAD);
 		if (likely(burst->esp[i].status == ESP_OK))
-			encapsulate(worker, &burst->esp[i], burst->children[i], burst->fields[i], burst->generation);
+			encapsulate(worker, &burst->esp[i], burst->children[i], &burst->fields[i], burst->generation);
 		else
 			exit_drop(worker, burst->esp[i].owner,
 				burst->esp[i].status == ESP_NO_ROOM ? REASON_DROP_NO_ROOM : REASON_DROP_CRYPTO);
@@ -269,16 +282,15 @@ static void prefetch_sa(const struct worker *worker, uint32_t child)
 
 	rte_prefetch0(&sas->out[child]);
 	rte_prefetch0_write(sa_numbers(sas, child));
-	rte_prefetch0(&worker->counters->traffic[child]);
+	esp_key_prefetch(sa_key(sas, child, SA_KEY_OUT));
 }
 
-/* And what it points to. */
-static void prefetch_far(const struct worker *worker, uint32_t child)
+/* And where its peer is. */
+static void prefetch_outer(const struct worker *worker, uint32_t child)
 {
-	const struct sa_store *sas = &worker->dataplane->sas;
+	const struct sa_out *out = &worker->dataplane->sas.out[child];
 
-	rte_prefetch0(atomic_load_explicit(&sas->out[child].outer, memory_order_relaxed));
-	esp_key_prefetch(sa_key(sas, child, SA_KEY_OUT));
+	rte_prefetch0(atomic_load_explicit(&out->outer, memory_order_relaxed));
 }
 
 /* Step 1, where there are rules. The packets that go on come to the front; how many. */
@@ -317,7 +329,7 @@ void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t
 		children[good++] = child;
 	}
 	for (uint16_t i = 0; i < good; i++)
-		prefetch_far(worker, children[i]);
+		prefetch_outer(worker, children[i]);
 	burst.count = 0;
 	burst.generation = route_generation(&dataplane->routes);
 	for (uint16_t i = 0; i < good; i++)

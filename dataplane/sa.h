@@ -186,10 +186,13 @@ static inline struct sa_numbers *sa_numbers(const struct sa_store *store, uint32
 	return (struct sa_numbers *)(store->numbers + ((size_t)index << store->numbers_shift));
 }
 
-/* What sa_find_in will read. */
+/* What sa_find_in and esp_open will read first for an SPI from the wire. */
 static inline void sa_prefetch_in(const struct sa_store *store, uint32_t spi)
 {
-	rte_prefetch0(&store->in[RTE_MIN(tables_spi_index(spi), store->n_children - 1)]);
+	uint32_t index = RTE_MIN(tables_spi_index(spi), store->n_children - 1);
+
+	rte_prefetch0(&store->in[index]);
+	esp_key_prefetch(sa_key(store, index, SA_KEY_IN));
 }
 
 /* The inbound half for an SPI from the wire; NULL when there is none. */
