@@ -238,15 +238,23 @@ static void ended(struct worker *worker, struct connection *connection)
 	connections_answer(worker, command);
 }
 
+/* Most deadlines move away with each segment, and the wheel is not told of that (wheel.h). */
+static inline void schedule(struct connection_worker *own, struct connection *connection)
+{
+	uint64_t publish_at = connection->changed ? connection->publish_at : UINT64_MAX;
+
+	if (likely(connection->scheduled && publish_at >= connection->due &&
+		    !tcp_is_due_before(&connection->tcp, connection->due)))
+		return;
+	wheel_schedule(&own->wheel, connection, RTE_MIN(tcp_deadline(&connection->tcp), publish_at));
+}
+
 /*
  * After it was served, or found to have nothing to send: its figures, and when it is looked at next. `more`: it has
  * something that may leave in the next turn.
  */
 static void settle(struct worker *worker, struct connection *connection, bool more)
 {
-	struct connection_worker *own = worker->connections;
-	uint64_t deadline;
-
 	connection->changed = true;
 	if (unlikely(connection->tcp.state == TCP_STATE_CLOSED)) {
 		ended(worker, connection);
@@ -254,10 +262,7 @@ static void settle(struct worker *worker, struct connection *connection, bool mo
 	}
 	if (unlikely(connection_worker_now(worker) >= connection->publish_at))
 		connection_publish(worker, connection);
-	deadline = tcp_deadline(&connection->tcp);
-	if (connection->changed)
-		deadline = RTE_MIN(deadline, connection->publish_at);
-	wheel_schedule(&own->wheel, connection, deadline);
+	schedule(worker->connections, connection);
 	if (more || (!backlog_is_empty(&connection->backlog) && tcp_send_room(&connection->tcp) > 0))
 		connection_touch(worker, connection);
 }

@@ -205,13 +205,15 @@ static inline bool tcp_is_silent(const struct tcp *tcp)
 /* --- time, life --------------------------------------------------------------------------------------------------- */
 
 /* When tcp_timeout wants to be called; UINT64_MAX: never. Earlier calls do nothing. */
-static inline uint64_t tcp_deadline(const struct tcp *tcp)
-{
-	uint64_t earliest = tcp->timers[0];
+uint64_t tcp_deadline(const struct tcp *tcp);
 
-	for (int timer = 1; timer < TCP_TIMER_COUNT; timer++)
-		earliest = tcp->timers[timer] < earliest ? tcp->timers[timer] : earliest;
-	return earliest;
+/* Is the deadline earlier than `time`? For after each segment: a few comparisons. */
+static inline bool tcp_is_due_before(const struct tcp *tcp, uint64_t time)
+{
+	for (int timer = 0; timer < TCP_TIMER_COUNT; timer++)
+		if (tcp->timers[timer] < time)
+			return true;
+	return false;
 }
 
 void tcp_timeout(struct tcp *tcp, uint64_t now);

@@ -13,6 +13,17 @@ void timer_restart_rto(struct tcp *tcp, uint64_t now)
 		timer_stop(tcp, TCP_TIMER_RTO);
 }
 
+uint64_t tcp_deadline(const struct tcp *tcp)
+{
+	uint64_t earliest = UINT64_MAX;
+
+	for (int timer = 0; timer < TCP_TIMER_COUNT; timer++) {
+		if (tcp->timers[timer] < earliest)
+			earliest = tcp->timers[timer];
+	}
+	return earliest;
+}
+
 /* The peer is given up, and told so in case that it hears us after all. */
 static void die(struct tcp *tcp)
 {
