@@ -200,14 +200,20 @@ static void near_segment(void)
 static void send_frame(void)
 {
 	uint32_t len = 1 + take(2) % 8000;
-	uint8_t *owner = malloc(len);
+	bool at_once = take(1) & 1;
+	uint8_t *owner = malloc(TCP_HEADER_MAX + len), *frame;
 
 	require(owner);
-	memset(owner, 0x55, len);
-	if (tcp_send(&tcp, owner, len, owner) == 0)
+	frame = owner + TCP_HEADER_MAX;
+	memset(frame, 0x55, len);
+	if (at_once && tcp_send_at_once(&tcp, frame, len, owner, now) > 0) {
+		tcp_sent_at_once(&tcp, now);
 		buffers++;
-	else
+	} else if (tcp_send(&tcp, frame, len, owner) == 0) {
+		buffers++;
+	} else {
 		free(owner);
+	}
 }
 
 static void step(void)
