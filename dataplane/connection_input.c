@@ -283,7 +283,7 @@ static inline bool may_acknowledge(const struct rte_mbuf *segment)
 	return rte_pktmbuf_data_len(segment) <= ACK_LEN_MAX;
 }
 
-/* What a segment needs of its connection: less where it brings data, for most connections carry that in one direction. */
+/* What a segment needs of its connection: less where it brings data, as most connections do in one direction alone. */
 static inline void prefetch_for(const struct connection *connection, const struct rte_mbuf *segment)
 {
 	if (may_acknowledge(segment))
@@ -293,7 +293,8 @@ static inline void prefetch_for(const struct connection *connection, const struc
 }
 
 /* While one connection is served, another is fetched, and of one in between what its ACK is for. */
-static inline void prefetch_ahead(struct connection **connections, struct rte_mbuf **segments, uint16_t at, uint16_t count)
+static inline void prefetch_ahead(
+	struct connection **connections, struct rte_mbuf **segments, uint16_t at, uint16_t count)
 {
 	if (at + AHEAD < count && connections[at + AHEAD] != connections[at + AHEAD - 1])
 		prefetch_for(connections[at + AHEAD], segments[at + AHEAD]);

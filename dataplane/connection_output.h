@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From inner packets to TCP segments. A packet for which the endpoint has room is numbered and encrypted, in bursts across
- * connections, framed and given to the endpoint; where nothing has to be said or sent before, it leaves as a segment
- * there and then. Another waits in its connection's backlog, unencrypted, until the end of a turn when there is room;
- * what endpoints let go then is sent. A frame that is one segment leaves in the packet's own buffer, and so does the
- * first segment of a longer one: TCP, IP and Ethernet headers are written before it, and the endpoint keeps a reference
- * until it is acknowledged. All other segments are copied.
+ * From inner packets to TCP segments. A packet for which the endpoint has room is numbered and encrypted, in bursts
+ * across connections, framed and given to the endpoint; where nothing has to be said or sent before, it leaves as a
+ * segment there and then. Another waits in its connection's backlog, unencrypted, until the end of a turn when there is
+ * room; what endpoints let go then is sent. A frame that is one segment leaves in the packet's own buffer, and so does
+ * the first segment of a longer one: TCP, IP and Ethernet headers are written before it, and the endpoint keeps a
+ * reference until it is acknowledged. All other segments are copied.
  */
 #pragma once
 

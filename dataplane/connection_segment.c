@@ -215,7 +215,8 @@ static void segment_send(struct worker *worker, const struct way *way, const str
 	}
 	tcp = rte_pktmbuf_mtod(packet, uint8_t *) - header_len;
 	header_copy(tcp, departure);
-	segment_leave(worker, way, packet, tcp, header_len, header_len + departure->payload_len, departure->ecn_capable);
+	segment_leave(
+		worker, way, packet, tcp, header_len, header_len + departure->payload_len, departure->ecn_capable);
 }
 
 static void way_find(const struct worker *worker, struct connection *connection, struct way *way)

@@ -12,8 +12,8 @@
 void connection_path_init(struct connection *connection);
 
 /*
- * A frame, which is the packet's data and begins at its frame_offset, as the segment that it is, if it may leave now and nothing
- * else has to be said first. False: nothing has been done. After the last of some, connection_rest.
+ * A frame, which is the packet's data and begins at its frame_offset, as the segment that it is, if it may leave now
+ * and nothing else has to be said first. False: nothing has been done. After the last of some, connection_rest.
  */
 bool connection_segment_send(struct worker *worker, struct connection *connection, struct rte_mbuf *packet);
 

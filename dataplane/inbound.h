@@ -8,7 +8,7 @@
 #include "worker.h"
 
 /*
- * `packets` begin at their ESP header, and sa_prefetch_in has been called for them; those whose SA another worker owns are handed over. Returns how many inner
- * packets stand at the array's front, data at the inner IP header.
+ * `packets` begin at their ESP header, and sa_prefetch_in has been called for them; those whose SA another worker owns
+ * are handed over. Returns how many inner packets stand at the array's front, data at the inner IP header.
  */
 uint16_t inbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t count);

@@ -145,8 +145,8 @@ static void keep_numbered(struct worker *worker, struct outbound *burst)
 
 /*
  * Step 7, for one ESP packet: outer header, and on its way. To a neighbour that is known it goes from here, since each
- * further look at the packet's place would cost as much as the header. The fields come by reference: compilers run out of
- * registers here, and what is put aside as a byte and read again as a word waits for all stores before it.
+ * further look at the packet's place would cost as much as the header. The fields come by reference: compilers run out
+ * of registers here, and what is put aside as a byte and read again as a word waits for all stores before it.
  */
 static inline void encapsulate(struct worker *worker, const struct esp_packet *esp, uint32_t child,
 	const struct encap_fields *fields, uint32_t generation)

@@ -140,7 +140,7 @@ static inline void engine_fetch_key(const struct esp_packet *packet)
 		__builtin_prefetch(head + 3 * ESP_KEY_ALIGN);
 }
 
-/* Who works on a batch says so at each packet: the key of one further on is fetched. Those of the first few have been. */
+/* Who works on a batch says so at each packet: the key of one further on is fetched. Those of the first few are. */
 enum { KEYS_AHEAD = 8 };
 static inline void engine_batch_fetch(const struct engine_batch *batch, size_t i)
 {

@@ -70,8 +70,8 @@ enum { ESP_KEY_ALIGN = 64 };
 
 /*
  * Fetches what esp_seal and esp_open read first of a packet's key; for a burst, a step ahead. The rest they fetch a few
- * packets ahead of their work: a processor has some twenty fetches under way, and five or more a packet for a whole burst
- * at once would be waited for.
+ * packets ahead of their work: a processor has some twenty fetches under way, and five or more a packet for a whole
+ * burst at once would be waited for.
  */
 enum { ESP_KEY_HEAD_AT = 256 };
 static inline void esp_key_prefetch(const struct esp_key *key)

@@ -7,7 +7,7 @@
 /* The ACK is no older than SND.UNA - MAX.SND.WND and no newer than SND.NXT (RFC 5961 section 5.2). */
 void ack_process(struct tcp *tcp, const struct tcp_segment *segment, uint64_t now);
 
-/* The same for an ACK alone of something that is outstanding, where all is calm and the window as it was and not closed. */
+/* The same for an ACK alone of something that is outstanding, where all is calm and the window as it was, not closed. */
 void ack_process_plain(struct tcp *tcp, const struct tcp_header *header, uint64_t now);
 
 /* Neither side knows of a loss, and no ACK is waited for in particular. */

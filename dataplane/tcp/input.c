@@ -195,8 +195,8 @@ static inline bool timestamp_is_newer(const struct tcp_timestamps *timestamps, c
 }
 
 /*
- * Nearly all segments: the next in order, and nothing new but what they were sent for. Each check of is_acceptable holds
- * for such a one.
+ * Nearly all segments: the next in order, and nothing new but what they were sent for. Each check of is_acceptable
+ * holds for such a one.
  */
 static inline bool is_expected(const struct tcp *tcp, const struct tcp_segment *segment)
 {

@@ -215,9 +215,9 @@ static inline bool may_go_at_once(const struct tcp *tcp, uint32_t len)
 	const struct tcp_send *send = &tcp->send;
 	const struct tcp_debts *debts = &tcp->debts;
 
-	return tcp->state == TCP_STATE_ESTABLISHED && tcp->phase == TCP_PHASE_OPEN &&
-	       send->unsent == TCP_NONE && send->lost == 0 && send_is_outstanding(tcp) && len <= send->mss &&
-	       len <= send_window_room(tcp) && send->flight + len <= tcp->cubic.cwnd && tcp->pool->n_free > 0 &&
+	return tcp->state == TCP_STATE_ESTABLISHED && tcp->phase == TCP_PHASE_OPEN && send->unsent == TCP_NONE &&
+	       send->lost == 0 && send_is_outstanding(tcp) && len <= send->mss && len <= send_window_room(tcp) &&
+	       send->flight + len <= tcp->cubic.cwnd && tcp->pool->n_free > 0 &&
 	       !(debts->reset | debts->segment | debts->window_probe | debts->cwr) && !receive_has_gaps(tcp) &&
 	       !tcp->receive.has_duplicate;
 }

@@ -13,8 +13,8 @@ void rack_init(struct tcp *tcp, uint32_t una);
 void rack_delivered(struct tcp *tcp, const struct tcp_slot *slot, const struct tcp_delivery *delivery);
 
 /*
- * The same for the last of those that were in flight longest, were sent once and arrive in their order, with nothing behind them
- * delivered yet. True: what is in flight now was sent later, so that step 5 has nothing to find.
+ * The same for the last of those that were in flight longest, were sent once and arrive in their order, with nothing
+ * behind them delivered yet. True: what is in flight now was sent later, so that step 5 has nothing to find.
  */
 bool rack_delivered_in_order(struct tcp *tcp, uint64_t time, uint32_t end_seq, uint64_t now);
 

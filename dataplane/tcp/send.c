@@ -239,8 +239,8 @@ static void slot_trim(struct tcp *tcp, struct tcp_slot *slot, uint32_t ack, stru
 }
 
 /*
- * Whole slots that were sent once, in this order, with nothing lost or SACKED: nearly all there are. What is to be known
- * of them the last one tells.
+ * Whole slots that were sent once, in this order, with nothing lost or SACKED: nearly all there are. What is to be
+ * known of them the last one tells.
  */
 static void acknowledge_in_order(struct tcp *tcp, uint32_t ack, struct tcp_delivery *delivery)
 {

@@ -176,8 +176,8 @@ struct tcp_debts {
 struct tcp_settings;
 
 /*
- * What each segment needs stands together, for between two segments of one connection there may be those of many, and its
- * cache lines come from further away each time.
+ * What each segment needs stands together, for between two segments of one connection there may be those of many, and
+ * its cache lines come from further away each time.
  */
 struct tcp {
 	uint16_t local_port, remote_port;
@@ -195,8 +195,8 @@ struct tcp {
 	struct tcp_timestamps timestamps;
 	uint64_t heard;			  /* when the last acceptable segment came */
 	uint64_t timers[TCP_TIMER_COUNT]; /* microseconds; UINT64_MAX: off */
-	struct tcp_receive receive; /* its `blocks` are rare */
-	struct tcp_rtt rtt;	    /* from here on what only those need that send, */
+	struct tcp_receive receive;	  /* its `blocks` are rare */
+	struct tcp_rtt rtt;		  /* from here on what only those need that send, */
 	struct tcp_rack rack;
 	struct tcp_cubic cubic;
 	uint32_t round_end;		   /* the round trip under way ends when this is acknowledged */

@@ -142,9 +142,9 @@ uint64_t tcp_rate(const struct tcp *tcp);
 int tcp_send(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner);
 
 /*
- * tcp_send, and tcp_output of that frame, in one: for one that is a segment, of a connection that has others under way and
- * nothing else to say. The header is written right before the frame, where there are TCP_HEADER_MAX bytes for it, its
- * checksum zero. Returns its length; 0: nothing is done, and tcp_send takes the frame. After the last of some,
+ * tcp_send, and tcp_output of that frame, in one: for one that is a segment, of a connection that has others under way
+ * and nothing else to say. The header is written right before the frame, where there are TCP_HEADER_MAX bytes for it,
+ * its checksum zero. Returns its length; 0: nothing is done, and tcp_send takes the frame. After the last of some,
  * tcp_sent_at_once.
  */
 uint32_t tcp_send_at_once(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner, uint64_t now);
@@ -173,8 +173,8 @@ static inline bool tcp_has_slots(const struct tcp *tcp)
 }
 
 /*
- * What is remembered of the segment that was sent last, behind which the next one is put; and of those that the next ACK
- * is for: of the first, and when that has arrived, of the second.
+ * What is remembered of the segment that was sent last, behind which the next one is put; and of those that the next
+ * ACK is for: of the first, and when that has arrived, of the second.
  */
 static inline void tcp_prefetch_last(const struct tcp *tcp)
 {

@@ -8,7 +8,7 @@ enum {
 	N_SLOTS = 1 << 15,
 	SECOND = 1000000,
 	AT_ONCE_TIME = 4000, /* microseconds */
-	LEN_MAX = 2048, /* of a segment */
+	LEN_MAX = 2048,	     /* of a segment */
 	IP_HEADER_LEN = 20,
 };
 
@@ -267,7 +267,8 @@ static void act(struct network *network, uint32_t at)
 		given = give_frames(network, at);
 		while (tcp_output(&end->tcp, &departure, network->now))
 			transmit(network, at, &departure);
-	} while (given && end->sent < end->frames_to_send && tcp_send_room(&end->tcp) > 0 && end->tcp.pool->n_free > 64);
+	} while (
+		given && end->sent < end->frames_to_send && tcp_send_room(&end->tcp) > 0 && end->tcp.pool->n_free > 64);
 	end->events |= tcp_take_events(&end->tcp);
 }
 
