@@ -112,6 +112,7 @@ static inline void engine_batches_clear(struct engine_batches *batches)
 		batches->ways[way].count = 0;
 }
 
+/* Fetches all that packets may read of a key that is not gcm_vaes.c's. */
 void engine_fetch_whole_key(const struct esp_key *key);
 
 /*
@@ -120,7 +121,7 @@ void engine_fetch_whole_key(const struct esp_key *key);
  */
 static inline void engine_fetch_key(const struct esp_packet *packet)
 {
-	enum { FEW_POWERS = 8, FEW_POWERS_LEN = FEW_POWERS * 16 /* of an ESP packet that needs no more of them */ };
+	enum { FEW_POWERS = 8, FEW_POWERS_LEN = FEW_POWERS * 16 };
 	const char *head = (const char *)packet->key + KEY_HEAD_AT;
 
 	if (packet->key->way != WAY_GCM_VAES) {
@@ -132,6 +133,7 @@ static inline void engine_fetch_key(const struct esp_packet *packet)
 	__builtin_prefetch(head + 2 * ESP_KEY_ALIGN);
 	__builtin_prefetch(head - ESP_KEY_ALIGN);
 	__builtin_prefetch(head - 2 * ESP_KEY_ALIGN);
+	/* To open a packet up to this length no more powers are needed, to seal it from 95 bytes on some of them are. */
 	if (packet->len > FEW_POWERS_LEN) {
 		__builtin_prefetch(head - 3 * ESP_KEY_ALIGN);
 		__builtin_prefetch(head - 4 * ESP_KEY_ALIGN);

@@ -19,7 +19,8 @@ enum {
 	OPTION_TIMESTAMPS_LEN = 10,
 	SACK_BLOCK_LEN = 8,
 };
-_Static_assert((OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMPS << 8 | OPTION_TIMESTAMPS_LEN) == TCP_TIMESTAMPS_ALIGNED,
+_Static_assert((OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMPS << 8 | OPTION_TIMESTAMPS_LEN) ==
+		       TCP_TIMESTAMPS_ALIGNED,
 	"two NOPs, kind, length");
 
 static uint16_t read16(const uint8_t *bytes)
