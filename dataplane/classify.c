@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "classify.h"
 
+#include "classify_segment.h"
 #include "connection_worker.h"
 #include "dataplane.h"
 #include "exits.h"
@@ -17,6 +18,9 @@
 enum {
 	NAT_KEEPALIVE = 0xff,
 	PREFETCH_AHEAD = 4,
+	SEGMENTS_AHEAD = 8, /* and on ports to which segments of connections come; behind that, */
+	PLACE_BEHIND = 4,   /* by so many, where it is remembered whose they are, */
+	ENDS_BEHIND = 6,    /* and between which ends those are */
 	MAC_BITS = 48,
 	MAC_GROUP = 1, /* in the first byte: multicast and broadcast */
 };
@@ -113,48 +117,6 @@ static void classify_nat_port(
 	exit_kernel_packet(worker, packet, packet_of(packet)->port);
 }
 
-/*
- * A segment of a TCP connection that carries a session, or may (RFC 9329; the kernel knows which): to one of our ports for
- * that, and no SYN.
- */
-static bool is_stream_segment(const struct worker *worker, struct rte_mbuf *packet, uint16_t header_len)
-{
-	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod_offset(packet, const struct rte_tcp_hdr *, header_len);
-
-	return rte_pktmbuf_data_len(packet) >= header_len + sizeof(*tcp) && !(tcp->tcp_flags & RTE_TCP_SYN_FLAG) &&
-	       config_is_tcp_port(worker->dataplane->config, rte_be_to_cpu_16(tcp->dst_port));
-}
-
-/*
- * A TCP segment to us: that of a connection which a worker owns goes to that one, whatever its flags; all others are the
- * kernel's.
- */
-static void classify_segment(
-	struct worker *worker, struct rte_mbuf *packet, uint16_t header_len, struct classified *out)
-{
-	const struct connection_lookup *lookup = &worker->dataplane->connections.lookup;
-	struct packet *meta = packet_of(packet);
-	struct connection *connection = NULL;
-
-	if (connection_lookup_has_any(lookup))
-		connection =
-			connection_lookup_segment(lookup, &worker->connections->memory, packet, header_len);
-	if (connection) {
-		meta->kind = PACKET_SEGMENT;
-		meta->outer_len = (uint8_t)header_len;
-		if (connection->owner != worker->number) {
-			exit_handoff(worker, packet, connection->owner);
-			return;
-		}
-		out->connections[out->n_segments] = connection;
-		out->segments[out->n_segments++] = packet;
-	} else if (is_stream_segment(worker, packet, header_len)) {
-		exit_kernel_segment(worker, packet, meta->port);
-	} else {
-		exit_kernel_packet(worker, packet, meta->port);
-	}
-}
-
 /* `protocol` follows the IP header, which has `header_len` bytes. */
 static void classify_local(
 	struct worker *worker, struct rte_mbuf *packet, uint8_t protocol, uint16_t header_len, struct classified *out)
@@ -176,7 +138,7 @@ static void classify_local(
 			esp_begin(worker, packet, header_len, false, out);
 		return;
 	}
-	if (protocol == IPPROTO_TCP) {
+	if (protocol == IPPROTO_TCP && payload_len >= sizeof(struct rte_tcp_hdr)) {
 		classify_segment(worker, packet, header_len, out);
 		return;
 	}
@@ -318,6 +280,34 @@ static inline void prefetch_frame(const struct rte_mbuf *frame)
 	rte_prefetch0(rte_pktmbuf_mtod_offset(frame, void *, -(ptrdiff_t)RTE_CACHE_LINE_SIZE));
 }
 
+/* Where segments of connections come, these are looked for first; what frame `at` needs for that is fetched in steps. */
+static inline void prefetch_segment(
+	const struct connection_memory *memory, struct rte_mbuf **frames, uint16_t at, uint16_t count)
+{
+	if (at < count)
+		prefetch_frame(frames[at]);
+	if (at >= PLACE_BEHIND && at - PLACE_BEHIND < count)
+		classify_prefetch_place(memory, frames[at - PLACE_BEHIND]);
+	if (at >= ENDS_BEHIND && at - ENDS_BEHIND < count)
+		classify_prefetch_ends(memory, frames[at - ENDS_BEHIND]);
+}
+
+static void classify_frames_and_segments(
+	struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count, struct classified *out)
+{
+	const struct connection_memory *memory = &worker->connections->memory;
+	uint64_t mac = port_mac_word(&worker->dataplane->ports[port]);
+
+	for (uint16_t i = 0; i < SEGMENTS_AHEAD; i++)
+		prefetch_segment(memory, frames, i, count);
+	for (uint16_t i = 0; i < count; i++) {
+		prefetch_segment(memory, frames, i + SEGMENTS_AHEAD, count);
+		if (mac_differs(frame_destination(rte_pktmbuf_mtod(frames[i], const void *)), mac) ||
+			!classify_segment_at_sight(worker, port, frames[i], out))
+			classify_frame(worker, port, frames[i], mac, out);
+	}
+}
+
 void classify_frames(
 	struct worker *worker, uint16_t port, struct rte_mbuf **frames, uint16_t count, struct classified *out)
 {
@@ -326,6 +316,10 @@ void classify_frames(
 	classified_begin(out);
 	for (uint16_t i = 0; i < count; i++)
 		rte_prefetch0(frames[i]);
+	if (worker->connections->segments_on[port]) {
+		classify_frames_and_segments(worker, port, frames, count, out);
+		return;
+	}
 	for (uint16_t i = 0; i < RTE_MIN(count, PREFETCH_AHEAD); i++)
 		prefetch_frame(frames[i]);
 	for (uint16_t i = 0; i < count; i++) {

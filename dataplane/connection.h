@@ -43,86 +43,85 @@ enum connection_phase {
 	CONNECTION_GONE, /* the owner has let go of it: the main thread frees it after the grace period */
 };
 
-/* What a segment is found by; without gaps, for it is hashed as it stands. Ports in network order. */
+/*
+ * What a segment is found by; without gaps, for it is hashed as it stands. Ports in network order, and in that of a
+ * segment that came.
+ */
 struct connection_ends {
 	union ip_address local, remote;
-	uint16_t local_port, remote_port;
+	uint16_t remote_port, local_port;
 	uint32_t ipv6; /* 0 or 1 */
 };
-
-/* What the headers of all its segments share, and where they go; see connection_segment.h. */
-struct connection_path {
-	struct route_memory route;
-	uint32_t ip_sum;     /* IPv4: of the header's fields that never change, not folded */
-	uint32_t pseudo_sum; /* of the pseudo-header's, but for the length */
-};
+_Static_assert(offsetof(struct connection_ends, local_port) == offsetof(struct connection_ends, remote_port) + 2,
+	"one word, as in a TCP header");
 
 /* Counters of the connection beside the endpoint's; the owner's. See connection_figures.h. */
 struct connection_counters {
-	uint64_t frames_in, frames_out, ike_in, ike_out;
+	uint64_t ike_in, ike_out;
 	uint64_t dropped_late, dropped_full, marked;
 };
 
+/* In lines of a cache: what each packet needs is on the first two, in `tcp`, and if it came, right behind that. */
 struct connection {
-	/* Main thread: set before it is shown; nobody changes it then. */
-	struct connection_ends ends;
-	uint32_t index;      /* of its record */
-	uint32_t session;    /* index, and the id of the record: */
-	uint64_t id, session_id;
-	uint16_t owner;      /* worker */
-
+	/* All workers read this line, which tells whose a segment is. */
+	struct connection_ends ends; /* main thread: set before it is shown; nobody changes it then, nor the owner */
+	struct route_memory route;   /* where its segments go */
+	uint32_t sum;		     /* of its addresses, as in a checksum, not folded; connection_segment.h */
+	uint16_t owner;		     /* worker */
 	_Atomic uint64_t too_big; /* any worker: the MTU that a router named, below the number of the segment; 0: none */
 
-	/* The owner's: what each packet needs is together here, and what few need stands behind `tcp`. */
+	/* The owner's. */
 	uint8_t phase;       /* enum connection_phase */
-	_Atomic bool ended;  /* it carries nothing any more, and the main thread is told; */
 	bool waits;	     /* in the worker's list of those that have something to send */
 	bool scheduled;      /* in the worker's wheel */
 	bool changed;	     /* its figures, since they were published */
-	int16_t ended_with;  /* for this reason: the result of TABLES_EVENT_CONNECTION_ENDED */
 	uint32_t gathered;   /* bytes of its frames that are about to be sealed; connection_seal.h */
-	TAILQ_ENTRY(connection) waiting;
 	uint64_t due;        /* microseconds: when the wheel looks at it */
-	uint64_t publish_at; /* microseconds: no earlier */
+	uint64_t frames_out; /* a counter */
 	struct backlog backlog;
-	struct connection_path path;
-	struct connection_counters counters;
 	struct tcp tcp;
+
+	TAILQ_ENTRY(connection) waiting;
 	struct rte_mbuf *lent; /* to the reader; NULL while one is lent to it: that frame is thrown away */
+	uint64_t frames_in;    /* a counter */
 	struct frame_reader reader;
+	struct connection_counters counters;
+	uint64_t publish_at; /* microseconds: no earlier */
 	LIST_ENTRY(connection) timed;
 	struct rte_mbuf *held_first, *held_last; /* linked by mbuf->next; each of one segment otherwise */
 	uint16_t n_held;
+	_Atomic bool ended;		   /* it carries nothing any more, and the main thread is told; */
+	int16_t ended_with;		   /* for this reason: the result of TABLES_EVENT_CONNECTION_ENDED */
 	struct connection_command *ending; /* the END command, to come back when all is said */
+
+	/* Main thread, as `ends`. */
+	uint32_t index;	  /* of its record */
+	uint32_t session; /* index, and the id of the record: */
+	uint64_t id, session_id;
 };
+_Static_assert(offsetof(struct connection, phase) == RTE_CACHE_LINE_SIZE &&
+		       offsetof(struct connection, tcp) == 2 * RTE_CACHE_LINE_SIZE,
+	"lines are as they are said to be");
 
-static inline void connection_prefetch_part(const struct connection *connection, size_t len)
+/* What sending a packet reads, and serving a connection: between two turns it has gone from the nearest cache. */
+static __rte_always_inline void connection_prefetch(const struct connection *connection)
 {
-	for (size_t at = 0; at < len; at += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0((const uint8_t *)connection + at);
-}
-
-/* What tells whether a packet may leave now. */
-static inline void connection_prefetch_room(const struct connection *connection)
-{
+	rte_prefetch0(connection);
 	rte_prefetch0(&connection->phase);
-	rte_prefetch0(&connection->backlog.data);
-	rte_prefetch0(&connection->tcp.send.una);
-	rte_prefetch0(&connection->tcp.send.flight);
-	rte_prefetch0(&connection->tcp.cubic.cwnd);
+	tcp_prefetch_segment(&connection->tcp);
 }
 
-/* What serving a connection reads: between two turns with many of them it has gone from the nearest cache. */
-static inline void connection_prefetch(const struct connection *connection)
+/* What of it a segment needs that is an ACK, or brings data. */
+static __rte_always_inline void connection_prefetch_ack(const struct connection *connection)
 {
-	connection_prefetch_part(connection, offsetof(struct connection, tcp) + TCP_SEND_PART);
+	connection_prefetch(connection);
+	tcp_prefetch_ack(&connection->tcp);
 }
-
-/* What of it a segment needs that brings data. */
-static inline void connection_prefetch_receive(const struct connection *connection)
+static __rte_always_inline void connection_prefetch_data(const struct connection *connection)
 {
-	connection_prefetch_part(connection, offsetof(struct connection, tcp) + TCP_RECEIVE_PART);
-	rte_prefetch0(&connection->tcp.counters);
+	connection_prefetch(connection);
+	rte_prefetch0(&connection->waiting);
+	rte_prefetch0(&connection->reader);
 }
 
 enum connection_command_kind {

@@ -94,7 +94,7 @@ static int install(struct worker *worker, const struct connection_command *comma
 		return error;
 	backlog_init(&connection->backlog, &own->backlog, &own->pool);
 	frame_reader_init(&connection->reader, false);
-	connection_path_init(connection);
+	connection_way_init(connection);
 	connection->phase = CONNECTION_LIVE;
 	connection_input_bytes(worker, connection, transfer->unread, transfer->state.unread_len);
 	install_held(worker, connection);

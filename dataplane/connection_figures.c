@@ -17,8 +17,8 @@ static void publish_queue(struct tables_connection *record, const struct connect
 
 	put(record, CONNECTION_FIGURE_QUEUE_BYTES, connection->backlog.data.bytes);
 	put(record, CONNECTION_FIGURE_QUEUE_WAIT, backlog_wait(&connection->backlog, now));
-	put(record, CONNECTION_FIGURE_FRAMES_IN, counters->frames_in);
-	put(record, CONNECTION_FIGURE_FRAMES_OUT, counters->frames_out);
+	put(record, CONNECTION_FIGURE_FRAMES_IN, connection->frames_in);
+	put(record, CONNECTION_FIGURE_FRAMES_OUT, connection->frames_out);
 	put(record, CONNECTION_FIGURE_IKE_IN, counters->ike_in);
 	put(record, CONNECTION_FIGURE_IKE_OUT, counters->ike_out);
 	put(record, CONNECTION_FIGURE_DROPPED_LATE, counters->dropped_late);

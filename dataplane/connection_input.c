@@ -15,10 +15,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { AHEAD = 4 /* connections that are fetched while others are served */ };
-
-/* A segment that is no longer is taken for an ACK alone. */
-enum { ACK_LEN_MAX = sizeof(struct rte_ipv6_hdr) + TCP_HEADER_MAX };
+enum {
+	AHEAD = 6,  /* segments: what their ACKs are for first is fetched while others are taken, */
+	SECOND = 3, /* and when they have come nearer by so many, what next */
+};
 
 /* Before a segment's payload: the outer header takes the place of the segment's own headers. */
 _Static_assert((int)RTE_PKTMBUF_HEADROOM >= (int)FRAME_KEPT_MAX, "there is room for what is kept of a frame");
@@ -114,7 +114,7 @@ static void take_frame(struct worker *worker, struct connection *connection, con
 	if (unlikely(!buffer)) {
 		worker_count(worker, REASON_DROP_NO_BUFFER, 1);
 	} else if (frame->kind == FRAME_ESP && frame->len >= ESP_HDR_LEN) {
-		connection->counters.frames_in++;
+		connection->frames_in++;
 		esp_begin(worker, connection, buffer, gathered);
 	} else if (frame->kind == FRAME_IKE && frame->len > 0) {
 		connection->counters.ike_in++;
@@ -210,54 +210,72 @@ static bool checksum_holds(const struct rte_mbuf *packet, const void *header, co
 	return tcp_checksum(&ipv4->src_addr, &ipv4->dst_addr, sizeof(ipv4->src_addr), tcp, len, NULL, 0) == 0;
 }
 
-/* The segment of a packet, taken apart. False: it has left. */
-static bool segment_read(struct worker *worker, struct rte_mbuf *packet, struct tcp_segment *segment)
-{
-	const void *header = rte_pktmbuf_mtod(packet, const void *);
-	uint16_t header_len = packet_of(packet)->outer_len;
-	uint8_t *tcp = rte_pktmbuf_mtod_offset(packet, uint8_t *, header_len);
-	uint32_t len = rte_pktmbuf_data_len(packet) - (uint32_t)header_len;
+/* A segment as bytes, from its TCP header on; classification has seen that this is whole. */
+struct bytes {
+	uint8_t *tcp;
+	uint32_t len;
+};
 
-	if (tcp_segment_parse(tcp, len, segment) < 0) {
+static inline struct bytes bytes_of(struct rte_mbuf *packet)
+{
+	uint16_t header_len = packet_of(packet)->outer_len;
+
+	return (struct bytes){.tcp = rte_pktmbuf_mtod_offset(packet, uint8_t *, header_len),
+		.len = rte_pktmbuf_data_len(packet) - (uint32_t)header_len};
+}
+
+/* The segment of a packet, taken apart. False: it has left. */
+static bool segment_read(
+	struct worker *worker, struct rte_mbuf *packet, const struct bytes *bytes, struct tcp_segment *segment)
+{
+	if (tcp_segment_parse(bytes->tcp, bytes->len, segment) < 0) {
 		exit_drop(worker, packet, REASON_DROP_CONNECTION_SEGMENT);
 		return false;
 	}
-	if (!checksum_holds(packet, header, tcp, len)) {
-		exit_drop(worker, packet, REASON_DROP_CHECKSUM);
-		return false;
-	}
-	segment->congestion_experienced = (header_tos(header) & ECN_MASK) == ECN_CE;
+	segment->congestion_experienced = (header_tos(rte_pktmbuf_mtod(packet, const void *)) & ECN_MASK) == ECN_CE;
 	return true;
 }
 
-/* An ACK that the next one of the burst makes needless; classification has seen that both have whole headers. */
-static bool is_overtaken(struct connection *connection, struct rte_mbuf *packet, struct rte_mbuf *next)
+bool connection_is_overtaken(
+	struct worker *worker, struct connection *connection, struct rte_mbuf *packet, struct rte_mbuf *next)
 {
-	uint16_t header_len = packet_of(packet)->outer_len, next_len = packet_of(next)->outer_len;
+	struct bytes first, second;
 
-	return tcp_is_overtaken(&connection->tcp, rte_pktmbuf_mtod_offset(packet, const uint8_t *, header_len),
-		rte_pktmbuf_data_len(packet) - (uint32_t)header_len,
-		rte_pktmbuf_mtod_offset(next, const uint8_t *, next_len),
-		rte_pktmbuf_data_len(next) - (uint32_t)next_len);
+	if (connection->phase != CONNECTION_LIVE || !connection_may_acknowledge(packet) ||
+		!connection_may_acknowledge(next))
+		return false;
+	first = bytes_of(packet);
+	second = bytes_of(next);
+	if (!tcp_is_overtaken(&connection->tcp, first.tcp, first.len, second.tcp, second.len))
+		return false;
+	worker_count(worker, REASON_OUT_SEGMENT, 1);
+	connection_release(&worker->connections->released, packet);
+	return true;
 }
 
-/* `next`: of the same connection, right behind it; NULL: there is none. */
-static void take_segment(struct worker *worker, struct connection *connection, struct rte_mbuf *packet,
-	struct rte_mbuf *next, struct gathered *gathered)
+static void take_segment(
+	struct worker *worker, struct connection *connection, struct rte_mbuf *packet, struct gathered *gathered)
 {
+	struct bytes bytes = bytes_of(packet);
+	uint64_t now = connection_worker_now(worker);
 	struct tcp_segment segment;
 
-	if (next && is_overtaken(connection, packet, next)) {
+	if (unlikely(!checksum_holds(packet, rte_pktmbuf_mtod(packet, const void *), bytes.tcp, bytes.len))) {
+		exit_drop(worker, packet, REASON_DROP_CHECKSUM);
+		return;
+	}
+	if (connection_may_acknowledge(packet) && tcp_input_ack(&connection->tcp, bytes.tcp, bytes.len, now)) {
 		worker_count(worker, REASON_OUT_SEGMENT, 1);
 		connection_release(&worker->connections->released, packet);
 		return;
 	}
-	if (!segment_read(worker, packet, &segment))
+	if (!segment_read(worker, packet, &bytes, &segment))
 		return;
 	worker_count(worker, REASON_OUT_SEGMENT, 1);
-	if (!tcp_input(&connection->tcp, &segment, packet, connection_worker_now(worker)))
+	if (tcp_input(&connection->tcp, &segment, packet, now))
+		read_stream(worker, connection, gathered);
+	else
 		connection_release(&worker->connections->released, packet);
-	read_stream(worker, connection, gathered);
 }
 
 static void hold(struct worker *worker, struct connection *connection, struct rte_mbuf *packet)
@@ -278,30 +296,14 @@ static void hold(struct worker *worker, struct connection *connection, struct rt
 	own->n_aside++;
 }
 
-static inline bool may_acknowledge(const struct rte_mbuf *segment)
-{
-	return rte_pktmbuf_data_len(segment) <= ACK_LEN_MAX;
-}
-
-/* What a segment needs of its connection: less where it brings data, as most connections do in one direction alone. */
-static inline void prefetch_for(const struct connection *connection, const struct rte_mbuf *segment)
-{
-	if (may_acknowledge(segment))
-		connection_prefetch(connection);
-	else
-		connection_prefetch_receive(connection);
-}
-
-/* While one connection is served, another is fetched, and of one in between what its ACK is for. */
-static inline void prefetch_ahead(
+/* What the ACK of segment `at` is for; each step follows where the one before it leads, which has arrived by then. */
+static __rte_always_inline void prefetch_ahead(
 	struct connection **connections, struct rte_mbuf **segments, uint16_t at, uint16_t count)
 {
-	if (at + AHEAD < count && connections[at + AHEAD] != connections[at + AHEAD - 1])
-		prefetch_for(connections[at + AHEAD], segments[at + AHEAD]);
-	if (at + AHEAD / 2 < count && may_acknowledge(segments[at + AHEAD / 2]))
-		tcp_prefetch_first(&connections[at + AHEAD / 2]->tcp);
-	if (at + AHEAD / 4 < count && may_acknowledge(segments[at + AHEAD / 4]))
-		tcp_prefetch_second(&connections[at + AHEAD / 4]->tcp);
+	if (at < count && connection_may_acknowledge(segments[at]))
+		tcp_prefetch_first(&connections[at]->tcp);
+	if (at >= SECOND && at - SECOND < count && connection_may_acknowledge(segments[at - SECOND]))
+		tcp_prefetch_second(&connections[at - SECOND]->tcp);
 }
 
 void connection_input(
@@ -310,15 +312,15 @@ void connection_input(
 	struct gathered gathered;
 
 	gathered.count = 0;
-	for (uint16_t i = 0; i < RTE_MIN(count, AHEAD); i++)
-		prefetch_for(connections[i], segments[i]);
+	for (uint16_t i = 0; i < AHEAD; i++)
+		prefetch_ahead(connections, segments, i, count);
 	for (uint16_t i = 0; i < count; i++) {
 		struct connection *connection = connections[i];
 		bool last = i + 1 == count || connections[i + 1] != connection;
 
-		prefetch_ahead(connections, segments, i, count);
+		prefetch_ahead(connections, segments, i + AHEAD, count);
 		if (likely(connection->phase == CONNECTION_LIVE || connection->phase == CONNECTION_ENDING)) {
-			take_segment(worker, connection, segments[i], last ? NULL : segments[i + 1], &gathered);
+			take_segment(worker, connection, segments[i], &gathered);
 			if (last)
 				connection_rest(worker, connection);
 		} else if (connection->phase == CONNECTION_HELD) {

@@ -72,47 +72,63 @@ struct connection *connection_lookup_find(const struct connection_lookup *lookup
 	return rte_hash_lookup_data(lookup->hash, ends, &connection) >= 0 ? connection : NULL;
 }
 
-static bool ends_are_equal(const struct connection_ends *a, const struct connection_ends *b)
+/*
+ * Are these the ends of a packet? In words that come out of the packet: what is put together in memory and read again
+ * in one piece at once waits for all the stores before it.
+ */
+static inline bool is_between(const struct connection_ends *ends, const void *header, const struct rte_tcp_hdr *tcp)
 {
-	return a->local_port == b->local_port && a->remote_port == b->remote_port && a->ipv6 == b->ipv6 &&
-	       ip_equal(&a->local, &b->local) && ip_equal(&a->remote, &b->remote);
+	const struct rte_ipv4_hdr *ipv4 = header;
+	const struct rte_ipv6_hdr *ipv6 = header;
+
+	if (memcmp(&ends->remote_port, &tcp->src_port, sizeof(uint32_t)) != 0)
+		return false;
+	if (unlikely(header_is_ipv6(header)))
+		return ends->ipv6 && memcmp(&ends->remote, ipv6->src_addr, sizeof(ends->remote)) == 0 &&
+		       memcmp(&ends->local, ipv6->dst_addr, sizeof(ends->local)) == 0;
+	return !ends->ipv6 && ends->remote.ipv4 == ipv4->src_addr && ends->local.ipv4 == ipv4->dst_addr;
 }
 
-/* Peers differ in address or port; which place it is needn't be hard to guess, for a wrong one costs a lookup. */
-static uint32_t place_of(const struct connection_ends *ends)
+static struct connection *find_anew(
+	const struct connection_lookup *lookup, const void *header, const struct rte_tcp_hdr *tcp)
 {
-	uint64_t key = (uint64_t)ends->remote.ipv4 << 16 | ends->remote_port;
+	struct connection_ends ends = {
+		.ipv6 = header_is_ipv6(header), .remote_port = tcp->src_port, .local_port = tcp->dst_port};
 
-	return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - CONNECTION_MEMORY_BITS));
+	header_addresses(header, &ends.remote, &ends.local);
+	return connection_lookup_find(lookup, &ends);
 }
 
 /* How many had been hidden is read first: one that is found then and hidden later is not found here again. */
-static struct connection *find_again(const struct connection_lookup *lookup, struct connection_memory *memory,
-	const struct connection_ends *ends)
+static inline struct connection *find_again(
+	const struct connection_memory *memory, const uint8_t *header, size_t header_len, uint32_t n_hidden)
 {
-	uint32_t n_hidden = atomic_load_explicit(&lookup->n_hidden, memory_order_acquire), place = place_of(ends);
+	uint32_t place = connection_memory_place(header, header_len);
 	struct connection *connection = memory->places[place].connection;
 
-	if (likely(connection && memory->places[place].n_hidden == n_hidden &&
-		    ends_are_equal(&connection->ends, ends)))
-		return connection;
-	connection = connection_lookup_find(lookup, ends);
-	memory->places[place].connection = connection;
-	memory->places[place].n_hidden = n_hidden;
-	return connection;
+	return likely(connection && memory->places[place].n_hidden == n_hidden &&
+		       is_between(&connection->ends, header, (const struct rte_tcp_hdr *)(header + header_len)))
+		       ? connection
+		       : NULL;
+}
+
+struct connection *connection_lookup_again(const struct connection_lookup *lookup,
+	const struct connection_memory *memory, const uint8_t *header, size_t header_len)
+{
+	return find_again(memory, header, header_len, atomic_load_explicit(&lookup->n_hidden, memory_order_acquire));
 }
 
 struct connection *connection_lookup_segment(const struct connection_lookup *lookup, struct connection_memory *memory,
-	const struct rte_mbuf *segment, uint16_t header_len)
+	const uint8_t *header, size_t header_len)
 {
-	const void *header = rte_pktmbuf_mtod(segment, const void *);
-	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod_offset(segment, const struct rte_tcp_hdr *, header_len);
-	struct connection_ends ends = {.ipv6 = header_is_ipv6(header)};
+	uint32_t n_hidden = atomic_load_explicit(&lookup->n_hidden, memory_order_acquire);
+	uint32_t place = connection_memory_place(header, header_len);
+	struct connection *connection = find_again(memory, header, header_len, n_hidden);
 
-	if (rte_pktmbuf_data_len(segment) < header_len + sizeof(*tcp))
-		return NULL;
-	header_addresses(header, &ends.remote, &ends.local);
-	ends.remote_port = tcp->src_port;
-	ends.local_port = tcp->dst_port;
-	return find_again(lookup, memory, &ends);
+	if (connection)
+		return connection;
+	connection = find_anew(lookup, header, (const struct rte_tcp_hdr *)(header + header_len));
+	memory->places[place].connection = connection;
+	memory->places[place].n_hidden = n_hidden;
+	return connection;
 }

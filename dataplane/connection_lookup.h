@@ -5,15 +5,18 @@
  */
 #pragma once
 
+#include "header.h"
+
 #include <rte_hash.h>
+#include <rte_prefetch.h>
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 struct connection;
 struct connection_ends;
-struct rte_mbuf;
 
 struct connection_lookup {
 	struct rte_hash *hash;
@@ -34,6 +37,23 @@ struct connection_memory {
 	} places[1 << CONNECTION_MEMORY_BITS];
 };
 
+/*
+ * The place of what came with that IP header of `header_len` bytes, behind which there is TCP. Peers differ in address
+ * or port; which place it is needn't be hard to guess, for a wrong one costs a lookup.
+ */
+static inline uint32_t connection_memory_place(const uint8_t *header, size_t header_len)
+{
+	rte_be32_t address;
+	rte_be16_t port;
+
+	/* The last four bytes of the source address, and the source port. */
+	memcpy(&address, header_is_ipv6(header) ? ((const struct rte_ipv6_hdr *)header)->src_addr + 12 : header + 12,
+		sizeof(address));
+	memcpy(&port, header + header_len, sizeof(port));
+	return (uint32_t)(((uint64_t)address << 16 | port) * UINT64_C(0x9e3779b97f4a7c15) >>
+			  (64 - CONNECTION_MEMORY_BITS));
+}
+
 /* `name` is unique in the process. 0 or -ENOMEM. */
 int connection_lookup_init(struct connection_lookup *lookup, const char *name, uint32_t capacity);
 void connection_lookup_free(struct connection_lookup *lookup);
@@ -48,9 +68,14 @@ void connection_lookup_forget(struct connection_lookup *lookup, int32_t position
 /* NULL: there is none. */
 struct connection *connection_lookup_find(const struct connection_lookup *lookup, const struct connection_ends *ends);
 
-/* The same for a whole packet, data at its IP header of `header_len` bytes, behind which there is TCP. */
+/*
+ * The same for what came with that IP header of `header_len` bytes, behind which there is TCP; and from memory alone,
+ * NULL also where it was forgotten.
+ */
 struct connection *connection_lookup_segment(const struct connection_lookup *lookup, struct connection_memory *memory,
-	const struct rte_mbuf *segment, uint16_t header_len);
+	const uint8_t *header, size_t header_len);
+struct connection *connection_lookup_again(const struct connection_lookup *lookup,
+	const struct connection_memory *memory, const uint8_t *header, size_t header_len);
 
 /* Is there any? Asked before a look at a segment. */
 static inline bool connection_lookup_has_any(const struct connection_lookup *lookup)

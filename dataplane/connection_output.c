@@ -64,11 +64,10 @@ static void enqueue(struct worker *worker, struct connection *connection, struct
 	connection_touch(worker, connection);
 }
 
-/* Nothing waits before it, and there is room: it need not wait either. */
-static inline bool may_go_at_once(const struct connection_worker *own, const struct connection *connection)
+/* There is room for one frame more, beside those that are about to be sealed. */
+static inline bool has_room(const struct connection_worker *own, const struct connection *connection)
 {
-	return backlog_is_empty(&connection->backlog) && tcp_send_room(&connection->tcp) > connection->gathered &&
-	       own->pool.n_free > own->frame_reserve;
+	return tcp_send_room(&connection->tcp) > connection->gathered && own->pool.n_free > own->frame_reserve;
 }
 
 /*
@@ -83,30 +82,10 @@ static void remember_child(struct worker *worker, struct rte_mbuf *packet, uint3
 	meta->spi = atomic_load_explicit(&worker->dataplane->sas.in[child].spi, memory_order_relaxed);
 }
 
-/* Each frame that may leave now does so when it is sealed. */
-void connection_take_gathered(struct worker *worker)
+void connection_send(struct worker *worker, struct rte_mbuf *packet, uint32_t child, struct connection *connection)
 {
-	struct connection_worker *own = worker->connections;
-	struct connection_sends *sends = &own->sends;
-
-	for (uint16_t i = 0; i < sends->count; i++) {
-		struct connection *connection = sends->connections[i];
-
-		if (likely(connection->phase == CONNECTION_LIVE && may_go_at_once(own, connection))) {
-			connection_seal_add(worker, connection, sends->packets[i], sends->children[i]);
-		} else {
-			remember_child(worker, sends->packets[i], sends->children[i]);
-			enqueue(worker, connection, sends->packets[i], false);
-		}
-	}
-	sends->count = 0;
-	connection_seal(worker);
-}
-
-void connection_send(struct worker *worker, struct rte_mbuf *packet, uint32_t child, uint32_t index)
-{
-	struct connection *connection = connections_find(&worker->dataplane->connections, index);
-	struct connection_sends *sends = &worker->connections->sends;
+	struct esp_extent extent;
+	bool at_once;
 
 	if (unlikely(!connection)) {
 		exit_drop(worker, packet, REASON_DROP_CONNECTION_ENDED);
@@ -117,13 +96,16 @@ void connection_send(struct worker *worker, struct rte_mbuf *packet, uint32_t ch
 		exit_handoff(worker, packet, connection->owner);
 		return;
 	}
-	if (sends->count == 0 || sends->connections[sends->count - 1] != connection)
-		connection_prefetch_room(connection);
-	sends->packets[sends->count] = packet;
-	sends->connections[sends->count] = connection;
-	sends->children[sends->count++] = child;
-	if (sends->count == BURST)
-		connection_take_gathered(worker);
+	extent = connection_seal_extent(worker, packet, child);
+	if (likely(connection->phase == CONNECTION_LIVE && backlog_is_empty(&connection->backlog))) {
+		at_once = connection_may_leave_at_once(connection, &extent);
+		if (likely(at_once || has_room(worker->connections, connection))) {
+			connection_seal_add(worker, connection, packet, child, &extent, at_once);
+			return;
+		}
+	}
+	remember_child(worker, packet, child);
+	enqueue(worker, connection, packet, false);
 }
 
 /* The connection that a packet was handed over for; NULL: it has gone. */
@@ -176,6 +158,7 @@ static void mark(struct connection *connection, struct rte_mbuf *packet)
 static void seal_one(struct worker *worker, struct connection *connection, const struct backlog_packet *packet)
 {
 	const struct sa_in *in = sa_find_in(&worker->dataplane->sas, packet_of(packet->owner)->spi);
+	struct esp_extent extent;
 
 	if (unlikely(!in)) {
 		exit_drop(worker, packet->owner, REASON_DROP_NO_OUTBOUND);
@@ -183,7 +166,9 @@ static void seal_one(struct worker *worker, struct connection *connection, const
 	}
 	if (unlikely(packet->ecn_capable))
 		mark(connection, packet->owner);
-	connection_seal_add(worker, connection, packet->owner, in->index);
+	extent = connection_seal_extent(worker, packet->owner, in->index);
+	connection_seal_add(worker, connection, packet->owner, in->index, &extent,
+		connection_may_leave_at_once(connection, &extent));
 }
 
 /* What of a connection's backlog may leave now, no more than FRAMES: IKE at once, the rest into the burst. */
@@ -194,13 +179,11 @@ static void gather(struct worker *worker, struct connection *connection)
 
 	if (likely(backlog_is_empty(&connection->backlog)))
 		return;
-	for (uint16_t n = 0; n < FRAMES && tcp_send_room(&connection->tcp) > connection->gathered &&
-			     own->pool.n_free > own->frame_reserve;
-		n++) {
+	for (uint16_t n = 0; n < FRAMES && has_room(own, connection); n++) {
 		if (!backlog_pop(&connection->backlog, &packet, connection_worker_now(worker)))
 			break;
 		if (unlikely(packet.is_ike))
-			connection_frame(worker, connection, packet.owner, FRAME_IKE);
+			connection_frame_ike(worker, connection, packet.owner);
 		else
 			seal_one(worker, connection, &packet);
 	}
@@ -238,14 +221,20 @@ static void ended(struct worker *worker, struct connection *connection)
 	connections_answer(worker, command);
 }
 
-/* Most deadlines move away with each segment, and the wheel is not told of that (wheel.h). */
-static inline void schedule(struct connection_worker *own, struct connection *connection)
+/*
+ * The wheel looks at it in time, for its figures too, which have changed since they were published. Most deadlines move
+ * away with each segment, and the wheel is not told of that (wheel.h).
+ */
+static inline bool is_scheduled(const struct connection *connection)
+{
+	return connection->changed && connection->scheduled &&
+	       !tcp_may_be_due_before(&connection->tcp, connection->due);
+}
+
+static void schedule(struct connection_worker *own, struct connection *connection)
 {
 	uint64_t publish_at = connection->changed ? connection->publish_at : UINT64_MAX;
 
-	if (likely(connection->scheduled && publish_at >= connection->due &&
-		    !tcp_is_due_before(&connection->tcp, connection->due)))
-		return;
 	wheel_schedule(&own->wheel, connection, RTE_MIN(tcp_deadline(&connection->tcp), publish_at));
 }
 
@@ -271,14 +260,22 @@ void connection_rest(struct worker *worker, struct connection *connection)
 {
 	if (connection->waits)
 		return;
-	if (likely(connection->phase == CONNECTION_LIVE && tcp_is_silent(&connection->tcp) &&
-		    backlog_is_empty(&connection->backlog) &&
-		    atomic_load_explicit(&connection->too_big, memory_order_relaxed) == 0)) {
-		tcp_sent_at_once(&connection->tcp, connection_worker_now(worker));
-		settle(worker, connection, false);
-	} else {
+	if (unlikely(connection->phase != CONNECTION_LIVE || !tcp_is_silent(&connection->tcp) ||
+		     !backlog_is_empty(&connection->backlog) ||
+		     atomic_load_explicit(&connection->too_big, memory_order_relaxed) != 0)) {
 		connection_touch(worker, connection);
+		return;
 	}
+	connection_sent(worker, connection);
+}
+
+void connection_sent(struct worker *worker, struct connection *connection)
+{
+	if (unlikely(connection->waits))
+		return;
+	tcp_sent_at_once(&connection->tcp, connection_worker_now(worker));
+	if (unlikely(!is_scheduled(connection)))
+		settle(worker, connection, false);
 }
 
 unsigned int connection_output(struct worker *worker)
@@ -289,12 +286,13 @@ unsigned int connection_output(struct worker *worker)
 
 	for (; n < SERVED && !TAILQ_EMPTY(&own->waiting); n++) {
 		served[n] = TAILQ_FIRST(&own->waiting);
-		if (TAILQ_NEXT(served[n], waiting))
-			connection_prefetch(TAILQ_NEXT(served[n], waiting));
-		take_events(worker, served[n]);
-		connection_obey_mtu(worker, served[n]);
 		TAILQ_REMOVE(&own->waiting, served[n], waiting);
-		gather(worker, served[n]);
+		connection_prefetch(served[n]);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		take_events(worker, served[i]);
+		connection_obey_mtu(worker, served[i]);
+		gather(worker, served[i]);
 	}
 	connection_seal(worker);
 	for (unsigned int i = 0; i < n; i++) {

@@ -2,124 +2,160 @@
 #include "connection_seal.h"
 
 #include "connection_output.h"
-#include "connection_segment.h"
 #include "connection_worker.h"
 #include "dataplane.h"
 #include "exits.h"
 #include "numbers.h"
 #include "outbound.h"
 
-enum { AHEAD = 4 /* packets whose connections are fetched while others leave */ };
+#include <string.h>
 
-void connection_frame(
-	struct worker *worker, struct connection *connection, struct rte_mbuf *packet, enum frame_kind kind)
+enum { NO_SPI = 0xff /* four of them are an SPI that nobody has */ };
+
+/* To its endpoint, which sends it when it may. False: it has left. */
+static bool frame_queue(
+	struct worker *worker, struct connection *connection, struct rte_mbuf *packet, uint8_t *frame, uint32_t len)
 {
-	uint32_t len;
-	uint8_t *frame = NULL;
+	packet_place(packet, frame, len);
+	if (likely(tcp_send(&connection->tcp, frame, len, packet) == 0))
+		return true;
+	connection->counters.dropped_full++;
+	exit_drop(worker, packet, REASON_DROP_CONNECTION_FULL);
+	return false;
+}
 
-	if (likely(rte_pktmbuf_headroom(packet) >= frame_head_len(kind)))
-		frame = frame_write_head(kind, rte_pktmbuf_mtod(packet, uint8_t *), rte_pktmbuf_data_len(packet), &len);
+void connection_frame_ike(struct worker *worker, struct connection *connection, struct rte_mbuf *packet)
+{
+	uint8_t *frame = NULL;
+	uint32_t len;
+
+	if (likely(rte_pktmbuf_headroom(packet) >= frame_head_len(FRAME_IKE)))
+		frame = frame_write_head(
+			FRAME_IKE, rte_pktmbuf_mtod(packet, uint8_t *), rte_pktmbuf_data_len(packet), &len);
 	if (unlikely(!frame)) {
 		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
 		return;
 	}
-	packet_begin_move(packet, -(int)frame_head_len(kind));
-	packet_of(packet)->frame_offset = packet->data_off;
-	if (!connection_segment_send(worker, connection, packet) &&
-		unlikely(tcp_send(&connection->tcp, frame, len, packet) < 0)) {
-		connection->counters.dropped_full++;
-		exit_drop(worker, packet, REASON_DROP_CONNECTION_FULL);
+	packet_of(packet)->frame_offset = (uint16_t)(frame - (uint8_t *)packet->buf_addr);
+	if (!frame_queue(worker, connection, packet, frame, len))
 		return;
-	}
 	worker_count(worker, REASON_OUT_FRAME, 1);
-	*(kind == FRAME_ESP ? &connection->counters.frames_out : &connection->counters.ike_out) += 1;
+	connection->counters.ike_out++;
 }
 
-static void sealed_give(struct worker *worker, struct connection *connection, struct esp_packet *esp, uint32_t child)
+/* Once for all that a connection sends in a row: when another one's turn comes. */
+static inline void sender_set(struct worker *worker, struct connection *next)
 {
-	struct tables_traffic *traffic = &worker->counters->traffic[child];
-	struct rte_mbuf *packet = esp->owner;
+	struct connection_sealing *sealing = &worker->connections->sealing;
+
+	if (sealing->sender && sealing->sender != next)
+		connection_sent(worker, sealing->sender);
+	sealing->sender = next;
+}
+
+/* Its place in the stream is taken, and the peer's reader must find one frame there: of an SA that there is not. */
+static void blot(struct rte_mbuf *packet, uint32_t frame_len)
+{
+	uint8_t *frame = (uint8_t *)packet->buf_addr + packet_of(packet)->frame_offset;
+
+	memset(frame + FRAME_LENGTH_LEN, NO_SPI, frame_len - FRAME_LENGTH_LEN);
+}
+
+/* The frame of what was sealed leaves in its segment. True: it is one. */
+static inline bool leave(struct worker *worker, const struct connection_begun *begun, const struct esp_packet *esp)
+{
+	bool good = esp->status == ESP_OK;
+
+	if (unlikely(!good)) {
+		blot(esp->owner, begun->frame_len);
+		worker_count(worker, REASON_DROP_CRYPTO, 1);
+	}
+	connection_segment_end(worker, begun, esp->owner);
+	return good;
+}
+
+/* Or is its endpoint's from now on. */
+static bool give(struct worker *worker, struct connection *connection, const struct esp_packet *esp)
+{
+	bool good = esp->status == ESP_OK;
 
 	connection->gathered = 0;
-	if (unlikely(esp->status != ESP_OK)) {
-		exit_drop(worker, packet, esp->status == ESP_NO_ROOM ? REASON_DROP_NO_ROOM : REASON_DROP_CRYPTO);
-		return;
-	}
-	tables_count(&traffic->packets_out, 1);
-	tables_count(&traffic->bytes_out, rte_pktmbuf_data_len(packet));
-	packet_place(packet, esp->data, esp->len);
-	connection_frame(worker, connection, packet, FRAME_ESP);
-}
-
-/* Takes out the packets that got no number. */
-static void keep_numbered(struct worker *worker, struct connection_sealing *sealing)
-{
-	uint16_t good = 0;
-
-	for (uint16_t i = 0; i < sealing->count; i++) {
-		if (sealing->esp[i].sequence == 0) {
-			sealing->connections[i]->gathered = 0;
-			exit_drop(worker, sealing->esp[i].owner, REASON_DROP_HARD_LIFETIME);
-			continue;
-		}
-		sealing->esp[good] = sealing->esp[i];
-		sealing->connections[good] = sealing->connections[i];
-		sealing->children[good++] = sealing->children[i];
-	}
-	sealing->count = good;
-}
-
-/* Encryption has driven out of the nearest cache what was there before. */
-static inline void prefetch_ahead(const struct connection_sealing *sealing, uint16_t at)
-{
-	uint16_t fetched = at + AHEAD, arrived = at + AHEAD / 2;
-
-	if (fetched < sealing->count) {
-		rte_prefetch0_write(sealing->esp[fetched].owner);
-		if (sealing->connections[fetched] != sealing->connections[fetched - 1])
-			connection_prefetch(sealing->connections[fetched]);
-	}
-	if (arrived < sealing->count)
-		tcp_prefetch_last(&sealing->connections[arrived]->tcp);
-}
-
-/* To their endpoints, and on their way where they may go at once. */
-static void give_all(struct worker *worker, struct connection_sealing *sealing)
-{
-	for (uint16_t i = 0; i < sealing->count; i++) {
-		struct connection *connection = sealing->connections[i];
-
-		prefetch_ahead(sealing, i);
-		sealed_give(worker, connection, &sealing->esp[i], sealing->children[i]);
-		if (i + 1 == sealing->count || sealing->connections[i + 1] != connection)
-			connection_rest(worker, connection);
-	}
-	sealing->count = 0;
+	if (unlikely(!good))
+		exit_drop(worker, esp->owner, REASON_DROP_CRYPTO);
+	else
+		good = frame_queue(
+			worker, connection, esp->owner, esp->data - FRAME_LENGTH_LEN, FRAME_LENGTH_LEN + esp->len);
+	connection->frames_out += good;
+	connection_rest(worker, connection);
+	return good;
 }
 
 void connection_seal(struct worker *worker)
 {
 	struct connection_sealing *sealing = &worker->connections->sealing;
+	uint16_t frames = 0, segments = 0;
 
 	if (sealing->count == 0)
 		return;
-	if (unlikely(numbers_take(worker, sealing->children, sealing->esp, sealing->count) != sealing->count))
-		keep_numbered(worker, sealing);
+	sender_set(worker, NULL);
 	esp_seal(worker->engine, sealing->esp, sealing->count);
-	give_all(worker, sealing);
+	for (uint16_t i = 0; i < sealing->count; i++) {
+		if (likely(!sealing->waits[i])) {
+			frames += leave(worker, &sealing->begun[i], &sealing->esp[i]);
+			segments++;
+		} else {
+			frames += give(worker, sealing->waits[i], &sealing->esp[i]);
+		}
+	}
+	worker_count(worker, REASON_OUT_FRAME, frames);
+	worker_count(worker, REASON_IN_SEGMENT, segments);
+	sealing->count = 0;
 }
 
-void connection_seal_add(struct worker *worker, struct connection *connection, struct rte_mbuf *packet, uint32_t child)
+/* What esp_seal wants to know. False: it has left. */
+static inline bool esp_begin(struct worker *worker, struct rte_mbuf *packet, uint32_t child,
+	const struct esp_extent *extent, struct esp_packet *esp)
+{
+	const struct sa_store *sas = &worker->dataplane->sas;
+
+	outbound_payload(&sas->out[child], sa_key(sas, child, SA_KEY_OUT), packet, esp);
+	if (unlikely(esp->headroom < extent->front_len + FRAME_LENGTH_LEN ||
+		     esp->tailroom < extent->len - extent->front_len - esp->len ||
+		     extent->len > FRAME_MAX - FRAME_LENGTH_LEN)) {
+		exit_drop(worker, packet, REASON_DROP_NO_ROOM);
+		return false;
+	}
+	if (unlikely(!numbers_take_one(worker, child, esp))) {
+		exit_drop(worker, packet, REASON_DROP_HARD_LIFETIME);
+		return false;
+	}
+	return true;
+}
+
+void connection_seal_add(struct worker *worker, struct connection *connection, struct rte_mbuf *packet, uint32_t child,
+	const struct esp_extent *extent, bool at_once)
 {
 	struct connection_sealing *sealing = &worker->connections->sealing;
-	const struct sa_out *out = &worker->dataplane->sas.out[child];
+	struct tables_traffic *traffic = &worker->counters->traffic[child];
 	struct esp_packet *esp = &sealing->esp[sealing->count];
+	uint32_t frame_len = 0;
+	uint8_t *frame;
 
-	outbound_payload(out, sa_key(&worker->dataplane->sas, child, SA_KEY_OUT), packet, esp);
-	esp->headroom = RTE_MAX(esp->headroom, (uint16_t)FRAME_LENGTH_LEN) - FRAME_LENGTH_LEN;
-	connection->gathered += FRAME_LENGTH_LEN + esp->len + (uint32_t)esp_overhead(esp_key_suite(esp->key), esp->len);
-	sealing->children[sealing->count] = child;
-	sealing->connections[sealing->count++] = connection;
-	if (sealing->count == BURST)
+	if (unlikely(!esp_begin(worker, packet, child, extent, esp)))
+		return;
+	tables_count(&traffic->packets_out, 1);
+	tables_count(&traffic->bytes_out, esp->len);
+	frame = frame_write_head(FRAME_ESP, esp->data - extent->front_len, extent->len, &frame_len);
+	packet_of(packet)->frame_offset = (uint16_t)(frame - (uint8_t *)packet->buf_addr);
+	if (likely(at_once && connection_segment_begin(
+				      worker, connection, packet, frame, frame_len, &sealing->begun[sealing->count]))) {
+		sealing->waits[sealing->count] = NULL;
+		connection->frames_out++;
+		sender_set(worker, connection);
+	} else {
+		sealing->waits[sealing->count] = connection;
+		connection->gathered += frame_len;
+	}
+	if (++sealing->count == BURST)
 		connection_seal(worker);
 }

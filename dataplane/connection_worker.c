@@ -25,10 +25,10 @@ enum {
 	TIME_WAIT = 2 * MICROSECONDS, /* a FIN that is sent again finds us; longer, and slots of records run short */
 };
 
-/* Nobody else has it, and all of it is its own: then it goes back as it is, and what stands on its second line is not read. */
+/* All of it is its own: then it goes back as it is, and what stands on its second line is not read. */
 static bool is_whole(const struct rte_mbuf *buffer)
 {
-	return rte_mbuf_refcnt_read(buffer) == 1 && RTE_MBUF_DIRECT(buffer) && buffer->nb_segs == 1;
+	return RTE_MBUF_DIRECT(buffer) && buffer->nb_segs == 1;
 }
 
 void connection_released_free(struct connection_released *released)
@@ -40,6 +40,10 @@ void connection_released_free(struct connection_released *released)
 	for (uint32_t i = 0; i < released->count; i++) {
 		struct rte_mbuf *buffer = released->buffers[i];
 
+		if (rte_mbuf_refcnt_read(buffer) > 1) {
+			rte_mbuf_refcnt_set(buffer, (uint16_t)(rte_mbuf_refcnt_read(buffer) - 1));
+			continue;
+		}
 		if (!is_whole(buffer)) {
 			rte_pktmbuf_free_seg(buffer);
 			continue;
@@ -227,10 +231,10 @@ unsigned int connection_worker_turn(struct worker *worker)
 	struct connection_command *command;
 	unsigned int n = 0;
 
-	connection_take_gathered(worker);
+	connection_seal(worker);
 	for (; unlikely((command = connections_command(worker)) != NULL); n++) {
 		connection_obey(worker, command);
-		connection_take_gathered(worker);
+		connection_seal(worker);
 	}
 	if (own->wheel.count > 0)
 		n += look_at_due(worker);

@@ -18,8 +18,11 @@ TAILQ_HEAD(connection_list, connection);
 
 enum { CONNECTION_RELEASED_MAX = 64 };
 
-/* Buffers that endpoints need no more. They were last looked at a round trip ago: by the time that they go, their first
- * lines are in the cache. */
+/*
+ * Buffers that endpoints need no more. They were last looked at a round trip ago: by the time that they go, their first
+ * lines are in the cache. One that still lies in a port's queue lies in this worker's (connection_segment.c), so that
+ * nobody else counts its references meanwhile, and no locked instruction is needed.
+ */
 struct connection_released {
 	struct rte_mbuf *buffers[CONNECTION_RELEASED_MAX];
 	uint32_t count;
@@ -36,14 +39,6 @@ static inline void connection_release(struct connection_released *released, stru
 		connection_released_free(released);
 }
 
-/* Packets on their way to their connections, which are fetched meanwhile. */
-struct connection_sends {
-	struct rte_mbuf *packets[BURST];
-	struct connection *connections[BURST];
-	uint32_t children[BURST];
-	uint16_t count;
-};
-
 struct connection_worker {
 	struct connection_list waiting; /* to be looked at when the turn ends: something came, or is to be sent */
 	struct tcp_pool pool;
@@ -58,7 +53,7 @@ struct connection_worker {
 	struct wheel wheel;
 	struct connection_released released;
 	struct connection_memory memory;
-	struct connection_sends sends;
+	bool segments_on[TABLES_PORTS_MAX]; /* ports to which segments of connections came */
 	struct connection_sealing sealing;
 };
 

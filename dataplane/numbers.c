@@ -105,19 +105,23 @@ static inline void group_take(struct worker *worker, struct group *group)
 		bytes_take(worker, group);
 }
 
+bool numbers_take_one(struct worker *worker, uint32_t child, struct esp_packet *packet)
+{
+	struct group group = {.child = child, .packets = 1, .bytes = packet->len};
+
+	group_take(worker, &group);
+	packet->sequence = likely(group.next <= group.last) ? group.next : 0;
+	packet->spi = worker->dataplane->sas.out[child].spi;
+	return packet->sequence != 0;
+}
+
 /* Where nobody else takes numbers there is nothing to gain from taking an SA's together. */
 static uint16_t take_alone(struct worker *worker, const uint32_t *children, struct esp_packet *packets, uint16_t count)
 {
 	uint16_t numbered = 0;
 
-	for (uint16_t i = 0; i < count; i++) {
-		struct group group = {.child = children[i], .packets = 1, .bytes = packets[i].len};
-
-		group_take(worker, &group);
-		packets[i].sequence = likely(group.next <= group.last) ? group.next : 0;
-		packets[i].spi = worker->dataplane->sas.out[children[i]].spi;
-		numbered += packets[i].sequence != 0;
-	}
+	for (uint16_t i = 0; i < count; i++)
+		numbered += numbers_take_one(worker, children[i], &packets[i]);
 	return numbered;
 }
 

@@ -13,3 +13,6 @@
  * that the SA carries nothing any more. At most BURST. Returns how many have a number.
  */
 uint16_t numbers_take(struct worker *worker, const uint32_t *children, struct esp_packet *packets, uint16_t count);
+
+/* The same for a single packet. False: it got none. */
+bool numbers_take_one(struct worker *worker, uint32_t child, struct esp_packet *packet);

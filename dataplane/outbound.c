@@ -12,7 +12,11 @@
 #include "numbers.h"
 #include "transport.h"
 
-enum { AHEAD = 8 /* packets whose counters are fetched while others leave */ };
+enum {
+	AHEAD = 8,	       /* packets whose counters are fetched while others leave */
+	CONNECTIONS_AHEAD = 6, /* whose TCP connections, while others go in; of those that have come nearer, */
+	LAST_AHEAD = 3,	       /* by so many, what is remembered of the segment before */
+};
 
 /* A burst between its steps; position i of each array is one packet. */
 struct outbound {
@@ -234,30 +238,41 @@ static inline void burst_add(struct worker *worker, struct outbound *burst, stru
 	outbound_payload(out, sa_key(&worker->dataplane->sas, child, SA_KEY_OUT), packet, esp);
 }
 
-/* What fits goes into the burst, or waits for its TCP connection. */
-static inline void packet_add(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
+/* By what TCP connection a peer is reached now; NULL: by none, or it has gone. */
+static inline struct connection *stream_of(const struct worker *worker, uint32_t child)
+{
+	const struct sa_outer *outer =
+		atomic_load_explicit(&worker->dataplane->sas.out[child].outer, memory_order_acquire);
+
+	return connections_find(&worker->dataplane->connections, outer->connection);
+}
+
+/* What fits goes into the burst, or to its TCP connection. `stream`: what stream_of said, or NULL: it was not asked. */
+static inline void packet_add(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child,
+	struct connection *stream)
 {
 	const struct sa_outer *outer =
 		atomic_load_explicit(&worker->dataplane->sas.out[child].outer, memory_order_acquire);
 
 	if (unlikely(outer->connection != TABLES_NONE))
-		connection_send(worker, packet, child, outer->connection);
+		connection_send(worker, packet, child, likely(stream) ? stream : stream_of(worker, child));
 	else
 		burst_add(worker, burst, packet, child);
 }
 
-static __rte_noinline void enter_long(
-	struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child, uint16_t mtu)
+static __rte_noinline void enter_long(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet,
+	uint32_t child, struct connection *stream, uint16_t mtu)
 {
 	struct rte_mbuf *pieces[FRAGMENT_PIECES_MAX];
 	uint16_t n_pieces = fit_long(worker, &worker->dataplane->sas.out[child], packet, mtu, pieces);
 
 	for (uint16_t piece = 0; piece < n_pieces; piece++)
-		packet_add(worker, burst, pieces[piece], child);
+		packet_add(worker, burst, pieces[piece], child, stream);
 }
 
 /* Steps 3 and 4 for a packet, and on with it. */
-static inline void enter(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child)
+static inline void enter(struct worker *worker, struct outbound *burst, struct rte_mbuf *packet, uint32_t child,
+	struct connection *stream)
 {
 	const struct sa_out *out = &worker->dataplane->sas.out[child];
 	uint16_t mtu = atomic_load_explicit(&out->inner_mtu, memory_order_relaxed);
@@ -270,9 +285,9 @@ static inline void enter(struct worker *worker, struct outbound *burst, struct r
 	}
 	outbound_clamp_mss(out, packet);
 	if (likely(rte_pktmbuf_data_len(packet) <= mtu))
-		packet_add(worker, burst, packet, child);
+		packet_add(worker, burst, packet, child, stream);
 	else
-		enter_long(worker, burst, packet, child, mtu);
+		enter_long(worker, burst, packet, child, stream, mtu);
 }
 
 /* What the steps from 3 on will read of an SA. */
@@ -291,6 +306,31 @@ static void prefetch_outer(const struct worker *worker, uint32_t child)
 	const struct sa_out *out = &worker->dataplane->sas.out[child];
 
 	rte_prefetch0(atomic_load_explicit(&out->outer, memory_order_relaxed));
+}
+
+/* What packet `at` of a burst will need of its connection, and when that has arrived, of the segment before it. */
+static __rte_always_inline void prefetch_stream(struct connection *const *streams, uint16_t at, uint16_t count)
+{
+	if (at < count && streams[at] && (at == 0 || streams[at] != streams[at - 1]))
+		connection_prefetch(streams[at]);
+	if (at >= LAST_AHEAD && at - LAST_AHEAD < count && streams[at - LAST_AHEAD])
+		tcp_prefetch_last(&streams[at - LAST_AHEAD]->tcp);
+}
+
+/* Steps 3 and 4 where there are TCP connections. */
+static void enter_streams(struct worker *worker, struct outbound *burst, struct rte_mbuf **packets,
+	const uint32_t *children, uint16_t count)
+{
+	struct connection *streams[BURST];
+
+	for (uint16_t i = 0; i < count; i++)
+		streams[i] = stream_of(worker, children[i]);
+	for (uint16_t i = 0; i < CONNECTIONS_AHEAD; i++)
+		prefetch_stream(streams, i, count);
+	for (uint16_t i = 0; i < count; i++) {
+		prefetch_stream(streams, i + CONNECTIONS_AHEAD, count);
+		enter(worker, burst, packets[i], children[i], streams[i]);
+	}
 }
 
 /* Step 1, where there are rules. The packets that go on come to the front; how many. */
@@ -332,7 +372,10 @@ void outbound_process(struct worker *worker, struct rte_mbuf **packets, uint16_t
 		prefetch_outer(worker, children[i]);
 	burst.count = 0;
 	burst.generation = route_generation(&dataplane->routes);
-	for (uint16_t i = 0; i < good; i++)
-		enter(worker, &burst, packets[i], children[i]);
+	if (connection_lookup_has_any(&dataplane->connections.lookup))
+		enter_streams(worker, &burst, packets, children, good);
+	else
+		for (uint16_t i = 0; i < good; i++)
+			enter(worker, &burst, packets[i], children[i], NULL);
 	burst_send(worker, &burst);
 }

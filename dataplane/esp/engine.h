@@ -90,6 +90,11 @@ struct esp_key {
 		struct library_gcm_key gcm;
 	};
 } __attribute__((aligned(ESP_KEY_ALIGN)));
+_Static_assert(
+	offsetof(struct esp_key, front_len) == ESP_KEY_LENS_AT + offsetof(struct esp_key_lens, front_len) &&
+		offsetof(struct esp_key, icv_len) == ESP_KEY_LENS_AT + offsetof(struct esp_key_lens, icv_len) &&
+		offsetof(struct esp_key, block_mask) == ESP_KEY_LENS_AT + offsetof(struct esp_key_lens, block_mask),
+	"they stand where others read them");
 _Static_assert(offsetof(struct esp_key, unused) + 4 == KEY_HEAD_AT + KEY_HEAD_LEN, "the head is as long as its places");
 
 /* Packets of a burst that go the same way. */

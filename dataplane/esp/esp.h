@@ -73,7 +73,7 @@ enum { ESP_KEY_ALIGN = 64 };
  * packets ahead of their work: a processor has some twenty fetches under way, and five or more a packet for a whole
  * burst at once would be waited for.
  */
-enum { ESP_KEY_HEAD_AT = 256 };
+enum { ESP_KEY_HEAD_AT = 256, ESP_KEY_LENS_AT = ESP_KEY_HEAD_AT + 8 };
 static inline void esp_key_prefetch(const struct esp_key *key)
 {
 	__builtin_prefetch((const char *)key + ESP_KEY_HEAD_AT);
@@ -120,6 +120,25 @@ struct esp_packet {
  */
 size_t esp_seal(struct esp_engine *engine, struct esp_packet *packets, size_t count);
 size_t esp_open(struct esp_engine *engine, struct esp_packet *packets, size_t count);
+
+/* Of the suite, what every packet's layout asks for; at ESP_KEY_LENS_AT of a key. */
+struct esp_key_lens {
+	uint8_t front_len, iv_len, icv_len, block_mask; /* block_len - 1 */
+};
+
+/* What seal will make of a payload of so many bytes: a packet of `len` bytes, of which `front_len` lie before the
+ * payload. */
+struct esp_extent {
+	uint32_t front_len, len;
+};
+static inline struct esp_extent esp_seal_extent(const struct esp_key *key, uint32_t payload_len)
+{
+	const struct esp_key_lens *lens = (const struct esp_key_lens *)((const uint8_t *)key + ESP_KEY_LENS_AT);
+	uint32_t pad_len = -(payload_len + ESP_TRAILER_LEN) & lens->block_mask;
+
+	return (struct esp_extent){.front_len = lens->front_len,
+		.len = lens->front_len + payload_len + pad_len + ESP_TRAILER_LEN + lens->icv_len};
+}
 
 /* Bytes that seal adds to a payload of payload_len bytes, and how many of them lie before it. */
 size_t esp_overhead(const struct esp_suite *suite, size_t payload_len);

@@ -210,19 +210,19 @@ void ack_process(struct tcp *tcp, const struct tcp_segment *segment, uint64_t no
 		timer_stop(tcp, TCP_TIMER_PERSIST);
 }
 
-void ack_process_plain(struct tcp *tcp, const struct tcp_header *header, uint64_t now)
+void ack_process_plain(struct tcp *tcp, uint32_t ack, uint32_t echo, uint64_t now)
 {
 	bool was_limited = window_limits(tcp);
 	struct tcp_delivery delivery = {
 		.now = now,
 		.has_echo = tcp->timestamps.enabled,
-		.echo = header->ts_echo,
+		.echo = echo,
 		.rtt = RTT_NONE,
 	};
 
-	tcp->send.wl1 = header->seq;
-	tcp->send.wl2 = header->ack;
-	send_acknowledge(tcp, header->ack, &delivery);
+	tcp->send.wl1 = tcp->receive.nxt;
+	tcp->send.wl2 = ack;
+	send_acknowledge(tcp, ack, &delivery);
 	measure(tcp, &delivery);
 	congestion_plain(tcp, &delivery, was_limited);
 	count_rounds(tcp);

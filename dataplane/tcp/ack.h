@@ -7,12 +7,15 @@
 /* The ACK is no older than SND.UNA - MAX.SND.WND and no newer than SND.NXT (RFC 5961 section 5.2). */
 void ack_process(struct tcp *tcp, const struct tcp_segment *segment, uint64_t now);
 
-/* The same for an ACK alone of something that is outstanding, where all is calm and the window as it was, not closed. */
-void ack_process_plain(struct tcp *tcp, const struct tcp_header *header, uint64_t now);
+/*
+ * The same for an ACK alone, at RCV.NXT, of something that is outstanding, where all is calm and the window as it was,
+ * not closed. `echo`: TSecr, where timestamps are used.
+ */
+void ack_process_plain(struct tcp *tcp, uint32_t ack, uint32_t echo, uint64_t now);
 
 /* Neither side knows of a loss, and no ACK is waited for in particular. */
 static inline bool ack_is_calm(const struct tcp *tcp)
 {
-	return tcp->sack && tcp->phase == TCP_PHASE_OPEN && tcp->send.lost + tcp->send.sacked == 0 &&
-	       !tcp->rack.probing && !tcp->rack.in_dsack_round;
+	return tcp->sack && tcp->phase == TCP_PHASE_OPEN && tcp->send.lost + tcp->send.sacked == 0 && !tcp->probing &&
+	       !tcp->rack.in_dsack_round;
 }

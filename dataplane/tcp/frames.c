@@ -112,17 +112,3 @@ enum frame_result frame_next(struct frame_reader *reader, struct tcp_piece *piec
 	}
 	return collect(reader, piece, frame);
 }
-
-uint8_t *frame_write_head(enum frame_kind kind, uint8_t *data, uint32_t len, uint32_t *frame_len)
-{
-	uint8_t *head = data - frame_head_len(kind);
-
-	*frame_len = len + frame_head_len(kind);
-	if (*frame_len > FRAME_MAX || len > FRAME_MAX)
-		return NULL;
-	head[0] = (uint8_t)(*frame_len >> 8);
-	head[1] = (uint8_t)*frame_len;
-	if (kind == FRAME_IKE)
-		memcpy(head + FRAME_LENGTH_LEN, marker, FRAME_MARKER_LEN);
-	return head;
-}

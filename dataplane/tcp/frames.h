@@ -14,6 +14,7 @@
 
 #include "tcp/tcp.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum {
@@ -116,4 +117,18 @@ static inline uint32_t frame_head_len(enum frame_kind kind)
  * Writes these bytes in front of `data` and returns where the frame begins; *frame_len: how long it is. NULL when that
  * were more than FRAME_MAX.
  */
-uint8_t *frame_write_head(enum frame_kind kind, uint8_t *data, uint32_t len, uint32_t *frame_len);
+static inline uint8_t *frame_write_head(enum frame_kind kind, uint8_t *data, uint32_t len, uint32_t *frame_len)
+{
+	uint32_t head_len = frame_head_len(kind);
+	uint16_t length;
+
+	if (len > FRAME_MAX - head_len)
+		return NULL;
+	*frame_len = len + head_len;
+	length = htobe16((uint16_t)*frame_len);
+	data -= head_len;
+	memcpy(data, &length, sizeof(length));
+	if (kind == FRAME_IKE)
+		memset(data + FRAME_LENGTH_LEN, 0, FRAME_MARKER_LEN);
+	return data;
+}

@@ -24,9 +24,9 @@ static uint32_t segment_span(const struct tcp_segment *segment)
 /* An ACK that a forger may have provoked, or a peer that disagrees with us: no more than two a second. */
 static void acknowledge_limited(struct tcp *tcp, uint64_t now)
 {
-	if (now < tcp->ack.challenge_after)
+	if (now < tcp->challenge_after)
 		return;
-	tcp->ack.challenge_after = now + CHALLENGE_INTERVAL;
+	tcp->challenge_after = now + CHALLENGE_INTERVAL;
 	tcp->ack.now = true;
 }
 
@@ -221,30 +221,19 @@ static inline bool is_data_alone(const struct tcp *tcp, const struct tcp_segment
 	       receive->n_held == 0 && receive->n_blocks == 0;
 }
 
-/* Of a peer that receives. */
-static inline bool is_ack_alone(const struct tcp *tcp, const struct tcp_segment *segment)
+/* What ack_process would do is to note its numbers. */
+static inline void take_data_alone(struct tcp *tcp, const struct tcp_segment *segment, void *owner, uint64_t now)
 {
-	uint32_t ack = segment->header.ack;
+	const struct tcp_header *header = &segment->header;
 
-	return segment->payload_len == 0 && sequence_before(tcp->send.una, ack) &&
-	       sequence_at_most(ack, tcp->send.nxt) && ack_is_calm(tcp);
-}
-
-static inline void note_expected(struct tcp *tcp, const struct tcp_header *header, uint64_t now)
-{
 	tcp->heard = now;
 	tcp->n_keepalives = 0;
 	if (tcp->timestamps.enabled && sequence_at_most(header->seq, tcp->ack.last)) {
 		tcp->timestamps.recent = header->ts_value;
 		tcp->timestamps.recent_time = now;
 	}
-}
-
-/* What ack_process would do is to note its numbers. */
-static inline void take_data_alone(struct tcp *tcp, const struct tcp_segment *segment, void *owner, uint64_t now)
-{
-	tcp->send.wl1 = segment->header.seq;
-	tcp->send.wl2 = segment->header.ack;
+	tcp->send.wl1 = header->seq;
+	tcp->send.wl2 = header->ack;
 	receive_next(tcp, segment->payload, segment->payload_len, owner);
 	plan_ack(tcp, segment->payload_len, true, now);
 }
@@ -255,17 +244,9 @@ bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, void *owner, 
 	bool taken = false;
 
 	tcp_count(tcp, TCP_COUNT_SEGMENTS_IN);
-	if (is_expected(tcp, segment)) {
-		if (is_data_alone(tcp, segment)) {
-			note_expected(tcp, header, now);
-			take_data_alone(tcp, segment, owner, now);
-			return true;
-		}
-		if (is_ack_alone(tcp, segment)) {
-			note_expected(tcp, header, now);
-			ack_process_plain(tcp, header, now);
-			return false;
-		}
+	if (is_expected(tcp, segment) && is_data_alone(tcp, segment)) {
+		take_data_alone(tcp, segment, owner, now);
+		return true;
 	}
 	if (tcp->state == TCP_STATE_CLOSED || !is_acceptable(tcp, segment, now))
 		return false;

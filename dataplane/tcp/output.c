@@ -98,9 +98,12 @@ static inline void header_init(struct tcp *tcp, struct tcp_header *header, uint3
 	header->window = receive_offer_window(tcp);
 	header->flags = TCP_FLAG_ACK;
 	header->has_timestamps = tcp->timestamps.enabled;
-	header->ts_value = tcp_timestamp(tcp, now);
-	header->ts_echo = tcp->timestamps.recent_known ? tcp->timestamps.recent : 0;
+	header->ts_value = header->ts_echo = 0;
 	header->n_sack = 0;
+	if (header->has_timestamps) {
+		header->ts_value = tcp_timestamp(tcp, now);
+		header->ts_echo = tcp->timestamps.recent_known ? tcp->timestamps.recent : 0;
+	}
 	if (tcp->ack.ecn_echo)
 		header->flags |= TCP_FLAG_ECE;
 }
@@ -209,25 +212,11 @@ static void write_reset(struct tcp *tcp, struct tcp_departure *departure, uint64
 	tcp->debts.reset = false;
 }
 
-/* Nothing keeps a frame from leaving as it is, and nothing but data and an ACK is to be said. */
-static inline bool may_go_at_once(const struct tcp *tcp, uint32_t len)
-{
-	const struct tcp_send *send = &tcp->send;
-	const struct tcp_debts *debts = &tcp->debts;
-
-	return tcp->state == TCP_STATE_ESTABLISHED && tcp->phase == TCP_PHASE_OPEN && send->unsent == TCP_NONE &&
-	       send->lost == 0 && send_is_outstanding(tcp) && len <= send->mss && len <= send_window_room(tcp) &&
-	       send->flight + len <= tcp->cubic.cwnd && tcp->pool->n_free > 0 &&
-	       !(debts->reset | debts->segment | debts->window_probe | debts->cwr) && !receive_has_gaps(tcp) &&
-	       !tcp->receive.has_duplicate;
-}
-
 uint32_t tcp_send_at_once(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner, uint64_t now)
 {
 	struct tcp_header header;
+	uint32_t header_len;
 
-	if (!may_go_at_once(tcp, len))
-		return 0;
 	header_init(tcp, &header, tcp->send.nxt, now);
 	header.flags |= TCP_FLAG_PSH;
 	acknowledged(tcp, &header, true);
@@ -239,14 +228,13 @@ uint32_t tcp_send_at_once(struct tcp *tcp, uint8_t *frame, uint32_t len, void *o
 	tcp->debts.probe_timer = true;
 	tcp_count(tcp, TCP_COUNT_SEGMENTS_OUT);
 	tcp->counters[TCP_COUNT_BYTES_OUT] += len;
-	return tcp_header_write(&header, frame - tcp_header_len(&header));
+	header_len = tcp_header_len_plain(tcp);
+	tcp_header_write_fixed(&header, header_len, frame - header_len);
+	return header_len;
 }
 
-void tcp_sent_at_once(struct tcp *tcp, uint64_t now)
+void tcp_put_off_probe(struct tcp *tcp, uint64_t now)
 {
-	if (!tcp->debts.probe_timer)
-		return;
-	tcp->debts.probe_timer = false;
 	tlp_schedule(tcp, now);
 }
 

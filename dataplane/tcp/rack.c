@@ -151,29 +151,44 @@ void rack_timeout(struct tcp *tcp, uint64_t now)
 	}
 }
 
-void tlp_schedule(struct tcp *tcp, uint64_t now)
+/* Section 7.2: PTO after `since`, but no later than the retransmission timeout. */
+static uint64_t probe_deadline(const struct tcp *tcp, uint64_t since)
 {
-	uint64_t timeout = RTO_INITIAL;
+	uint64_t timeout = RTO_INITIAL, rto = tcp->timers[TCP_TIMER_RTO];
 
-	timer_stop(tcp, TCP_TIMER_PROBE);
-	if (!tcp->sack || !send_is_outstanding(tcp) || tcp->phase != TCP_PHASE_OPEN || tcp->rack.probing ||
-		tcp->send.sacked > 0)
-		return;
 	if (tcp->rtt.srtt != RTT_NONE) {
 		timeout = 2 * (uint64_t)tcp->rtt.srtt;
 		/* One segment alone may wait for the peer's delayed ACK. */
 		if (tcp->send.head == send_last_sent(tcp))
 			timeout += TLP_MAX_ACK_DELAY;
 	}
-	if (now + timeout > tcp->timers[TCP_TIMER_RTO])
-		timer_set(tcp, TCP_TIMER_PROBE, tcp->timers[TCP_TIMER_RTO]);
-	else
-		timer_set(tcp, TCP_TIMER_PROBE, now + timeout);
+	return since + timeout < rto ? since + timeout : rto;
+}
+
+void tlp_schedule(struct tcp *tcp, uint64_t now)
+{
+	timer_stop(tcp, TCP_TIMER_PROBE);
+	if (tcp->sack && send_is_outstanding(tcp) && tcp->phase == TCP_PHASE_OPEN && !tcp->probing &&
+		tcp->send.sacked == 0)
+		timer_set(tcp, TCP_TIMER_PROBE, probe_deadline(tcp, now));
+}
+
+bool tlp_is_early(struct tcp *tcp, uint64_t now)
+{
+	uint64_t deadline;
+
+	if (tcp->send.newest == TCP_NONE)
+		return false;
+	deadline = probe_deadline(tcp, tcp_slot(tcp, tcp->send.newest)->time);
+	if (deadline <= now)
+		return false;
+	timer_set(tcp, TCP_TIMER_PROBE, deadline);
+	return true;
 }
 
 void tlp_sent(struct tcp *tcp, bool is_retransmission)
 {
-	tcp->rack.probing = true;
+	tcp->probing = true;
 	tcp->rack.probe_is_retransmission = is_retransmission;
 	tcp->rack.probe_end = tcp->send.nxt;
 	tcp_count(tcp, TCP_COUNT_PROBES);
@@ -184,15 +199,15 @@ bool tlp_acknowledge(struct tcp *tcp, uint32_t ack, bool duplicate, bool has_sac
 	struct tcp_rack *rack = &tcp->rack;
 	bool repaired = false;
 
-	if (!rack->probing || sequence_before(ack, rack->probe_end))
+	if (!tcp->probing || sequence_before(ack, rack->probe_end))
 		return false;
 	if (!rack->probe_is_retransmission || duplicate) {
-		rack->probing = false; /* both arrived */
+		tcp->probing = false; /* both arrived */
 	} else if (sequence_before(rack->probe_end, ack)) {
-		rack->probing = false;
+		tcp->probing = false;
 		repaired = true; /* only the probe arrived, else there would have been a DSACK */
 	} else if (is_pure_duplicate && !has_sack) {
-		rack->probing = false; /* a peer that sends no DSACK saw it twice */
+		tcp->probing = false; /* a peer that sends no DSACK saw it twice */
 	}
 	return repaired;
 }

@@ -27,8 +27,14 @@ bool rack_detect(struct tcp *tcp, uint64_t now);
 /* Section 6.3: the retransmission timer expired. */
 void rack_timeout(struct tcp *tcp, uint64_t now);
 
-/* Section 7.2: TCP_TIMER_PROBE, if a probe may be sent now. To be called after new data and after ACKs. */
+/*
+ * Section 7.2: TCP_TIMER_PROBE, if a probe may be sent now. To be called after ACKs, and after new data unless the
+ * timer runs and expires no later than it should then.
+ */
 void tlp_schedule(struct tcp *tcp, uint64_t now);
+
+/* The timer expired: was something sent since it was set? Then it is set to when it should. */
+bool tlp_is_early(struct tcp *tcp, uint64_t now);
 
 /* Section 7.3: a segment is the probe: new data or a retransmission. To be called after send_transmitted. */
 void tlp_sent(struct tcp *tcp, bool is_retransmission);

@@ -55,7 +55,7 @@ static uint32_t edge_now(const struct tcp *tcp)
 	return sequence_later(edge, receive->edge);
 }
 
-uint16_t receive_offer_window(struct tcp *tcp)
+uint16_t receive_move_window(struct tcp *tcp)
 {
 	struct tcp_receive *receive = &tcp->receive;
 	uint32_t edge = edge_now(tcp), window = edge - receive->nxt, field = window >> receive->scale;

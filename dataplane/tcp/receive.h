@@ -15,8 +15,8 @@
 void receive_init(struct tcp *tcp, uint32_t nxt, uint32_t window, uint8_t scale);
 void receive_free(struct tcp *tcp);
 
-/* The window field of the next segment; the right edge is promised with it. */
-uint16_t receive_offer_window(struct tcp *tcp);
+/* The window field of the next segment; the right edge is promised with it. See receive_offer_window. */
+uint16_t receive_move_window(struct tcp *tcp);
 
 /* Has the window grown by so much since the last segment that the peer should hear of it (section 3.8.6.2.2)? */
 bool receive_window_grew(const struct tcp *tcp);
@@ -48,4 +48,16 @@ uint8_t receive_report(struct tcp *tcp, struct tcp_range *blocks, uint8_t max);
 static inline bool receive_has_gaps(const struct tcp *tcp)
 {
 	return tcp->receive.n_blocks > 0;
+}
+
+/* Most often all was read, and as much has been promised as ever is. */
+static inline uint16_t receive_offer_window(struct tcp *tcp)
+{
+	const struct tcp_receive *receive = &tcp->receive;
+	uint32_t field = tcp->settings->receive_window >> receive->scale;
+
+	if (receive->read == receive->nxt && receive->edge == receive->nxt + (field << receive->scale) &&
+		field <= UINT16_MAX)
+		return (uint16_t)field;
+	return receive_move_window(tcp);
 }

@@ -130,30 +130,11 @@ uint32_t tcp_header_len(const struct tcp_header *header)
 	return len;
 }
 
-static uint8_t *write64(uint8_t *bytes, uint32_t first, uint32_t second)
-{
-	uint64_t wire = htobe64((uint64_t)first << 32 | second);
-
-	memcpy(bytes, &wire, sizeof(wire));
-	return bytes + sizeof(wire);
-}
-
-/* Eight bytes at a time, as tcp_departure wants it read. */
 uint32_t tcp_header_write(const struct tcp_header *header, uint8_t wire[TCP_HEADER_MAX])
 {
 	uint32_t len = tcp_header_len(header);
-	uint32_t ports = (uint32_t)header->source_port << 16 | header->destination_port;
-	uint32_t offset_flags_window = len / 4 << 28 | (uint32_t)header->flags << 16 | header->window;
-	uint8_t *at = write64(wire, ports, header->seq);
+	uint8_t *at = tcp_header_write_fixed(header, len, wire);
 
-	at = write64(at, header->ack, offset_flags_window);
-	/* The checksum is zero, and so is the urgent pointer. */
-	if (header->has_timestamps) {
-		at = write64(at, 0, TCP_TIMESTAMPS_ALIGNED);
-		at = write64(at, header->ts_value, header->ts_echo);
-	} else {
-		at = write32(at, 0);
-	}
 	if (header->n_sack > 0) {
 		at = write32(at, OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_SACK << 8 |
 					 (OPTION_HEAD_LEN + header->n_sack * (uint32_t)SACK_BLOCK_LEN));

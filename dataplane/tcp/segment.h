@@ -6,9 +6,11 @@
  */
 #pragma once
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum tcp_flag {
 	TCP_FLAG_FIN = 0x01,
@@ -66,6 +68,31 @@ uint32_t tcp_header_len(const struct tcp_header *header);
 
 /* Writes the header, checksum zero, and returns its length. */
 uint32_t tcp_header_write(const struct tcp_header *header, uint8_t wire[TCP_HEADER_MAX]);
+
+/*
+ * All of it but SACK blocks, of a header of `len` bytes, eight at a time, as tcp_departure wants it read. Returns what
+ * is behind it.
+ */
+static inline uint8_t *tcp_header_write_fixed(const struct tcp_header *header, uint32_t len, uint8_t *wire)
+{
+	uint64_t ports = (uint64_t)header->source_port << 16 | header->destination_port;
+	uint64_t first = htobe64(ports << 32 | header->seq);
+	uint64_t second =
+		htobe64((uint64_t)header->ack << 32 | len / 4 << 28 | (uint32_t)header->flags << 16 | header->window);
+	uint64_t third = htobe64(TCP_TIMESTAMPS_ALIGNED); /* behind a checksum and an urgent pointer that are zero */
+	uint64_t fourth = htobe64((uint64_t)header->ts_value << 32 | header->ts_echo);
+
+	memcpy(wire, &first, sizeof(first));
+	memcpy(wire + sizeof(first), &second, sizeof(second));
+	wire += 2 * sizeof(first);
+	if (!header->has_timestamps) {
+		memset(wire, 0, sizeof(uint32_t));
+		return wire + sizeof(uint32_t);
+	}
+	memcpy(wire, &third, sizeof(third));
+	memcpy(wire + sizeof(third), &fourth, sizeof(fourth));
+	return wire + 2 * sizeof(third);
+}
 
 /*
  * The checksum over pseudo-header, header and payload (RFC 9293 section 3.1; RFC 8200 section 8.1), in network order,

@@ -240,7 +240,7 @@ static void slot_trim(struct tcp *tcp, struct tcp_slot *slot, uint32_t ack, stru
 
 /*
  * Whole slots that were sent once, in this order, with nothing lost or SACKED: nearly all there are. What is to be
- * known of them the last one tells.
+ * known of them the last one tells. The one behind them, which is far from all caches, is not looked at.
  */
 static void acknowledge_in_order(struct tcp *tcp, uint32_t ack, struct tcp_delivery *delivery)
 {
@@ -250,7 +250,7 @@ static void acknowledge_in_order(struct tcp *tcp, uint32_t ack, struct tcp_deliv
 
 	if (send->lost + send->sacked > 0 || sequence_before(begin, tcp->rack.fack))
 		return;
-	while (at != TCP_NONE && at == send->oldest) {
+	while (end != ack && at != TCP_NONE && at == send->oldest) {
 		const struct tcp_slot *slot = tcp_slot(tcp, at);
 		uint32_t next = slot->next;
 

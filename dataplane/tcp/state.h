@@ -100,33 +100,32 @@ struct tcp_first {
 	uint32_t seq, len;
 };
 
-/* What came and is not read yet; see receive.h. */
+/* What came and is not read yet; see receive.h. The first three lines each segment asks for. */
 struct tcp_receive {
-	uint32_t nxt;	     /* RCV.NXT */
-	uint32_t read;	     /* the next byte to be read */
-	uint32_t edge;	     /* the right edge of the window as promised: never goes back */
-	uint32_t head, tail; /* slots held, by sequence */
+	uint32_t nxt;  /* RCV.NXT */
+	uint32_t edge; /* the right edge of the window as promised: never goes back */
+	uint32_t read; /* the next byte to be read */
 	uint32_t n_held;
-	struct tcp_first first;
 	bool fin_known; /* the peer's FIN came, maybe ahead of bytes before it */
-	uint32_t fin;	/* its sequence number */
 	uint8_t scale;	/* Rcv.Wind.Shift */
 	uint8_t n_blocks;
 	uint8_t untold; /* a bit for each block that changed since the peer was told */
 	bool has_duplicate;
+	struct tcp_first first;
+	uint32_t head, tail;			 /* slots held, by sequence */
+	uint32_t fin;				 /* the FIN's sequence number */
 	struct tcp_range blocks[TCP_BLOCKS_MAX]; /* newest first (RFC 2018 section 4) */
 	struct tcp_range duplicate;		 /* to be reported once (RFC 2883) */
 };
 
 /* When and how to acknowledge; see output.c. */
 struct tcp_ack_state {
-	bool now;		  /* with the next output, rather than by the timer */
-	uint32_t last;		  /* Last.ACK.sent */
-	uint32_t unacknowledged;  /* bytes that came since */
-	uint32_t segment_len;	  /* the longest payload that came: what "two full segments" means */
-	uint8_t quick;		  /* so many more ACKs wait for no second segment */
-	bool ecn_echo;		  /* congestion was experienced, and no CWR came since */
-	uint64_t challenge_after; /* earlier than that, no challenge (RFC 5961 section 7) */
+	uint32_t last;		 /* Last.ACK.sent */
+	uint32_t unacknowledged; /* bytes that came since */
+	uint32_t segment_len;	 /* the longest payload that came: what "two full segments" means */
+	bool now;		 /* with the next output, rather than by the timer */
+	uint8_t quick;		 /* so many more ACKs wait for no second segment */
+	bool ecn_echo;		 /* congestion was experienced, and no CWR came since */
 };
 
 /* RFC 7323. */
@@ -147,8 +146,8 @@ struct tcp_rack {
 	uint32_t dsack_round;
 	bool reordering_seen, in_dsack_round;
 	uint8_t reo_wnd_mult, reo_wnd_persist;
-	bool probing, probe_is_retransmission; /* TLP.end_seq is set, TLP.is_retrans */
-	uint32_t probe_end;		       /* TLP.end_seq */
+	bool probe_is_retransmission; /* TLP.is_retrans */
+	uint32_t probe_end;	      /* TLP.end_seq */
 };
 
 /* RFC 6937, and what is needed to take a reduction back (RFC 4015, RFC 3708). */
@@ -176,41 +175,75 @@ struct tcp_debts {
 struct tcp_settings;
 
 /*
- * What each segment needs stands together, for between two segments of one connection there may be those of many, and
- * its cache lines come from further away each time.
+ * Between two segments of one connection there may be those of many, and its cache lines come from further away each
+ * time: so what they need stands together, in whole lines where the struct begins with one. See tcp_prefetch_send.
  */
 struct tcp {
+	/* line 0 */
 	uint16_t local_port, remote_port;
 	uint8_t state; /* enum tcp_state */
 	uint8_t phase; /* enum tcp_phase */
 	uint8_t events;
 	bool sack, ecn;
-	bool fin_queued;
 	uint8_t n_keepalives;
+	bool probing; /* a tail loss probe is under way: TLP.end_seq is set (RFC 8985 section 7) */
 	struct tcp_debts debts;
 	const struct tcp_settings *settings;
 	struct tcp_pool *pool;
+	struct tcp_timestamps timestamps;
+	/* 1 and 2 */
 	struct tcp_send send;
 	struct tcp_ack_state ack;
-	struct tcp_timestamps timestamps;
-	uint64_t heard;			  /* when the last acceptable segment came */
-	uint64_t timers[TCP_TIMER_COUNT]; /* microseconds; UINT64_MAX: off */
-	struct tcp_receive receive;	  /* its `blocks` are rare */
-	struct tcp_rtt rtt;		  /* from here on what only those need that send, */
-	struct tcp_rack rack;
-	struct tcp_cubic cubic;
 	uint32_t round_end;		   /* the round trip under way ends when this is acknowledged */
 	uint32_t flight_peak, peak_before; /* most in flight in this round and the one before (RFC 7661) */
-	uint64_t progress;		   /* when the peer last took something, or there was nothing to take */
-	uint64_t flight_ended;		   /* when nothing was in flight any more */
-	uint64_t counters[TCP_COUNTER_COUNT]; /* the first four are frequent; what follows them is rare */
+	uint64_t heard;			   /* when the last acceptable segment came */
+	/* the end of 2, and 3, which only ACKs need */
+	struct tcp_cubic cubic;
+	/* 4 */
+	uint64_t earliest; /* no timer is earlier; one that was set later, or stopped, leaves it as it is */
+	uint64_t timers[TCP_TIMER_COUNT]; /* microseconds; UINT64_MAX: off */
+	/* 5, and 6, which is rare */
+	struct tcp_receive receive;
+	bool fin_queued;
+	uint8_t unused[7];
+	/* 7: ACKs */
+	struct tcp_rack rack;
+	uint64_t progress;	  /* when the peer last took something, or there was nothing to take */
+	uint64_t flight_ended;	  /* when nothing was in flight any more */
+	uint64_t challenge_after; /* earlier than that, no challenge (RFC 5961 section 7) */
+	/* 8, and from there on what is rare */
+	struct tcp_rtt rtt;
+	uint64_t counters[TCP_COUNTER_COUNT]; /* the first four are frequent */
 	struct tcp_recovery recovery;
 };
 
-enum {
-	TCP_RECEIVE_PART = offsetof(struct tcp, receive.blocks), /* bytes that a segment with data in order needs, */
-	TCP_SEND_PART = offsetof(struct tcp, counters) + (TCP_COUNT_BYTES_OUT + 1) * sizeof(uint64_t), /* and others */
-};
+enum { TCP_LINE = 64 };
+_Static_assert(offsetof(struct tcp, send) == TCP_LINE && offsetof(struct tcp, cubic.epoch) == 3 * TCP_LINE &&
+		       offsetof(struct tcp, earliest) == 4 * TCP_LINE &&
+		       offsetof(struct tcp, receive) == 5 * TCP_LINE && offsetof(struct tcp, rack) == 7 * TCP_LINE &&
+		       offsetof(struct tcp, rtt) == 8 * TCP_LINE,
+	"lines are as they are said to be");
+
+/*
+ * What a segment with data in order needs: lines 0, 1, 2, 4, 5 and 8. Always inline, these, for a compiler takes out
+ * calls of functions that do nothing else.
+ */
+static inline __attribute__((always_inline)) void tcp_prefetch_segment(const struct tcp *tcp)
+{
+	__builtin_prefetch(tcp);
+	__builtin_prefetch(&tcp->send);
+	__builtin_prefetch(&tcp->ack);
+	__builtin_prefetch(&tcp->earliest);
+	__builtin_prefetch(&tcp->receive);
+	__builtin_prefetch(&tcp->rtt);
+}
+
+/* And what an ACK needs besides: 3 and 7. */
+static inline __attribute__((always_inline)) void tcp_prefetch_ack(const struct tcp *tcp)
+{
+	__builtin_prefetch(&tcp->cubic.epoch);
+	__builtin_prefetch(&tcp->rack);
+}
 
 static inline struct tcp_slot *tcp_slot(const struct tcp *tcp, uint32_t slot)
 {

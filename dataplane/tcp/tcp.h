@@ -27,7 +27,7 @@
  *   rack      loss detection, tail loss probes   timer     deadlines
  *   recovery  how the window comes down, undo    cubic     how it grows
  *   rtt       RFC 6298                           frames    RFC 9329
- *   backlog   datagrams that wait to be encrypted  overtaken  ACKs that another makes needless
+ *   backlog   datagrams that wait to be encrypted  lone_ack  ACKs alone, by their bytes
  *
  * Times are microseconds of any clock that never goes back and is not 0. One endpoint belongs to one thread.
  */
@@ -93,6 +93,12 @@ void tcp_uninstall(struct tcp *tcp);
 bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, void *owner, uint64_t now);
 
 /*
+ * The same for one that is an ACK alone and says what was expected, by its bytes from the TCP header on. False: nothing
+ * is done, and tcp_segment_parse and tcp_input take it.
+ */
+bool tcp_input_ack(struct tcp *tcp, const uint8_t *bytes, uint32_t len, uint64_t now);
+
+/*
  * Of two segments that came one right behind the other, whole from their TCP headers on and of at least TCP_HEADER_LEN
  * bytes: does the second say all that the first does? Then the first has been counted, and need not be looked at: it is
  * as if the network had lost it.
@@ -141,14 +147,42 @@ uint64_t tcp_rate(const struct tcp *tcp);
  */
 int tcp_send(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner);
 
+/* Bytes of a header without SACK blocks. */
+static inline uint32_t tcp_header_len_plain(const struct tcp *tcp)
+{
+	return TCP_HEADER_LEN + (tcp->timestamps.enabled ? (uint32_t)TCP_TIMESTAMPS_LEN : 0);
+}
+
+/* A frame of `len` bytes may be a segment that leaves as it is, and nothing else is to be said or sent first. */
+static inline bool tcp_may_send_at_once(const struct tcp *tcp, uint32_t len)
+{
+	const struct tcp_send *send = &tcp->send;
+	const struct tcp_debts *debts = &tcp->debts;
+	const struct tcp_receive *receive = &tcp->receive;
+	uint32_t outstanding = send->nxt - send->una;
+
+	return tcp->state == TCP_STATE_ESTABLISHED && tcp->phase == TCP_PHASE_OPEN && send->unsent == TCP_NONE &&
+	       send->lost == 0 && outstanding > 0 && len <= send->mss && outstanding + len <= send->wnd &&
+	       send->flight + len <= tcp->cubic.cwnd && tcp->pool->n_free > 0 &&
+	       !(debts->reset | debts->segment | debts->window_probe | debts->cwr | receive->has_duplicate) &&
+	       receive->n_blocks == 0;
+}
+
 /*
- * tcp_send, and tcp_output of that frame, in one: for one that is a segment, of a connection that has others under way
- * and nothing else to say. The header is written right before the frame, where there are TCP_HEADER_MAX bytes for it,
- * its checksum zero. Returns its length; 0: nothing is done, and tcp_send takes the frame. After the last of some,
- * tcp_sent_at_once.
+ * tcp_send, and tcp_output of that frame, in one, where tcp_may_send_at_once. The header is written right before the
+ * frame, where there are TCP_HEADER_MAX bytes for it, its checksum zero. Returns its length. The frame's own bytes may
+ * come later, before the segment leaves. After the last of some, tcp_sent_at_once.
  */
 uint32_t tcp_send_at_once(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner, uint64_t now);
-void tcp_sent_at_once(struct tcp *tcp, uint64_t now);
+void tcp_put_off_probe(struct tcp *tcp, uint64_t now);
+
+/* A tail loss probe that is due soon finds out by itself that something was sent since. */
+static inline void tcp_sent_at_once(struct tcp *tcp, uint64_t now)
+{
+	if (tcp->debts.probe_timer && tcp->timers[TCP_TIMER_PROBE] > now + 2 * (uint64_t)tcp->rtt.srtt)
+		tcp_put_off_probe(tcp, now);
+	tcp->debts.probe_timer = false;
+}
 
 struct tcp_departure {
 	union {
@@ -176,17 +210,17 @@ static inline bool tcp_has_slots(const struct tcp *tcp)
  * What is remembered of the segment that was sent last, behind which the next one is put; and of those that the next
  * ACK is for: of the first, and when that has arrived, of the second.
  */
-static inline void tcp_prefetch_last(const struct tcp *tcp)
+static inline __attribute__((always_inline)) void tcp_prefetch_last(const struct tcp *tcp)
 {
 	if (tcp_has_slots(tcp))
 		__builtin_prefetch(tcp_slot(tcp, tcp->send.tail), 1);
 }
-static inline void tcp_prefetch_first(const struct tcp *tcp)
+static inline __attribute__((always_inline)) void tcp_prefetch_first(const struct tcp *tcp)
 {
 	if (tcp_has_slots(tcp))
 		__builtin_prefetch(tcp_slot(tcp, tcp->send.head), 1);
 }
-static inline void tcp_prefetch_second(const struct tcp *tcp)
+static inline __attribute__((always_inline)) void tcp_prefetch_second(const struct tcp *tcp)
 {
 	if (tcp_has_slots(tcp) && tcp->send.head != tcp->send.tail)
 		__builtin_prefetch(tcp_slot(tcp, tcp_slot(tcp, tcp->send.head)->next), 1);
@@ -205,15 +239,15 @@ static inline bool tcp_is_silent(const struct tcp *tcp)
 /* --- time, life --------------------------------------------------------------------------------------------------- */
 
 /* When tcp_timeout wants to be called; UINT64_MAX: never. Earlier calls do nothing. */
-uint64_t tcp_deadline(const struct tcp *tcp);
+uint64_t tcp_deadline(struct tcp *tcp);
 
-/* Is the deadline earlier than `time`? For after each segment: a few comparisons. */
-static inline bool tcp_is_due_before(const struct tcp *tcp, uint64_t time)
+/*
+ * May the deadline be earlier than `time`? For after each segment: one comparison. It is not when false; when true,
+ * tcp_deadline tells, and then true is for what was set since.
+ */
+static inline bool tcp_may_be_due_before(const struct tcp *tcp, uint64_t time)
 {
-	for (int timer = 0; timer < TCP_TIMER_COUNT; timer++)
-		if (tcp->timers[timer] < time)
-			return true;
-	return false;
+	return tcp->earliest < time;
 }
 
 void tcp_timeout(struct tcp *tcp, uint64_t now);

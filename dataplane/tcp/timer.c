@@ -13,15 +13,14 @@ void timer_restart_rto(struct tcp *tcp, uint64_t now)
 		timer_stop(tcp, TCP_TIMER_RTO);
 }
 
-uint64_t tcp_deadline(const struct tcp *tcp)
+uint64_t tcp_deadline(struct tcp *tcp)
 {
-	uint64_t earliest = UINT64_MAX;
-
+	tcp->earliest = UINT64_MAX;
 	for (int timer = 0; timer < TCP_TIMER_COUNT; timer++) {
-		if (tcp->timers[timer] < earliest)
-			earliest = tcp->timers[timer];
+		if (tcp->timers[timer] < tcp->earliest)
+			tcp->earliest = tcp->timers[timer];
 	}
-	return earliest;
+	return tcp->earliest;
 }
 
 /* The peer is given up, and told so in case that it hears us after all. */
@@ -47,6 +46,8 @@ static void reorder_expired(struct tcp *tcp, uint64_t now)
 
 static void probe_expired(struct tcp *tcp, uint64_t now)
 {
+	if (tlp_is_early(tcp, now))
+		return;
 	tcp->debts.segment = true;
 	/* The probe puts it off; it runs on should there be none to send. */
 	if (tcp->timers[TCP_TIMER_RTO] <= now)
@@ -64,7 +65,7 @@ static void rto_expired(struct tcp *tcp, uint64_t now)
 		send_forget_sacks(tcp);
 	rack_timeout(tcp, now);
 	recovery_timeout(tcp);
-	tcp->rack.probing = false;
+	tcp->probing = false;
 	tcp->rtt.backoff += tcp->rtt.backoff < UINT8_MAX;
 	timer_stop(tcp, TCP_TIMER_PROBE);
 	timer_stop(tcp, TCP_TIMER_REORDER);

@@ -7,6 +7,8 @@
 static inline void timer_set(struct tcp *tcp, enum tcp_timer timer, uint64_t deadline)
 {
 	tcp->timers[timer] = deadline;
+	if (deadline < tcp->earliest)
+		tcp->earliest = deadline;
 }
 
 static inline void timer_stop(struct tcp *tcp, enum tcp_timer timer)
@@ -23,6 +25,7 @@ static inline void timer_stop_all(struct tcp *tcp)
 {
 	for (int timer = 0; timer < TCP_TIMER_COUNT; timer++)
 		timer_stop(tcp, (enum tcp_timer)timer);
+	tcp->earliest = UINT64_MAX;
 }
 
 static inline uint64_t timer_rto(const struct tcp *tcp)

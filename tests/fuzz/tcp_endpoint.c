@@ -166,7 +166,7 @@ static void raw_segment(void)
 	require(owner);
 	for (size_t i = 0; i < len; i++)
 		owner[i] = (uint8_t)take(1);
-	if (tcp_segment_parse(owner, len, &segment) == 0)
+	if (!tcp_input_ack(&tcp, owner, (uint32_t)len, now) && tcp_segment_parse(owner, len, &segment) == 0)
 		input(&segment, owner);
 	else
 		free(owner);
@@ -178,6 +178,7 @@ static void near_segment(void)
 	uint8_t *owner = malloc(len ? len : 1);
 	struct tcp_segment segment = {.payload = owner, .payload_len = len};
 	struct tcp_header *header = &segment.header;
+	uint8_t bytes[TCP_HEADER_MAX];
 
 	require(owner);
 	memset(owner, (int)take(1), len ? len : 1);
@@ -194,7 +195,10 @@ static void near_segment(void)
 		header->sack[i].end = header->sack[i].start + take(2);
 	}
 	segment.congestion_experienced = take(1) & 1;
-	input(&segment, owner);
+	if (len == 0 && tcp_input_ack(&tcp, bytes, tcp_header_write(header, bytes), now))
+		free(owner);
+	else
+		input(&segment, owner);
 }
 
 static void send_frame(void)
@@ -206,7 +210,8 @@ static void send_frame(void)
 	require(owner);
 	frame = owner + TCP_HEADER_MAX;
 	memset(frame, 0x55, len);
-	if (at_once && tcp_send_at_once(&tcp, frame, len, owner, now) > 0) {
+	if (at_once && tcp_may_send_at_once(&tcp, len)) {
+		require(tcp_send_at_once(&tcp, frame, len, owner, now) > 0);
 		tcp_sent_at_once(&tcp, now);
 		buffers++;
 	} else if (tcp_send(&tcp, frame, len, owner) == 0) {

@@ -137,7 +137,7 @@ static void output(struct peer *peer, struct peer_link *link)
 	}
 }
 
-static int wait_for_it(const struct peer_link *link)
+static int wait_for_it(struct peer_link *link)
 {
 	uint64_t deadline = tcp_deadline(&link->tcp), now = peer_now();
 	struct timespec wait = {.tv_sec = 1};

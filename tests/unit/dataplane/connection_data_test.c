@@ -203,6 +203,18 @@ static void test_sa_goes(void **state)
 /* --- what is refused ---------------------------------------------------------------------------------------------- */
 
 /* Whatever comes of segments and frames that can't be, the connection goes on. */
+/* Another byte at an even offset of a segment, and its checksum as if it had always been so (RFC 1624). */
+static void patch(uint8_t *tcp, uint32_t at, uint8_t value)
+{
+	uint32_t sum = (uint16_t)~wire_read16(tcp + TCP_CHECKSUM_OFFSET);
+
+	sum += (uint16_t) ~(tcp[at] << 8) + (uint32_t)(value << 8);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	tcp[at] = value;
+	wire_write16(tcp + TCP_CHECKSUM_OFFSET, (uint16_t)~sum);
+}
+
 static void test_refused(void **state)
 {
 	static const uint8_t short_esp[] = {1, 2, 3, 4, 5}, keepalive[] = {0xff};
@@ -216,7 +228,7 @@ static void test_refused(void **state)
 	harness_turn();
 	assert_int_equal(harness_count(REASON_DROP_CHECKSUM), 1);
 	len = far_end_make_ack(&far, packet);
-	packet[WIRE_IPV4_LEN + 12] = 0xf0; /* a header that is longer than the segment */
+	patch(packet + WIRE_IPV4_LEN, 12, 0xf0); /* a header that is longer than the segment */
 	harness_send_ip(0, 0, GATEWAY, packet, len);
 	harness_turn();
 	assert_int_equal(harness_count(REASON_DROP_CONNECTION_SEGMENT), 1);

@@ -25,8 +25,8 @@ static void pass_both_ways(
 	far_end_run(&far, 60000, MILLISECOND);
 	far_end_expect_all(&far);
 	assert_true(far_end_dropped(&far) <= (network->loss > 0 ? packets / 2 : 0));
-	assert_int_equal(far.connection->counters.frames_in, packets);
-	assert_int_equal(far.connection->counters.frames_out, packets - far_end_dropped(&far));
+	assert_int_equal(far.connection->frames_in, packets);
+	assert_int_equal(far.connection->frames_out, packets - far_end_dropped(&far));
 	assert_int_equal(far.events, 0);
 	far_end_close(&far);
 	peer_close(&peer);

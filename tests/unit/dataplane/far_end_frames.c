@@ -20,7 +20,7 @@ static uint8_t buffer[WIRE_MAX], inner[WIRE_MAX];
 void far_end_send_frame(struct far_end *far, enum frame_kind kind, const void *bytes, size_t len)
 {
 	uint8_t *owner = malloc(FRAME_LENGTH_LEN + FRAME_MARKER_LEN + len), *begin;
-	uint32_t frame_len;
+	uint32_t frame_len = 0;
 
 	assert_non_null(owner);
 	if (len > 0)

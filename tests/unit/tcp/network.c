@@ -70,10 +70,9 @@ static bool give_frame(struct network *network, uint32_t from, uint8_t *frame, u
 	struct network_end *end = &network->ends[from];
 	struct tcp_departure departure = {.payload = frame, .payload_len = len, .ecn_capable = end->tcp.ecn};
 
-	if (at_once)
-		departure.header_len = tcp_send_at_once(&end->tcp, frame, len, owner, network->now);
-	if (departure.header_len == 0)
+	if (!at_once || !tcp_may_send_at_once(&end->tcp, len))
 		return tcp_send(&end->tcp, frame, len, owner) == 0;
+	departure.header_len = tcp_send_at_once(&end->tcp, frame, len, owner, network->now);
 	memcpy(departure.header, frame - departure.header_len, departure.header_len);
 	cable_transmit(network, from, &departure);
 	tcp_sent_at_once(&end->tcp, network->now);
@@ -81,18 +80,21 @@ static bool give_frame(struct network *network, uint32_t from, uint8_t *frame, u
 	return true;
 }
 
-/*
- * For some time frames leave at once where they may, and none is given that has no room yet; then for some time they do
- * not: so both ways meet all that a network does. True: some were given.
- */
+/* For some time short ways are gone where they may be, then for some time not: so both meet all that a network does. */
+static bool takes_short_ways(const struct network *network)
+{
+	return mix(network->now / AT_ONCE_TIME) % 2 == 0;
+}
+
+/* At once, or when there is room; but those that go at once not before there is. True: some were given. */
 static bool give_frames(struct network *network, uint32_t from)
 {
 	struct network_end *end = &network->ends[from];
-	bool at_once = mix(network->now / AT_ONCE_TIME) % 2 == 0;
+	bool at_once = takes_short_ways(network);
 	uint64_t before = end->sent;
 
 	while (end->sent < end->frames_to_send && tcp_send_room(&end->tcp) > 0) {
-		uint32_t len = frame_len(network, from, end->sent), whole_len;
+		uint32_t len = frame_len(network, from, end->sent), whole_len = 0;
 		enum frame_kind kind = end->sent % 64 == 0 ? FRAME_IKE : FRAME_ESP;
 		uint8_t *buffer, *data;
 
@@ -160,7 +162,17 @@ static void deliver(struct network *network, struct packet *packet)
 	struct tcp_segment segment;
 	uint32_t to = packet->to;
 
-	if (!cable_is_intact(packet) || tcp_segment_parse(packet->bytes, packet->len, &segment) != 0) {
+	if (!cable_is_intact(packet)) {
+		free(packet);
+		return;
+	}
+	if (takes_short_ways(network) && tcp_input_ack(&end->tcp, packet->bytes, packet->len, network->now)) {
+		network->lone_acks++;
+		free(packet);
+		act(network, to);
+		return;
+	}
+	if (tcp_segment_parse(packet->bytes, packet->len, &segment) != 0) {
 		free(packet);
 		return;
 	}

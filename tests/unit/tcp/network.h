@@ -44,6 +44,7 @@ struct network {
 	uint64_t now;
 	uint64_t segments, lost; /* that went into the network, and did not come out */
 	uint64_t at_once;	 /* of the segments, by tcp_send_at_once */
+	uint64_t lone_acks;	 /* and by tcp_input_ack */
 	struct packet **heap;	 /* by time */
 	size_t n_heap, heap_room;
 	uint64_t serial;

@@ -123,13 +123,19 @@ void solo_expect_nothing(struct solo *solo)
 	assert_false(solo_out(solo));
 }
 
+/* As a worker does it: an ACK alone is looked at as bytes first. */
 bool solo_in_segment(struct solo *solo, struct tcp_segment *segment, bool raw)
 {
+	uint8_t bytes[TCP_HEADER_MAX];
+
 	if (!raw && solo->tcp.timestamps.enabled) {
 		segment->header.has_timestamps = true;
 		segment->header.ts_value = solo->peer_ts++;
 		segment->header.ts_echo = tcp_timestamp(&solo->tcp, solo->now);
 	}
+	if (segment->payload_len == 0 &&
+		tcp_input_ack(&solo->tcp, bytes, tcp_header_write(&segment->header, bytes), solo->now))
+		return false;
 	return tcp_input(&solo->tcp, segment, solo, solo->now);
 }
 

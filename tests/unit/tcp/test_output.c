@@ -311,6 +311,7 @@ static void at_once_is_as_otherwise(void **state)
 
 		solo_under_way(&solo, options, 100000, 1, SOLO_MS);
 		memmove(frame, solo.bytes + 1000, 900);
+		assert_true(tcp_may_send_at_once(&solo.tcp, 900));
 		header_len = tcp_send_at_once(&solo.tcp, frame, 900, &solo, solo.now);
 		assert_int_equal(header_len, timestamps ? 32 : 20);
 		tcp_sent_at_once(&solo.tcp, solo.now);
@@ -329,7 +330,7 @@ static void at_once_is_as_otherwise(void **state)
 	}
 }
 
-/* Where something has to be said or sent before, or there is no room, nothing is done. */
+/* Not where something has to be said or sent before, or there is no room. */
 static void at_once_only_what_may(void **state)
 {
 	uint8_t *frame = solo.bytes + 50000;
@@ -337,25 +338,27 @@ static void at_once_only_what_may(void **state)
 
 	(void)state;
 	solo_start(&solo, SOLO_SACK, 3000);
-	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0); /* the first after a pause */
+	assert_false(tcp_may_send_at_once(&solo.tcp, len)); /* the first after a pause */
 	solo_send(&solo, 0, 1000);
-	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0); /* not before that */
+	assert_false(tcp_may_send_at_once(&solo.tcp, len)); /* not before that */
 	assert_int_equal(solo_drain(&solo), 1);
-	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len + 1, &solo, solo.now), 0);
+	assert_false(tcp_may_send_at_once(&solo.tcp, len + 1));
+	assert_true(tcp_may_send_at_once(&solo.tcp, len));
 	assert_int_not_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0);
 	solo_in(&solo, TCP_FLAG_ACK, 2000, 100, 0);
-	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0); /* a gap is to be told */
+	assert_false(tcp_may_send_at_once(&solo.tcp, len)); /* a gap is to be told */
 	solo_expect_ack(&solo, 0);
 	solo_in(&solo, TCP_FLAG_ACK, 0, 2000, 0);
 	solo_read(&solo, 0);
 	solo_drain(&solo);
+	assert_true(tcp_may_send_at_once(&solo.tcp, len));
 	assert_int_not_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0);
-	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0); /* the congestion window is full */
+	assert_false(tcp_may_send_at_once(&solo.tcp, len)); /* the congestion window is full */
 	solo.peer_window = 1;
 	solo_ack(&solo, 2000, NULL);
-	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0); /* the peer's window, too */
+	assert_false(tcp_may_send_at_once(&solo.tcp, len)); /* the peer's window, too */
 	tcp_close(&solo.tcp);
-	assert_int_equal(tcp_send_at_once(&solo.tcp, frame, len, &solo, solo.now), 0);
+	assert_false(tcp_may_send_at_once(&solo.tcp, len));
 	solo_stop(&solo);
 }
 

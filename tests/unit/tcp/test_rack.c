@@ -284,7 +284,7 @@ static void what_a_probe_repairs_was_lost(void **state)
 			solo_ack(&solo, 5000, SOLO_BLOCKS({4000, 5000}));
 		else
 			solo_ack(&solo, 6000, NULL);
-		assert_int_equal(solo.tcp.rack.probing, false);
+		assert_int_equal(solo.tcp.probing, false);
 		assert_int_equal(solo.tcp.cubic.ssthresh == CUBIC_SSTHRESH_NONE, needless);
 		solo_stop(&solo);
 	}

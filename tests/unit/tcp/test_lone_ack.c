@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which ACKs another makes needless: tcp_is_overtaken. */
+/* ACKs alone: which another makes needless, and which are obeyed by their bytes. */
 #include "solo.h"
 
 static struct solo solo;
@@ -123,12 +123,97 @@ static void nothing_is_while_losses_are_looked_for(void **state)
 	solo_stop(&solo);
 }
 
+static bool obeyed(const struct wire *ack)
+{
+	uint8_t bytes[TCP_HEADER_MAX];
+	uint32_t len = tcp_header_write(&ack->header, bytes);
+
+	return tcp_input_ack(&solo.tcp, bytes, len + ack->payload_len, solo.now);
+}
+
+/* The endpoint is then as if the ACK had been taken apart. */
+static void what_is_expected_is_obeyed(void **state)
+{
+	static struct solo other;
+
+	(void)state;
+	for (unsigned int options = SOLO_SACK; options <= (SOLO_SACK | SOLO_TIMESTAMPS); options++) {
+		solo_under_way(&other, options, 100 * SOLO_MSS, UNDER_WAY, SOLO_RTT);
+		start(options);
+		for (uint32_t ack = 2 * SOLO_MSS; ack <= UNDER_WAY * SOLO_MSS; ack += 2 * SOLO_MSS) {
+			struct wire wire = ack_of(ack);
+			struct tcp_segment segment;
+
+			wire.header.ts_value = ack;
+			wire.header.ts_echo = tcp_timestamp(&solo.tcp, solo.now);
+			segment = (struct tcp_segment){.header = wire.header};
+			assert_false(tcp_input(&other.tcp, &segment, NULL, other.now));
+			/* The first timestamp of all is learned from a segment that was taken apart. */
+			assert_int_equal(obeyed(&wire), !(options & SOLO_TIMESTAMPS) || ack > 2 * SOLO_MSS);
+			if (ack == 2 * SOLO_MSS && (options & SOLO_TIMESTAMPS))
+				assert_false(tcp_input(&solo.tcp, &segment, NULL, solo.now));
+			other.tcp.settings = solo.tcp.settings;
+			other.tcp.pool = solo.tcp.pool;
+			assert_memory_equal(&solo.tcp, &other.tcp, sizeof(solo.tcp));
+			assert_int_equal(solo.released, other.released);
+			other.tcp.settings = &other.settings;
+			other.tcp.pool = &other.pool;
+		}
+		solo_stop(&solo);
+		solo_stop(&other);
+	}
+}
+
+/* Each of these changes one thing; the endpoint does not know of it then. */
+static void what_is_not_is_taken_apart(void **state)
+{
+	struct tcp before;
+	struct wire changed;
+
+	(void)state;
+	start(SOLO_SACK | SOLO_TIMESTAMPS);
+	solo_ack(&solo, SOLO_MSS, SOLO_BLOCKS({0, 0}));
+	const struct wire ack = ack_of(3 * SOLO_MSS);
+
+	before = solo.tcp;
+#define TAKEN_APART(change)                                                                                            \
+	do {                                                                                                           \
+		changed = ack;                                                                                         \
+		change;                                                                                                \
+		assert_false(obeyed(&changed));                                                                        \
+		assert_memory_equal(&solo.tcp, &before, sizeof(before));                                               \
+	} while (0)
+	TAKEN_APART(changed.payload_len = 1);
+	TAKEN_APART(changed.header.flags |= TCP_FLAG_PSH);
+	TAKEN_APART(changed.header.flags |= TCP_FLAG_FIN);
+	TAKEN_APART(changed.header.flags |= TCP_FLAG_RST);
+	TAKEN_APART(changed.header.flags |= TCP_FLAG_ECE);
+	TAKEN_APART(changed.header.flags = 0);
+	TAKEN_APART(changed.header.window++);
+	TAKEN_APART(changed.header.window = 0);
+	TAKEN_APART(changed.header.seq++);
+	TAKEN_APART(changed.header.seq--);
+	TAKEN_APART(changed.header.ack = SOLO_US + SOLO_MSS);
+	TAKEN_APART(changed.header.ack = SOLO_US);
+	TAKEN_APART(changed.header.ack = SOLO_US + UNDER_WAY * SOLO_MSS + 1);
+	TAKEN_APART(changed.header.has_timestamps = false);
+	TAKEN_APART(changed.header.ts_value = solo.tcp.timestamps.recent - 1);
+	TAKEN_APART(changed.header.n_sack = 1);
+	assert_true(obeyed(&ack));
+	solo_ack(&solo, 3 * SOLO_MSS, SOLO_BLOCKS({6 * SOLO_MSS, 7 * SOLO_MSS}));
+	changed = ack_of(4 * SOLO_MSS);
+	assert_false(obeyed(&changed)); /* something is SACKED */
+	solo_stop(&solo);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_ack_that_says_less_is),
 		cmocka_unit_test(what_says_anything_else_is_not),
 		cmocka_unit_test(nothing_is_while_losses_are_looked_for),
+		cmocka_unit_test(what_is_expected_is_obeyed),
+		cmocka_unit_test(what_is_not_is_taken_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
