@@ -17,11 +17,13 @@
 enum {
 	MICROSECONDS = 1000000, /* of a second */
 	MILLISECOND = 1000,
-	SHARE = 2,	   /* all connections together take no more than a part of the packet buffers: 1 / SHARE, */
-	ASIDE_SHARE = 4,   /* of which this part is for those beside the slots', */
-	RESERVE_SHARE = 4, /* and this part of the slots is not for data that waits to be encrypted; */
-	HELD_SHARE = 2,	   /* nor does one connection hold more than this part out of order */
-	FRAME_SLOTS = 256, /* that a burst of frames may need, where there are so many slots */
+	SHARE = 2,	     /* all connections together take no more than a part of the packet buffers: 1 / SHARE, */
+	ASIDE_SHARE = 4,     /* of which this part is for those beside the slots', */
+	RESERVE_SHARE = 4,   /* and this part of the slots is not for data that waits to be encrypted; */
+	HELD_SHARE = 2,	     /* nor does one connection hold more than this part out of order */
+	FRAME_SLOTS = 256,   /* that a burst of frames may need, where there are so many slots */
+	PAUSE = MILLISECOND, /* between two turns, and the worker did not run */
+	PATIENCE = 5 * MILLISECOND,   /* that deadlines have then: more than a full queue takes */
 	TIME_WAIT = 2 * MICROSECONDS, /* a FIN that is sent again finds us; longer, and slots of records run short */
 };
 
@@ -222,6 +224,21 @@ static unsigned int look_at_due(struct worker *worker)
 }
 
 /*
+ * A worker that has not run for a while, since its processor was needed elsewhere, finds that everything is due, and in
+ * its queues, behind what it takes in one turn, the ACKs that came meanwhile: these go first.
+ */
+static bool may_look_at_due(struct worker *worker)
+{
+	struct connection_worker *own = worker->connections;
+	uint64_t now = connection_worker_now(worker);
+
+	if (now - own->looked > PAUSE)
+		own->patient = now + PATIENCE;
+	own->looked = now;
+	return !worker->is_behind || now >= own->patient;
+}
+
+/*
  * An idle data plane, and one whose peers all come by UDP, does no more here than a few comparisons. What was gathered
  * goes first, as long as its connections and SAs are what they were.
  */
@@ -236,7 +253,7 @@ unsigned int connection_worker_turn(struct worker *worker)
 		connection_obey(worker, command);
 		connection_seal(worker);
 	}
-	if (own->wheel.count > 0)
+	if (own->wheel.count > 0 && may_look_at_due(worker))
 		n += look_at_due(worker);
 	if (!TAILQ_EMPTY(&own->waiting))
 		n += connection_output(worker);

@@ -49,6 +49,7 @@ struct connection_worker {
 	uint32_t backlog_reserve;    /* slots that data waiting to be encrypted leaves free */
 	uint32_t n_aside, aside_max; /* buffers beside the slots': of segments held, and lent to frame readers */
 	uint64_t now, now_tsc;	     /* this turn's time in microseconds, and in what it was computed of */
+	uint64_t looked, patient;    /* when deadlines were thought of last, and until when they wait for what came */
 	uint8_t *sink;		     /* where a frame goes for which there is no buffer */
 	struct wheel wheel;
 	struct connection_released released;

@@ -201,11 +201,13 @@ unsigned int worker_turn_at(struct worker *worker, uint64_t now)
 	unsigned int total = 0;
 
 	worker->now = now;
+	worker->is_behind = false;
 	for (uint16_t port = 0; port < dataplane->n_ports; port++) {
 		uint16_t count = rte_eth_rx_burst(dataplane->ports[port].device, worker->number, packets, BURST);
 
 		if (count > 0)
 			worker_input(worker, port, packets, count);
+		worker->is_behind |= count == BURST && worker->connections->segments_on[port];
 		total += count + take_from_kernel(worker, port);
 	}
 	total += take_handed_over(worker);

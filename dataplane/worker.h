@@ -58,6 +58,7 @@ struct worker {
 	uint16_t ipv4_id;                     /* the last one taken */
 	uint32_t ipv6_id, ipv6_id_step;       /* likewise */
 	uint64_t now; /* TSC at the start of this turn */
+	bool is_behind;	 /* where segments of connections come, there is more than this turn has taken */
 	bool wants_main; /* something waits for the main thread: it is woken at the end of this turn */
 	uint64_t told_unknown_at, told_neighbour_at;
 	/* to the main thread, which looks often: on a line of its own */
