@@ -195,7 +195,7 @@ static void near_segment(void)
 		header->sack[i].end = header->sack[i].start + take(2);
 	}
 	segment.congestion_experienced = take(1) & 1;
-	if (len == 0 && tcp_input_ack(&tcp, bytes, tcp_header_write(header, bytes), now))
+	if (len == 0 && header->n_sack == 0 && tcp_input_ack(&tcp, bytes, tcp_header_write(header, bytes), now))
 		free(owner);
 	else
 		input(&segment, owner);

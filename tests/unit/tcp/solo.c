@@ -133,7 +133,7 @@ bool solo_in_segment(struct solo *solo, struct tcp_segment *segment, bool raw)
 		segment->header.ts_value = solo->peer_ts++;
 		segment->header.ts_echo = tcp_timestamp(&solo->tcp, solo->now);
 	}
-	if (segment->payload_len == 0 &&
+	if (segment->payload_len == 0 && segment->header.n_sack == 0 &&
 		tcp_input_ack(&solo->tcp, bytes, tcp_header_write(&segment->header, bytes), solo->now))
 		return false;
 	return tcp_input(&solo->tcp, segment, solo, solo->now);
