@@ -64,10 +64,16 @@ static void enqueue(struct worker *worker, struct connection *connection, struct
 	connection_touch(worker, connection);
 }
 
-/* There is room for one frame more, beside those that are about to be sealed. */
-static inline bool has_room(const struct connection_worker *own, const struct connection *connection)
+/* Enough for all frames of a burst: what is encrypted is never dropped for want of them. */
+static inline bool slots_are_left(const struct connection_worker *own)
 {
-	return tcp_send_room(&connection->tcp) > connection->gathered && own->pool.n_free > own->frame_reserve;
+	return own->pool.n_free > own->frame_reserve;
+}
+
+/* There is room for one frame more, beside those that are about to be sealed. */
+static inline bool has_room(const struct connection *connection)
+{
+	return tcp_send_room(&connection->tcp) > connection->gathered;
 }
 
 /*
@@ -97,9 +103,10 @@ void connection_send(struct worker *worker, struct rte_mbuf *packet, uint32_t ch
 		return;
 	}
 	extent = connection_seal_extent(worker, packet, child);
-	if (likely(connection->phase == CONNECTION_LIVE && backlog_is_empty(&connection->backlog))) {
+	if (likely(connection->phase == CONNECTION_LIVE && backlog_is_empty(&connection->backlog) &&
+		    slots_are_left(worker->connections))) {
 		at_once = connection_may_leave_at_once(connection, &extent);
-		if (likely(at_once || has_room(worker->connections, connection))) {
+		if (likely(at_once || has_room(connection))) {
 			connection_seal_add(worker, connection, packet, child, &extent, at_once);
 			return;
 		}
@@ -179,7 +186,7 @@ static void gather(struct worker *worker, struct connection *connection)
 
 	if (likely(backlog_is_empty(&connection->backlog)))
 		return;
-	for (uint16_t n = 0; n < FRAMES && has_room(own, connection); n++) {
+	for (uint16_t n = 0; n < FRAMES && has_room(connection) && slots_are_left(own); n++) {
 		if (!backlog_pop(&connection->backlog, &packet, connection_worker_now(worker)))
 			break;
 		if (unlikely(packet.is_ike))

@@ -9,10 +9,10 @@
 
 #include "connection.h"
 #include "connection_segment.h"
+#include "dataplane.h"
 #include "esp/esp.h"
 #include "packet.h"
 #include "sa.h"
-#include "dataplane.h"
 #include "worker.h"
 
 #include <stdint.h>

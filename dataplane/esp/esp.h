@@ -126,8 +126,7 @@ struct esp_key_lens {
 	uint8_t front_len, iv_len, icv_len, block_mask; /* block_len - 1 */
 };
 
-/* What seal will make of a payload of so many bytes: a packet of `len` bytes, of which `front_len` lie before the
- * payload. */
+/* What seal makes of a payload of so many bytes: a packet of `len`, of which `front_len` lie before the payload. */
 struct esp_extent {
 	uint32_t front_len, len;
 };

@@ -57,8 +57,7 @@ bool tcp_is_overtaken(
 	return true;
 }
 
-/* What it says is in order, the window is what it was, and nothing else is going on. Timestamps: no earlier than
- * before. */
+/* What it says is in order, window and timestamps are none that anything follows from, and nothing else goes on. */
 static inline bool is_expected(const struct tcp *tcp, const uint8_t *header)
 {
 	const struct tcp_send *send = &tcp->send;

@@ -100,7 +100,7 @@ struct tcp_first {
 	uint32_t seq, len;
 };
 
-/* What came and is not read yet; see receive.h. The first three lines each segment asks for. */
+/* What came and is not read yet; see receive.h. Behind `first` stands what is rare. */
 struct tcp_receive {
 	uint32_t nxt;  /* RCV.NXT */
 	uint32_t edge; /* the right edge of the window as promised: never goes back */
@@ -176,7 +176,7 @@ struct tcp_settings;
 
 /*
  * Between two segments of one connection there may be those of many, and its cache lines come from further away each
- * time: so what they need stands together, in whole lines where the struct begins with one. See tcp_prefetch_send.
+ * time: so what they need stands together, in whole lines where the struct begins with one. See tcp_prefetch_segment.
  */
 struct tcp {
 	/* line 0 */

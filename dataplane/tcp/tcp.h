@@ -6,6 +6,7 @@
  * workers, tests and fuzzers.
  *
  *   tcp_segment_parse -> tcp_input -> tcp_read until nothing more -> frames.h -> decrypt in place
+ *   of an ACK alone tcp_input_ack does, where it may
  *   backlog.h -> while tcp_send_room: encrypt -> tcp_send -> tcp_output until nothing more -> transmit
  *                                             or tcp_send_at_once -> transmit
  *   tcp_deadline -> tcp_timeout -> tcp_output
@@ -174,6 +175,8 @@ static inline bool tcp_may_send_at_once(const struct tcp *tcp, uint32_t len)
  * come later, before the segment leaves. After the last of some, tcp_sent_at_once.
  */
 uint32_t tcp_send_at_once(struct tcp *tcp, uint8_t *frame, uint32_t len, void *owner, uint64_t now);
+
+/* Part of tcp_sent_at_once: a probe's deadline is set anew. */
 void tcp_put_off_probe(struct tcp *tcp, uint64_t now);
 
 /* A tail loss probe that is due soon finds out by itself that something was sent since. */
